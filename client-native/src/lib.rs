@@ -1,0 +1,1 @@
+//! Socket.IO client: the native shell.

@@ -1,0 +1,2 @@
+//! Builds and serves the demonstration page.
+fn main() {}
