@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod acks;
 mod backoff;
 pub mod codec;
 mod config;
@@ -14,8 +15,12 @@ pub mod engine;
 mod error;
 mod event;
 mod io;
+mod manager;
+mod outbox;
 pub mod packet;
 mod rng;
+mod router;
+mod socket;
 mod time;
 
 pub use codec::{Codec, Connected, Decoded, Handshake, Message};
@@ -26,4 +31,7 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, SocketId, State};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
+pub use manager::Manager;
+pub use router::{ListenerId, Router, Taken};
+pub use socket::{Auth, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

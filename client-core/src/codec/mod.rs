@@ -69,7 +69,10 @@ pub trait Codec {
     type Partial;
 
     /// What an Engine.IO text is ([`PacketType::of`]).
-    fn packet_type(&self, text: &Self::Text) -> Option<PacketType>;
+    ///
+    /// # Errors
+    /// If it is no Engine.IO packet.
+    fn packet_type(&self, text: &Self::Text) -> Result<PacketType, DecodeError>;
 
     /// One of the core's own short texts, such as `3` or `2probe`.
     fn control(&mut self, text: &'static str) -> Self::Text;

@@ -2,6 +2,8 @@
 //!
 //! Source: Engine.IO protocol, revision 4, "Packet encoding".
 
+use crate::error::DecodeError;
+
 /// What an Engine.IO text is, by its first character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketType {
@@ -26,27 +28,29 @@ pub enum PacketType {
 }
 
 impl PacketType {
-    /// `None` for what is no Engine.IO packet.
+    /// Looks at the first character.
     ///
     /// ```
     /// use socketio_client_core::engine::PacketType;
     ///
-    /// assert_eq!(PacketType::of("42[\"hello\"]"), Some(PacketType::Message));
-    /// assert_eq!(PacketType::of("hello"), None);
+    /// assert_eq!(PacketType::of("42[\"hello\"]"), Ok(PacketType::Message));
+    /// assert!(PacketType::of("hello").is_err());
     /// ```
-    #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
-        Some(match text.as_bytes().first()? {
-            b'0' => Self::Open,
-            b'1' => Self::Close,
-            b'2' => Self::Ping,
-            b'3' if text == "3probe" => Self::ProbePong,
-            b'3' => Self::Pong,
-            b'4' => Self::Message,
-            b'5' => Self::Upgrade,
-            b'6' => Self::Noop,
-            b'b' => Self::Base64,
-            _ => return None,
+    ///
+    /// # Errors
+    /// If the text is no Engine.IO packet.
+    pub fn of(text: &str) -> Result<Self, DecodeError> {
+        Ok(match text.as_bytes().first() {
+            Some(b'0') => Self::Open,
+            Some(b'1') => Self::Close,
+            Some(b'2') => Self::Ping,
+            Some(b'3') if text == "3probe" => Self::ProbePong,
+            Some(b'3') => Self::Pong,
+            Some(b'4') => Self::Message,
+            Some(b'5') => Self::Upgrade,
+            Some(b'6') => Self::Noop,
+            Some(b'b') => Self::Base64,
+            _ => return Err(DecodeError::Engine { found: text.chars().take(32).collect() }),
         })
     }
 }

@@ -1,0 +1,122 @@
+//! Acks that one namespace's emits wait for.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::event::EmitId;
+use crate::time::Instant;
+
+/// Every entry leaves exactly once: answered, expired, lost with its connection, or cancelled.
+#[derive(Debug, Default)]
+pub(crate) struct Acks {
+    /// Never reset, so that a late answer cannot meet a newer emit.
+    next: u64,
+    pending: BTreeMap<u64, Pending>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    in_flight: usize,
+}
+
+#[derive(Debug)]
+struct Pending {
+    emit: EmitId,
+    deadline: Option<Instant>,
+    sent: bool,
+}
+
+/// An entry that has left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) emit: EmitId,
+    pub(crate) sent: bool,
+}
+
+impl Acks {
+    /// Entries whose emit was handed to a transport.
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.pending.insert(id, Pending { emit, deadline, sent: false });
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        id
+    }
+
+    /// The emit is handed to a transport. False if nobody waits any longer, so that it need not be sent.
+    pub(crate) fn mark_sent(&mut self, id: u64) -> bool {
+        let Some(pending) = self.pending.get_mut(&id) else { return false };
+        if !pending.sent {
+            pending.sent = true;
+            self.in_flight += 1;
+        }
+        true
+    }
+
+    /// The server answered. `None` for ids that were never sent, or are settled.
+    pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
+        if !self.pending.get(&id)?.sent {
+            return None;
+        }
+        self.remove(id).map(|settled| settled.emit)
+    }
+
+    /// Whatever the reason, nobody waits any longer.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
+        let Pending { emit, deadline, sent } = self.pending.remove(&id)?;
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        self.in_flight -= usize::from(sent);
+        Some(Settled { emit, sent })
+    }
+
+    /// One entry whose time is over.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<Settled> {
+        let &(deadline, id) = self.deadlines.first()?;
+        if deadline > now { None } else { self.remove(id) }
+    }
+
+    /// The connection ended: no answer will come for what was handed to it.
+    pub(crate) fn lost(&mut self) -> Vec<EmitId> {
+        let ids: Vec<u64> = self.pending.iter().filter(|(_, p)| p.sent).map(|(&id, _)| id).collect();
+        ids.into_iter().filter_map(|id| self.remove(id)).map(|settled| settled.emit).collect()
+    }
+
+    /// The namespace was left by the application: no answer will come for anything that is on its way to the server.
+    pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<EmitId> {
+        let ids: Vec<u64> =
+            self.pending.iter().filter(|(_, p)| !is_held(p.emit)).map(|(&id, _)| id).collect();
+        ids.into_iter().filter_map(|id| self.remove(id)).map(|settled| settled.emit).collect()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_leaves_once() {
+        let mut acks = Acks::default();
+        let at = Instant::from_millis;
+        let first = acks.register(EmitId(10), Some(at(5)));
+        let second = acks.register(EmitId(11), None);
+        assert_eq!(acks.answered(first), None, "not sent yet");
+        assert!(acks.mark_sent(first) && acks.mark_sent(second));
+        assert_eq!(acks.in_flight(), 2);
+        assert_eq!(acks.deadline(), Some(at(5)));
+        assert_eq!(acks.expired(at(4)), None);
+        assert_eq!(acks.expired(at(5)), Some(Settled { emit: EmitId(10), sent: true }));
+        assert_eq!(acks.answered(first), None);
+        assert_eq!(acks.lost(), [EmitId(11)]);
+        assert_eq!((acks.in_flight(), acks.deadline()), (0, None));
+        assert!(!acks.mark_sent(second));
+    }
+}

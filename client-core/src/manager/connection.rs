@@ -1,0 +1,508 @@
+//! The connection: attempts, transports, sessions, and what follows when one ends.
+
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Attempt, Lingering, Manager, Opening, Phase};
+use crate::codec::{Codec, Handshake, Message};
+use crate::config::TransportKind;
+use crate::engine::polling::Polling;
+use crate::engine::upgrade::{Probe, Upgrade};
+use crate::engine::url::{Address, UrlError, request};
+use crate::engine::{Engine, Link, Outgoing, PacketType, Received};
+use crate::error::{AckError, ConnectFailure, DecodeError, OpenError, TransportError};
+use crate::event::{DisconnectReason, Event, SocketId};
+use crate::io::{Command, ResolveId, TransportId};
+use crate::time::Instant;
+
+impl<C: Codec> Manager<C> {
+    /// Starts the next attempt at once instead of when it is due; the count of attempts goes on. Also starts again after
+    /// [`Event::ReconnectFailed`].
+    pub fn reconnect_now(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Waiting { attempt, .. } => self.start(attempt, now),
+            Phase::Idle if self.any_active() => self.start(None, now),
+            Phase::Idle | Phase::Resolving { .. } | Phase::Opening(_) | Phase::Open(_) => {}
+        }
+    }
+
+    /// Whether to connect again by itself (`reconnection`). Turning it off ends a wait that is under way.
+    pub fn set_reconnection(&mut self, on: bool) {
+        self.config.reconnection = on;
+        if !on && matches!(self.phase, Phase::Waiting { .. }) {
+            self.phase = Phase::Idle;
+            self.backoff.reset();
+        }
+    }
+
+    /// Tells whether there is a network. Without one the session counts as lost and attempts fail; when it is back, the
+    /// next attempt starts at once.
+    pub fn set_online(&mut self, online: bool, now: Instant) {
+        if mem::replace(&mut self.online, online) == online {
+            return;
+        }
+        if online {
+            if let Phase::Waiting { attempt, .. } = self.phase {
+                self.start(attempt, now);
+            }
+            return;
+        }
+        match &self.phase {
+            Phase::Open(_) => {
+                self.end_session(DisconnectReason::TransportClose, Some(TransportError::Offline), now)
+            }
+            Phase::Opening(_) => self.transport_failed(TransportError::Offline, now),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
+        }
+    }
+
+    /// Answers [`Command::Resolve`] with where to connect, and the query to add.
+    pub fn resolved(
+        &mut self,
+        id: ResolveId,
+        address: Result<(Address, Vec<(String, String)>), UrlError>,
+        now: Instant,
+    ) {
+        let Phase::Resolving { id: current, attempt, deadline } = self.phase else { return };
+        if current != id {
+            return;
+        }
+        match address {
+            Ok((address, query)) => {
+                self.config.address = address;
+                self.config.query = query;
+                self.open_first(attempt, deadline, now);
+            }
+            Err(UrlError { url, cause }) => {
+                let error = TransportError::InvalidUrl { url, cause: cause.to_string() };
+                let transport = self.config.transports.first().copied().unwrap_or(TransportKind::WebSocket);
+                self.attempt_failed(OpenError::Transport { transport, error }, now);
+            }
+        }
+    }
+
+    pub(super) fn any_active(&self) -> bool {
+        self.sockets.iter().any(|socket| socket.is_active())
+    }
+
+    /// Starts an attempt.
+    pub(super) fn start(&mut self, attempt: Attempt, now: Instant) {
+        if let Some((attempt, delay)) = attempt {
+            self.events.push_back(Event::ReconnectAttempt { attempt, delay });
+        }
+        let deadline = now + self.config.timeout;
+        if self.config.ask_address {
+            self.next_resolve = self.next_resolve.wrapping_add(1);
+            let id = ResolveId(self.next_resolve);
+            self.phase = Phase::Resolving { id, attempt, deadline };
+            self.commands.push_back(Command::Resolve { id });
+        } else {
+            self.open_first(attempt, deadline, now);
+        }
+    }
+
+    fn open_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
+        let mut kinds: VecDeque<TransportKind> = self.config.transports.iter().copied().collect();
+        if self.config.remember_upgrade
+            && self.upgraded_before
+            && let Some(at) = kinds.iter().position(|kind| *kind == TransportKind::WebSocket)
+        {
+            kinds.remove(at);
+            kinds.push_front(TransportKind::WebSocket);
+        }
+        let Some(kind) = kinds.pop_front() else {
+            self.attempt_failed(OpenError::NoTransports, now);
+            return;
+        };
+        if !self.config.try_all_transports {
+            kinds.clear();
+        }
+        self.open(kind, kinds, attempt, deadline, now);
+        if !self.online {
+            self.transport_failed(TransportError::Offline, now);
+        }
+    }
+
+    fn open(
+        &mut self,
+        kind: TransportKind,
+        rest: VecDeque<TransportKind>,
+        attempt: Attempt,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        let transport = self.transport_id();
+        let share = if rest.is_empty() { deadline } else { now + deadline.since(now) / 2 };
+        let url = request(&self.config, kind, None, &mut self.rng);
+        self.commands.push_back(match kind {
+            TransportKind::WebSocket => Command::Open { transport, url },
+            TransportKind::Polling => Command::Get { transport, url },
+        });
+        self.phase = Phase::Opening(Opening { transport, kind, rest, attempt, deadline, share });
+    }
+
+    /// The transport that is being opened failed: on with the next one, or the attempt has failed.
+    pub(super) fn transport_failed(&mut self, error: TransportError, now: Instant) {
+        let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
+        self.commands.push_back(Command::Close { transport });
+        self.upgraded_before = false;
+        match rest.pop_front() {
+            Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
+            _ if now >= deadline => self.attempt_failed(OpenError::Timeout, now),
+            _ => self.attempt_failed(OpenError::Transport { transport: kind, error }, now),
+        }
+    }
+
+    fn attempt_failed(&mut self, error: OpenError, now: Instant) {
+        self.phase = Phase::Idle;
+        self.events.push_back(Event::OpenFailed { error: error.clone() });
+        for (socket, id) in self.sockets.iter().zip(0..) {
+            if socket.is_active() {
+                let error = ConnectFailure::Open(error.clone());
+                self.events.push_back(Event::ConnectError { socket: SocketId(id), error });
+            }
+        }
+        self.schedule(now);
+    }
+
+    /// Plans the next attempt.
+    fn schedule(&mut self, now: Instant) {
+        if !self.config.reconnection || !self.any_active() {
+            self.backoff.reset();
+            return;
+        }
+        match self.backoff.next(&self.config, &mut self.rng) {
+            Some((attempt, delay)) => {
+                self.phase = Phase::Waiting { until: now + delay, attempt: Some((attempt, delay)) };
+                self.events.push_back(Event::Waiting { attempt, delay });
+            }
+            None => {
+                self.backoff.reset();
+                self.events.push_back(Event::ReconnectFailed);
+            }
+        }
+    }
+
+    /// A message on a WebSocket.
+    pub(super) fn message(&mut self, transport: TransportId, message: Message<C>, now: Instant) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.transport == transport => {
+                if let Some(handshake) = self.handshake(&message, now) {
+                    self.opened(handshake, Link::WebSocket(transport), now);
+                }
+            }
+            Phase::Open(engine) if engine.transport() == transport => {
+                let received = engine.receive(message, &mut self.codec, &self.config.limits, now);
+                self.received(received, now);
+            }
+            Phase::Open(engine) if engine.upgrade.transport() == Some(transport) => {
+                self.probe_answered(&message)
+            }
+            Phase::Idle
+            | Phase::Waiting { .. }
+            | Phase::Resolving { .. }
+            | Phase::Opening(_)
+            | Phase::Open(_) => {}
+        }
+    }
+
+    /// The answer to a GET.
+    pub(super) fn got(&mut self, transport: TransportId, body: C::Text, now: Instant) {
+        match &mut self.phase {
+            Phase::Opening(opening) if opening.transport == transport => {}
+            Phase::Open(engine) => match engine.polling(transport) {
+                Some(polling) => polling.getting = false,
+                None => return,
+            },
+            _ => return,
+        }
+        let mut texts = match self.codec.split(body, &self.config.limits) {
+            Ok(texts) => texts,
+            Err(error) => return self.transport_closed(transport, TransportError::Protocol(error), now),
+        };
+        if matches!(self.phase, Phase::Opening(_)) {
+            let Some(first) = texts.pop_front() else {
+                let found = String::new();
+                return self.transport_failed(DecodeError::Engine { found }.into(), now);
+            };
+            let Some(handshake) = self.handshake(&Message::Text(first), now) else { return };
+            self.opened(handshake, Link::Polling(Polling::new(transport)), now);
+        }
+        for text in texts {
+            let Phase::Open(engine) = &mut self.phase else { return };
+            if engine.transport() != transport {
+                return;
+            }
+            let received = engine.receive(Message::Text(text), &mut self.codec, &self.config.limits, now);
+            self.received(received, now);
+        }
+        self.get(transport);
+    }
+
+    /// Sends the next GET, unless the session is about to move.
+    fn get(&mut self, transport: TransportId) {
+        let Phase::Open(engine) = &mut self.phase else { return };
+        let pausing = engine.upgrade.is_pausing();
+        let Some(polling) = engine.polling(transport) else { return };
+        if pausing {
+            return self.switch_if_idle();
+        }
+        polling.getting = true;
+        let url = request(&self.config, TransportKind::Polling, Some(&engine.sid), &mut self.rng);
+        self.commands.push_back(Command::Get { transport, url });
+    }
+
+    fn handshake(&mut self, message: &Message<C>, now: Instant) -> Option<Handshake> {
+        let handshake = match message {
+            Message::Text(text) => match self.codec.packet_type(text) {
+                Ok(PacketType::Open) => self.codec.handshake(text),
+                Ok(_) => Err(DecodeError::Handshake { cause: "another packet came first".to_string() }),
+                Err(error) => Err(error),
+            },
+            Message::Binary(_) => Err(DecodeError::Handshake { cause: "binary data came first".to_string() }),
+        };
+        handshake.map_err(|error| self.transport_failed(TransportError::Protocol(error), now)).ok()
+    }
+
+    fn opened(&mut self, handshake: Handshake, link: Link, now: Instant) {
+        let Phase::Opening(Opening { kind, attempt, .. }) = self.phase else { return };
+        let offers_websocket =
+            handshake.upgrades.iter().any(|name| name == TransportKind::WebSocket.as_str());
+        let mut engine = Engine::new(handshake, link, now);
+        if kind == TransportKind::WebSocket {
+            self.upgraded_before = true;
+        } else if self.config.upgrade
+            && offers_websocket
+            && self.config.transports.contains(&TransportKind::WebSocket)
+        {
+            let transport = self.transport_id();
+            let url = request(&self.config, TransportKind::WebSocket, Some(&engine.sid), &mut self.rng);
+            self.commands.push_back(Command::Open { transport, url });
+            let deadline = now + self.config.upgrade_timeout;
+            engine.upgrade = Upgrade::Probing { transport, deadline, step: Probe::Opening };
+        }
+        self.phase = Phase::Open(engine);
+        self.events.push_back(Event::Opened { transport: kind });
+        if let Some((attempt, _)) = attempt {
+            self.events.push_back(Event::Reconnected { attempt });
+        }
+        for id in self.socket_ids() {
+            self.join(id, now);
+        }
+    }
+
+    fn received(&mut self, received: Received<C>, now: Instant) {
+        match received {
+            Received::Nothing => {}
+            Received::Ping => self.events.push_back(Event::Ping),
+            Received::Packet(header, payload) => self.packet(header, payload, now),
+            Received::Close => {
+                let error = TransportError::Closed { code: None, reason: String::new() };
+                self.end_session(DisconnectReason::TransportClose, Some(error), now);
+            }
+            Received::Foreign(error) => {
+                self.end_session(DisconnectReason::TransportError, Some(error.into()), now);
+            }
+            Received::Malformed(error) => {
+                self.end_session(DisconnectReason::ParseError, Some(error.into()), now)
+            }
+        }
+    }
+
+    fn probe_answered(&mut self, message: &Message<C>) {
+        let answer = match message {
+            Message::Text(text) => self.codec.packet_type(text),
+            Message::Binary(_) => Err(DecodeError::UnexpectedBinary),
+        };
+        let Phase::Open(engine) = &mut self.phase else { return };
+        match (&engine.upgrade, answer) {
+            (&Upgrade::Probing { transport, deadline, step: Probe::Sent }, Ok(PacketType::ProbePong)) => {
+                engine.upgrade = Upgrade::Pausing { transport, deadline };
+                self.switch_if_idle();
+            }
+            (_, answer) => {
+                let cause = answer
+                    .err()
+                    .unwrap_or(DecodeError::Handshake { cause: "no answer to the probe".to_string() });
+                self.upgrade_failed(TransportError::Protocol(cause));
+            }
+        }
+    }
+
+    /// The session stays where it is. If it had stopped to poll for the upgrade, it polls again.
+    fn upgrade_failed(&mut self, error: TransportError) {
+        let Phase::Open(engine) = &mut self.phase else { return };
+        let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() else { return };
+        self.upgraded_before = false;
+        self.commands.push_back(Command::Close { transport });
+        self.events.push_back(Event::UpgradeFailed { error });
+        if let Link::Polling(polling) = &engine.link
+            && !polling.getting
+        {
+            let transport = polling.transport;
+            self.get(transport);
+        }
+    }
+
+    /// Moves to the probed WebSocket once neither GET nor POST is in flight.
+    pub(super) fn switch_if_idle(&mut self) {
+        let Phase::Open(engine) = &mut self.phase else { return };
+        let idle = matches!(&engine.link, Link::Polling(polling) if !polling.getting && !polling.posting);
+        if !idle {
+            return;
+        }
+        if let Some(old) = engine.switch() {
+            self.commands.push_back(Command::Close { transport: old });
+            self.upgraded_before = true;
+            self.events.push_back(Event::Upgraded { transport: TransportKind::WebSocket });
+        }
+    }
+
+    /// A transport failed to open, was closed by the peer, or broke.
+    pub(super) fn transport_closed(&mut self, transport: TransportId, error: TransportError, now: Instant) {
+        if self.lingering.as_ref().is_some_and(|lingering| lingering.engine.transport() == transport)
+            && let Some(Lingering { engine, .. }) = self.lingering.take()
+        {
+            self.discard(engine);
+            return;
+        }
+        match &self.phase {
+            Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
+            Phase::Open(engine) if engine.transport() == transport => {
+                let reason = match error {
+                    TransportError::Closed { .. } => DisconnectReason::TransportClose,
+                    // Nobody said goodbye, but a WebSocket that ends is "transport close" in the JavaScript client too.
+                    TransportError::Lost { .. } if engine.kind() == TransportKind::WebSocket => {
+                        DisconnectReason::TransportClose
+                    }
+                    _ => DisconnectReason::TransportError,
+                };
+                self.end_session(reason, Some(error), now);
+            }
+            Phase::Open(engine) if engine.upgrade.transport() == Some(transport) => {
+                self.upgrade_failed(error)
+            }
+            Phase::Idle
+            | Phase::Waiting { .. }
+            | Phase::Resolving { .. }
+            | Phase::Opening(_)
+            | Phase::Open(_) => {}
+        }
+    }
+
+    /// The session is over; another one is planned if anybody wants it.
+    pub(super) fn end_session(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<TransportError>,
+        now: Instant,
+    ) {
+        let Phase::Open(engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        self.discard(engine);
+        self.events.push_back(Event::Closed { reason, error: error.clone() });
+        for (socket, id) in self.sockets.iter_mut().zip(0..) {
+            let id = SocketId(id);
+            if socket.session_lost() {
+                self.events.push_back(Event::Disconnected { socket: id, reason, error: error.clone() });
+            }
+            for emit in socket.acks.lost() {
+                self.events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::Disconnected) });
+            }
+        }
+        self.schedule(now);
+    }
+
+    /// Gives back what the session has not handed to a transport, and closes its transports.
+    fn discard(&mut self, engine: Engine<C>) {
+        let probe = engine.upgrade.transport();
+        for transport in [Some(engine.transport()), probe].into_iter().flatten() {
+            self.commands.push_back(Command::Close { transport });
+        }
+        for outgoing in engine.queue.into_iter().rev() {
+            match outgoing {
+                Outgoing::Emit { socket, emit } => {
+                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
+                    socket.outbox.take_back(emit);
+                }
+                Outgoing::Ack { socket, size, .. } => {
+                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
+                    socket.outbox.free(size);
+                }
+                Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
+            }
+        }
+        if matches!(self.phase, Phase::Open(_)) {
+            // A session that was left ends beside a newer one, whose receipts are not affected.
+            return;
+        }
+        for (socket, id) in self.sockets.iter_mut().zip(0..) {
+            while let Some(emit) = socket.outbox.unknown() {
+                self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
+            }
+            socket.outbox.write_off();
+        }
+    }
+
+    /// Nobody wants the connection any longer: what is queued still leaves, within `close_timeout`.
+    pub(super) fn leave(&mut self, now: Instant) {
+        self.backoff.reset();
+        match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
+            Phase::Opening(opening) => {
+                self.commands.push_back(Command::Close { transport: opening.transport })
+            }
+            Phase::Open(mut engine) => {
+                if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
+                    self.commands.push_back(Command::Close { transport });
+                }
+                if let Some(Lingering { engine, .. }) = self.lingering.take() {
+                    self.discard(engine);
+                }
+                for socket in &mut self.sockets {
+                    socket.session_lost();
+                }
+                let deadline = now + self.config.close_timeout;
+                self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });
+                self.events.push_back(Event::Closed { reason: DisconnectReason::ForcedClose, error: None });
+            }
+        }
+    }
+
+    pub(super) fn connection_timeout(&mut self, now: Instant) {
+        if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline)
+            && let Some(Lingering { engine, .. }) = self.lingering.take()
+        {
+            self.discard(engine);
+        }
+        match &self.phase {
+            Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),
+            Phase::Resolving { deadline, .. } if now >= *deadline => {
+                self.attempt_failed(OpenError::Timeout, now)
+            }
+            Phase::Opening(opening) if now >= opening.share => {
+                self.transport_failed(TransportError::Timeout, now)
+            }
+            Phase::Open(engine) if engine.heartbeat_missed(now) => {
+                self.end_session(DisconnectReason::PingTimeout, None, now);
+            }
+            Phase::Open(engine) if engine.incomplete(now) => {
+                self.end_session(DisconnectReason::ParseError, Some(DecodeError::Incomplete.into()), now);
+            }
+            Phase::Open(engine) if engine.upgrade.deadline().is_some_and(|deadline| now >= deadline) => {
+                self.upgrade_failed(TransportError::Timeout);
+            }
+            Phase::Idle
+            | Phase::Waiting { .. }
+            | Phase::Resolving { .. }
+            | Phase::Opening(_)
+            | Phase::Open(_) => {}
+        }
+    }
+
+    pub(super) fn socket_ids(&self) -> impl Iterator<Item = SocketId> + use<C> {
+        (0..u32::try_from(self.sockets.len()).unwrap_or(u32::MAX)).map(SocketId)
+    }
+}

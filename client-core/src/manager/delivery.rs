@@ -1,0 +1,245 @@
+//! Emits on their way to a transport, and receipts on their way back.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use super::{Lingering, Manager, Phase};
+use crate::codec::{Codec, Message};
+use crate::config::TransportKind;
+use crate::engine::packet::control;
+use crate::engine::polling::body_size;
+use crate::engine::{Engine, Link, Outgoing};
+use crate::error::{AckError, EmitError};
+use crate::event::{Event, SocketId};
+use crate::io::{Command, TransportId};
+use crate::packet::header::ROOT;
+use crate::packet::{Header, PacketKind};
+use crate::socket::Socket;
+
+type Sockets<C> = [Socket<<C as Codec>::Payload>];
+
+/// Where nothing is known, what an Engine.IO server accepts by default.
+const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
+
+/// Why the server would close the connection over this payload, where that is known.
+pub(super) fn oversize<C: Codec>(
+    codec: &C,
+    payload: &C::Payload,
+    namespace: &str,
+    engine: Option<&Engine<C>>,
+) -> Option<EmitError> {
+    let limit = engine?.max_payload?;
+    // Engine.IO type, packet type, attachments, comma and ack id.
+    let header = if namespace == ROOT { 2 } else { namespace.len() + 3 };
+    let size = codec.largest(payload).saturating_add(header);
+    (size > limit).then_some(EmitError::TooLarge { size, limit })
+}
+
+/// Turns the next packet of the queue into messages. False if the queue is empty.
+pub(super) fn encode_next<C: Codec>(
+    engine: &mut Engine<C>,
+    sockets: &mut Sockets<C>,
+    codec: &mut C,
+    events: &mut VecDeque<Event<C>>,
+) -> bool {
+    let Some(outgoing) = engine.queue.pop_front() else { return false };
+    match outgoing {
+        Outgoing::Emit { socket: id, emit } => {
+            let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
+            socket.outbox.wrote(emit.id, emit.size);
+            if emit.ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
+                // Its time ran out, or it was abandoned, while it waited here.
+                report_flushes(sockets, events);
+                return true;
+            }
+            let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, emit.ack);
+            match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
+                Ok(()) if socket.observed => {
+                    events.push_back(Event::Sent { socket: id, payload: emit.payload });
+                }
+                Ok(()) => {}
+                Err(error) => not_sent(id, socket, emit, error.into(), events),
+            }
+        }
+        Outgoing::Ack { socket, id, payload, size } => {
+            let Some(socket) = sockets.get_mut(socket.0 as usize) else { return true };
+            socket.outbox.free(size);
+            let header = header(PacketKind::Ack, codec.attachments(&payload), socket, Some(id));
+            // The application's parser refused: the server's ack stays unanswered, as if the handler had not run.
+            let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
+        }
+        Outgoing::Connect { socket, payload } => {
+            let Some(socket) = sockets.get(socket.0 as usize) else { return true };
+            let header = header(PacketKind::Connect, 0, socket, None);
+            let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
+        }
+        Outgoing::Disconnect { socket } => {
+            let Some(socket) = sockets.get(socket.0 as usize) else { return true };
+            let header = header(PacketKind::Disconnect, 0, socket, None);
+            let _ = codec.encode(&header, None, &mut engine.messages);
+        }
+    }
+    true
+}
+
+fn header<P>(kind: PacketKind, attachments: usize, socket: &Socket<P>, ack: Option<u64>) -> Header {
+    Header { kind, attachments, namespace: socket.namespace.clone(), ack }
+}
+
+/// An accepted emit cannot be sent after all; its caller is told.
+pub(super) fn not_sent<C: Codec>(
+    id: SocketId,
+    socket: &mut Socket<C::Payload>,
+    emit: crate::outbox::Emit<C::Payload>,
+    error: EmitError,
+    events: &mut VecDeque<Event<C>>,
+) {
+    match emit.ack.and_then(|ack| socket.acks.remove(ack)) {
+        Some(settled) => {
+            events.push_back(Event::Ack {
+                socket: id,
+                emit: settled.emit,
+                result: Err(AckError::NotSent(error)),
+            });
+        }
+        None => events.push_back(Event::NotSent { socket: id, emit: emit.id, error, payload: emit.payload }),
+    }
+}
+
+pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
+    for (socket, id) in sockets.iter_mut().zip(0..) {
+        while let Some(emit) = socket.outbox.flushed() {
+            events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
+        }
+    }
+}
+
+impl<C: Codec> Manager<C> {
+    /// A POST with all that waits, if a session polls and none of its POSTs is in flight.
+    pub(super) fn post(&mut self) -> Option<Command<C>> {
+        let Self { codec, config, rng, phase, lingering, sockets, events, .. } = self;
+        let post = lingering.as_mut().and_then(|Lingering { engine, said_goodbye, .. }| {
+            fill_body(engine, sockets, codec, events)?;
+            if engine.queue.is_empty() && !*said_goodbye {
+                *said_goodbye = true;
+                engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
+            }
+            take_body(engine, sockets, codec)
+        });
+        let post = post.or_else(|| {
+            let Phase::Open(engine) = phase else { return None };
+            fill_body(engine, sockets, codec, events)?;
+            take_body(engine, sockets, codec)
+        });
+        let (transport, sid, body) = post?;
+        let url = crate::engine::url::request(config, TransportKind::Polling, Some(&sid), rng);
+        Some(Command::Post { transport, url, body })
+    }
+
+    pub(super) fn posted(&mut self, transport: TransportId) {
+        if let Some(lingering) = &mut self.lingering
+            && let Some(polling) = lingering.engine.polling(transport)
+        {
+            polling.posting = false;
+            self.receipts();
+            self.finish_lingering(transport);
+            return;
+        }
+        let Phase::Open(engine) = &mut self.phase else { return };
+        let Some(polling) = engine.polling(transport) else { return };
+        polling.posting = false;
+        self.receipts();
+        self.switch_if_idle();
+    }
+
+    pub(super) fn pong(&mut self, transport: TransportId) {
+        let engine = match (&mut self.phase, &mut self.lingering) {
+            (Phase::Open(engine), _) if engine.transport() == transport => engine,
+            (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,
+            _ => return,
+        };
+        if core::mem::take(&mut engine.receipt_due) {
+            self.receipts();
+        }
+    }
+
+    fn receipts(&mut self) {
+        self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
+        self.report_flushes();
+    }
+
+    /// Closes the transport of a session that was left, once nothing waits for it any more.
+    pub(super) fn finish_lingering(&mut self, transport: TransportId) {
+        let done = self.lingering.as_ref().is_some_and(|Lingering { engine, said_goodbye, .. }| {
+            let idle = match &engine.link {
+                Link::WebSocket(_) => true,
+                Link::Polling(polling) => *said_goodbye && !polling.posting,
+            };
+            engine.transport() == transport && idle && engine.is_drained()
+        });
+        if done {
+            self.lingering = None;
+            self.commands.push_back(Command::Close { transport });
+        }
+    }
+}
+
+/// Encodes as many packets as fit into one POST; `None` if none may be sent now.
+fn fill_body<C: Codec>(
+    engine: &mut Engine<C>,
+    sockets: &mut Sockets<C>,
+    codec: &mut C,
+    events: &mut VecDeque<Event<C>>,
+) -> Option<()> {
+    let Link::Polling(polling) = &engine.link else { return None };
+    // While the session pauses for an upgrade, a POST may still leave as long as the server holds the GET.
+    if polling.posting || (engine.upgrade.is_pausing() && !polling.getting) {
+        return None;
+    }
+    if let Some(pong) = engine.control(codec) {
+        engine.messages.push_front(pong);
+    }
+    let mut room = engine.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD);
+    while let Some(size) = next_size(engine, sockets, codec) {
+        // What does not fit stays a packet, so that it is not lost with this transport.
+        if size > room && !engine.messages.is_empty() {
+            break;
+        }
+        encode_next(engine, sockets, codec, events);
+        room = room.saturating_sub(size);
+    }
+    Some(())
+}
+
+fn take_body<C: Codec>(
+    engine: &mut Engine<C>,
+    sockets: &mut Sockets<C>,
+    codec: &mut C,
+) -> Option<(TransportId, String, C::Text)> {
+    if engine.messages.is_empty() {
+        return None;
+    }
+    let body = codec.join(&mut engine.messages, engine.max_payload);
+    if engine.messages.is_empty() {
+        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+    }
+    let transport = engine.transport();
+    if let Link::Polling(polling) = &mut engine.link {
+        polling.posting = true;
+    }
+    Some((transport, engine.sid.clone(), body))
+}
+
+/// An upper bound for what the next packet of the queue adds to a polling body.
+fn next_size<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>, codec: &C) -> Option<usize> {
+    let (socket, payload) = match engine.queue.front()? {
+        Outgoing::Emit { socket, emit } => (socket, Some(&emit.payload)),
+        Outgoing::Ack { socket, payload, .. } => (socket, Some(payload)),
+        Outgoing::Connect { socket, payload } => (socket, payload.as_ref()),
+        Outgoing::Disconnect { socket } => (socket, None),
+    };
+    let namespace = sockets.get(socket.0 as usize).map_or(0, |socket| socket.namespace.len());
+    let (size, attachments) =
+        payload.map_or((0, 0), |payload| (codec.size(payload), codec.attachments(payload)));
+    Some(body_size(size, attachments, namespace))
+}

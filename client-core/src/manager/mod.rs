@@ -1,0 +1,375 @@
+//! The state machine: one connection, its namespaces, and what to do next.
+
+mod connection;
+mod delivery;
+mod namespace;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::codec::{Codec, Message};
+use crate::config::{Config, TransportKind};
+use crate::engine::packet::control;
+use crate::engine::{Engine, Outgoing};
+use crate::error::{AckError, EmitError, Refused};
+use crate::event::{AckId, EmitId, Event, SocketId, State};
+use crate::io::{Command, Frame, Input, ResolveId, TransportId};
+use crate::outbox::Emit;
+use crate::rng::Rng;
+use crate::socket::{EmitOptions, Socket, SocketOptions, SocketState, Status};
+use crate::time::{Instant, earliest};
+
+/// A Socket.IO connection with its namespaces, without sockets, clock or threads.
+///
+/// The application's wishes and the world's events go in, together with the time; commands, messages and events come out
+/// of queues. Four rules are the whole contract:
+///
+/// - drain the four `poll_` methods whenever convenient; draining late only delays;
+/// - `now` never runs backwards;
+/// - input for a transport that is gone is ignored;
+/// - nothing that a peer sends can panic.
+pub struct Manager<C: Codec> {
+    codec: C,
+    config: Config,
+    rng: Rng,
+    phase: Phase<C>,
+    /// A session whose last namespace was left, while its queue drains.
+    lingering: Option<Lingering<C>>,
+    sockets: Vec<Socket<C::Payload>>,
+    backoff: Backoff,
+    online: bool,
+    /// Whether WebSocket has worked before.
+    upgraded_before: bool,
+    next_transport: u32,
+    next_resolve: u32,
+    commands: VecDeque<Command<C>>,
+    events: VecDeque<Event<C>>,
+}
+
+/// What the connection is doing. What belongs to one phase lives in its variant and dies with it.
+enum Phase<C: Codec> {
+    Idle,
+    Waiting { until: Instant, attempt: Attempt },
+    Resolving { id: ResolveId, attempt: Attempt, deadline: Instant },
+    Opening(Opening),
+    Open(Engine<C>),
+}
+
+/// `None` for the first attempt after the application asked for a connection; else its number and how long it waited.
+type Attempt = Option<(u32, Duration)>;
+
+struct Opening {
+    transport: TransportId,
+    kind: TransportKind,
+    /// To be tried next.
+    rest: VecDeque<TransportKind>,
+    attempt: Attempt,
+    /// For the whole attempt.
+    deadline: Instant,
+    /// For this transport, so that one that hangs does not starve the next.
+    share: Instant,
+}
+
+struct Lingering<C: Codec> {
+    engine: Engine<C>,
+    deadline: Instant,
+    /// The close packet of a polling session is on its way.
+    said_goodbye: bool,
+}
+
+impl<C: Codec> Manager<C> {
+    /// A manager that does nothing yet. `seed` feeds jitter and cache-busters.
+    pub fn new(codec: C, config: Config, seed: u64) -> Self {
+        Self {
+            codec,
+            config,
+            rng: Rng::new(seed),
+            phase: Phase::Idle,
+            lingering: None,
+            sockets: Vec::new(),
+            backoff: Backoff::default(),
+            online: true,
+            upgraded_before: false,
+            next_transport: 0,
+            next_resolve: 0,
+            commands: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The namespace of this name, made if need be; `options` count only then. Does not connect it.
+    pub fn socket(&mut self, namespace: &str, options: SocketOptions<C::Payload>) -> SocketId {
+        let at =
+            self.sockets.iter().position(|socket| *socket.namespace == *namespace).unwrap_or_else(|| {
+                self.sockets.push(Socket::new(namespace, options));
+                self.sockets.len() - 1
+            });
+        SocketId(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+
+    /// Accepts an emit: it is sent at once, or held until the namespace is connected. The ticket rises with each call.
+    ///
+    /// # Errors
+    /// With the payload handed back, if it is too large for the server, has too many attachments, or finds no room. A
+    /// volatile emit that cannot be sent at once is dropped without error.
+    pub fn emit(
+        &mut self,
+        socket: SocketId,
+        payload: C::Payload,
+        options: EmitOptions,
+        now: Instant,
+    ) -> Result<EmitId, Refused<C::Payload>> {
+        let size = self.codec.size(&payload);
+        let attachments = self.codec.attachments(&payload);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else {
+            return Err(Refused { error: EmitError::Closed, payload });
+        };
+        if attachments > self.config.send_attachments {
+            let error =
+                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
+            return Err(Refused { error, payload });
+        }
+        let engine = match &mut self.phase {
+            Phase::Open(engine) => Some(engine),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+        };
+        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, engine.as_deref()) {
+            return Err(Refused { error, payload });
+        }
+        let engine = engine.filter(|_| target.is_connected());
+        if options.volatile && !engine.as_ref().is_some_and(|engine| engine.is_writable()) {
+            let emit = target.outbox.ticket();
+            if options.ack {
+                self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
+            }
+            return Ok(emit);
+        }
+        if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
+            return Err(Refused { error, payload });
+        }
+        let id = target.outbox.ticket();
+        let ack = options.ack.then(|| {
+            let timeout = options.timeout.or(self.config.ack_timeout);
+            target.acks.register(id, timeout.map(|timeout| now + timeout))
+        });
+        let emit = Emit { id, ack, payload, size };
+        match engine {
+            Some(engine) => {
+                target.outbox.queue(id, size);
+                engine.queue.push_back(Outgoing::Emit { socket, emit });
+            }
+            None => target.outbox.hold(emit),
+        }
+        Ok(id)
+    }
+
+    /// Takes an emit back. True if it was still held: then it is certainly never sent, and an ack that it asked for
+    /// settles as cancelled.
+    pub fn cancel(&mut self, socket: SocketId, emit: EmitId) -> bool {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
+        let Some(removed) = target.outbox.remove(emit) else { return false };
+        if let Some(id) = removed.ack
+            && target.acks.remove(id).is_some()
+        {
+            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
+        }
+        self.report_flushes();
+        true
+    }
+
+    /// Answers an event that asked for an ack.
+    ///
+    /// # Errors
+    /// With the payload handed back, if the connection on which the event came has ended, or there is no room.
+    pub fn ack(&mut self, ack: AckId, payload: C::Payload) -> Result<(), Refused<C::Payload>> {
+        let AckId { socket, session, id } = ack;
+        let size = self.codec.size(&payload);
+        let attachments = self.codec.attachments(&payload);
+        if attachments > self.config.send_attachments {
+            let error =
+                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
+            return Err(Refused { error, payload });
+        }
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return Err(Refused { error: EmitError::Stale, payload });
+        };
+        if !matches!(target.state, SocketState::Connected { session: current, .. } if current == session) {
+            return Err(Refused { error: EmitError::Stale, payload });
+        }
+        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, Some(engine)) {
+            return Err(Refused { error, payload });
+        }
+        if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
+            return Err(Refused { error, payload });
+        }
+        target.outbox.reserve(size);
+        engine.queue.push_back(Outgoing::Ack { socket, id, payload, size });
+        Ok(())
+    }
+
+    /// Asks whether all that the namespace has emitted so far has reached the server. `None` if it has; else
+    /// [`Event::Flushed`] with this ticket follows. The proof is a WebSocket pong or the answer to a POST; without
+    /// [`Config::websocket_ping`] it is only that the WebSocket took it.
+    pub fn flush(&mut self, socket: SocketId) -> Option<EmitId> {
+        self.sockets.get_mut(socket.0 as usize)?.outbox.flush()
+    }
+
+    /// Whether [`Event::Sent`] is wanted for each packet of this namespace.
+    pub fn observe(&mut self, socket: SocketId, on: bool) {
+        if let Some(socket) = self.sockets.get_mut(socket.0 as usize) {
+            socket.observed = on;
+        }
+    }
+
+    /// Tells what happened to a transport.
+    pub fn handle_input(&mut self, input: Input<C>, now: Instant) {
+        match input {
+            Input::Opened { transport } => {
+                if let Phase::Open(engine) = &mut self.phase
+                    && engine.upgrade.transport() == Some(transport)
+                {
+                    engine.upgrade.opened();
+                }
+            }
+            Input::Message { transport, message } => self.message(transport, message, now),
+            Input::Pong { transport } => self.pong(transport),
+            Input::Got { transport, body } => self.got(transport, body, now),
+            Input::Posted { transport } => self.posted(transport),
+            Input::Closed { transport, error } => self.transport_closed(transport, error, now),
+        }
+    }
+
+    /// Tells that time has passed. To be called at [`Manager::poll_timeout`], after input that waits has been handed in.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.connection_timeout(now);
+        self.namespace_timeout(now);
+    }
+
+    /// What the shell does next. To be drained after every other call.
+    #[must_use]
+    pub fn poll_command(&mut self) -> Option<Command<C>> {
+        self.commands.pop_front().or_else(|| self.post())
+    }
+
+    /// The next message for a WebSocket. To be pulled only while its sink accepts more; what is not pulled comes back to
+    /// the application's buffers if the connection ends. May queue commands, so poll these afterwards.
+    #[must_use]
+    pub fn poll_message(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        let engine = match (&mut self.phase, &mut self.lingering) {
+            (Phase::Open(engine), _) if engine.transport() == transport => engine,
+            (Phase::Open(engine), _) if engine.upgrade.transport() == Some(transport) => {
+                let probe = engine.upgrade.take_probe();
+                return probe.then(|| Frame::Message(Message::Text(self.codec.control(control::PROBE))));
+            }
+            (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,
+            _ => return None,
+        };
+        if engine.kind() == TransportKind::Polling {
+            return None;
+        }
+        if let Some(message) = engine.control(&mut self.codec) {
+            return Some(Frame::Message(message));
+        }
+        loop {
+            if let Some(message) = engine.messages.pop_front() {
+                return Some(Frame::Message(message));
+            }
+            if !engine.receipt_due && self.sockets.iter().any(|socket| socket.outbox.wants_receipt()) {
+                self.sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+                if self.config.websocket_ping {
+                    engine.receipt_due = true;
+                    return Some(Frame::Ping);
+                }
+                self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
+                delivery::report_flushes(&mut self.sockets, &mut self.events);
+            }
+            if !delivery::encode_next(engine, &mut self.sockets, &mut self.codec, &mut self.events) {
+                break;
+            }
+        }
+        self.finish_lingering(transport);
+        None
+    }
+
+    /// What the application is to be told, in order.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event<C>> {
+        self.events.pop_front()
+    }
+
+    /// When [`Manager::handle_timeout`] is to be called. It can change with every other call.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let connection = match &self.phase {
+            Phase::Idle => None,
+            Phase::Waiting { until, .. } => Some(*until),
+            Phase::Resolving { deadline, .. } => Some(*deadline),
+            Phase::Opening(opening) => Some(opening.share),
+            Phase::Open(engine) => Some(engine.deadline()),
+        };
+        let lingering = self.lingering.as_ref().map(|lingering| lingering.deadline);
+        self.sockets.iter().fold(earliest(connection, lingering), |soonest, socket| {
+            let connect = match socket.state {
+                SocketState::Connecting { deadline } => deadline,
+                SocketState::Inactive
+                | SocketState::Waiting
+                | SocketState::Authenticating { .. }
+                | SocketState::Connected { .. }
+                | SocketState::Leaving => None,
+            };
+            earliest(soonest, earliest(connect, socket.acks.deadline()))
+        })
+    }
+
+    /// The connection as the application sees it.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match &self.phase {
+            Phase::Idle => State::Disconnected,
+            Phase::Waiting { .. } => State::Reconnecting,
+            Phase::Resolving { attempt, .. } | Phase::Opening(Opening { attempt, .. }) => {
+                if attempt.is_some() { State::Reconnecting } else { State::Connecting }
+            }
+            Phase::Open(_) => State::Connected,
+        }
+    }
+
+    /// What carries the session, if one is open.
+    #[must_use]
+    pub const fn transport(&self) -> Option<TransportKind> {
+        match &self.phase {
+            Phase::Open(engine) => Some(engine.kind()),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+        }
+    }
+
+    /// The namespace as the application sees it.
+    #[must_use]
+    pub fn status(&self, socket: SocketId) -> Status<'_> {
+        let inactive = Status { connected: false, active: false, id: None, recovered: false };
+        self.sockets.get(socket.0 as usize).map_or(inactive, Socket::status)
+    }
+
+    fn transport_id(&mut self) -> TransportId {
+        self.next_transport = self.next_transport.wrapping_add(1);
+        TransportId(self.next_transport)
+    }
+
+    fn report_flushes(&mut self) {
+        delivery::report_flushes(&mut self.sockets, &mut self.events);
+    }
+}
+
+impl<C: Codec> fmt::Debug for Manager<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("state", &self.state())
+            .field("transport", &self.transport())
+            .field("namespaces", &self.sockets.iter().map(|socket| &*socket.namespace).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

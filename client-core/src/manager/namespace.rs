@@ -1,0 +1,257 @@
+//! Namespaces: connecting to them, leaving them, and what arrives on them.
+
+use alloc::string::String;
+use core::mem;
+
+use super::{Manager, Phase, delivery};
+use crate::codec::Codec;
+use crate::engine::Outgoing;
+use crate::error::{AckError, ConnectFailure, TransportError};
+use crate::event::{AckId, AuthRequest, DisconnectReason, Event, SocketId};
+use crate::packet::{Header, PacketKind};
+use crate::socket::{Auth, SocketState};
+use crate::time::Instant;
+
+impl<C: Codec> Manager<C> {
+    /// Connects to a namespace, and opens the connection if there is none. Does nothing if it is connected or being
+    /// connected; it does not shorten a wait ([`Manager::reconnect_now`] does).
+    pub fn connect(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        match target.state {
+            SocketState::Inactive => {
+                target.state = SocketState::Waiting;
+                self.join(socket, now);
+            }
+            // The answer to the CONNECT that is under way will do.
+            SocketState::Leaving => {
+                target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
+            }
+            SocketState::Waiting
+            | SocketState::Authenticating { .. }
+            | SocketState::Connecting { .. }
+            | SocketState::Connected { .. } => {}
+        }
+        if matches!(self.phase, Phase::Idle) {
+            self.backoff.reset();
+            self.start(None, now);
+        }
+    }
+
+    /// Leaves a namespace for good; what was emitted before still leaves first. With the last namespace the connection is
+    /// closed.
+    pub fn disconnect(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        match (&target.state, &mut self.phase) {
+            (SocketState::Inactive | SocketState::Leaving, _) => return,
+            (SocketState::Connecting { .. }, Phase::Open(engine)) => {
+                let withdrawn = engine.withdraw_connect(socket);
+                target.state = if withdrawn { SocketState::Inactive } else { SocketState::Leaving };
+            }
+            (SocketState::Connected { .. }, Phase::Open(engine)) => {
+                engine.queue.push_back(Outgoing::Disconnect { socket });
+                self.left(socket, DisconnectReason::ClientDisconnect);
+            }
+            _ => target.state = SocketState::Inactive,
+        }
+        if !self.any_active() {
+            self.leave(now);
+        }
+    }
+
+    /// Leaves every namespace and closes the connection.
+    pub fn close(&mut self, now: Instant) {
+        for socket in self.socket_ids() {
+            self.disconnect(socket, now);
+        }
+    }
+
+    /// Answers [`Event::Authenticate`]. An error keeps the namespace from being connected until `connect` is called.
+    pub fn authenticate(
+        &mut self,
+        request: AuthRequest,
+        data: Result<Option<C::Payload>, String>,
+        now: Instant,
+    ) {
+        let AuthRequest { socket, number } = request;
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if !matches!(target.state, SocketState::Authenticating { request } if request == number) {
+            return;
+        }
+        match data {
+            Ok(payload) => self.send_connect(socket, payload, now),
+            Err(cause) => self.refused(socket, ConnectFailure::Auth { cause }, now),
+        }
+    }
+
+    /// Asks the server for a namespace that waits for it, if a session is open.
+    pub(super) fn join(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if !matches!(target.state, SocketState::Waiting) || !matches!(self.phase, Phase::Open(_)) {
+            return;
+        }
+        match &target.auth {
+            Auth::None => self.send_connect(socket, None, now),
+            Auth::Value(payload) => {
+                let payload = payload.clone();
+                self.send_connect(socket, Some(payload), now);
+            }
+            Auth::Ask => {
+                target.auth_requests = target.auth_requests.wrapping_add(1);
+                let number = target.auth_requests;
+                target.state = SocketState::Authenticating { request: number };
+                let request = AuthRequest { socket, number };
+                self.events.push_back(Event::Authenticate { request, socket });
+            }
+        }
+    }
+
+    fn send_connect(&mut self, socket: SocketId, payload: Option<C::Payload>, now: Instant) {
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return;
+        };
+        target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
+        engine.queue.push_back(Outgoing::Connect { socket, payload });
+    }
+
+    /// A packet came. Those for a namespace that is not in a state to expect them are late, and ignored.
+    pub(super) fn packet(&mut self, header: Header, payload: Option<C::Payload>, now: Instant) {
+        let Some(at) = self.sockets.iter().position(|socket| socket.namespace == header.namespace) else {
+            return;
+        };
+        let Some(target) = self.sockets.get_mut(at) else { return };
+        let socket = SocketId(u32::try_from(at).unwrap_or(u32::MAX));
+        match (header.kind, &target.state) {
+            (PacketKind::Event, SocketState::Connected { session, .. }) => {
+                if let Some(payload) = payload {
+                    let ack = header.ack.map(|id| AckId { socket, session: *session, id });
+                    self.events.push_back(Event::Message { socket, payload, ack });
+                }
+            }
+            (PacketKind::Ack, SocketState::Connected { .. }) => {
+                if let (Some(id), Some(payload)) = (header.ack, payload)
+                    && let Some(emit) = target.acks.answered(id)
+                {
+                    self.events.push_back(Event::Ack { socket, emit, result: Ok(payload) });
+                }
+            }
+            (PacketKind::Connect, SocketState::Connecting { .. }) => {
+                self.connected(socket, payload.as_ref(), now)
+            }
+            (PacketKind::Connect, SocketState::Leaving) => {
+                target.state = SocketState::Inactive;
+                if let Phase::Open(engine) = &mut self.phase {
+                    engine.queue.push_back(Outgoing::Disconnect { socket });
+                }
+            }
+            (PacketKind::ConnectError, SocketState::Connecting { .. }) => {
+                let failure = payload.map_or(ConnectFailure::NoSid, ConnectFailure::Refused);
+                self.refused(socket, failure, now);
+            }
+            (PacketKind::ConnectError | PacketKind::Disconnect, SocketState::Leaving) => {
+                target.state = SocketState::Inactive;
+            }
+            (PacketKind::Disconnect, SocketState::Connected { .. }) => {
+                if !self
+                    .sockets
+                    .iter()
+                    .zip(0..)
+                    .any(|(other, id)| SocketId(id) != socket && other.is_active())
+                {
+                    self.left(socket, DisconnectReason::ServerDisconnect);
+                    self.leave(now);
+                } else {
+                    self.left(socket, DisconnectReason::ServerDisconnect);
+                }
+            }
+            (
+                PacketKind::Event
+                | PacketKind::Ack
+                | PacketKind::Connect
+                | PacketKind::ConnectError
+                | PacketKind::Disconnect,
+                _,
+            ) => {}
+        }
+    }
+
+    fn connected(&mut self, socket: SocketId, payload: Option<&C::Payload>, now: Instant) {
+        let sid =
+            payload.and_then(|payload| self.codec.connected(payload).ok()).map(|connected| connected.sid);
+        let Some(sid) = sid else { return self.refused(socket, ConnectFailure::NoSid, now) };
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return;
+        };
+        target.sessions = target.sessions.wrapping_add(1);
+        target.state = SocketState::Connected { sid, session: target.sessions };
+        self.backoff.reset();
+        while let Some(emit) = target.outbox.release() {
+            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, Some(engine)) {
+                Some(error) => {
+                    target.outbox.wrote(emit.id, emit.size);
+                    delivery::not_sent(socket, target, emit, error, &mut self.events);
+                }
+                None => engine.queue.push_back(Outgoing::Emit { socket, emit }),
+            }
+        }
+        self.events.push_back(Event::Connected { socket, recovered: false });
+        self.report_flushes();
+    }
+
+    /// The namespace is not tried again until the application asks for it.
+    fn refused(&mut self, socket: SocketId, failure: ConnectFailure<C::Payload>, now: Instant) {
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.state = SocketState::Inactive;
+        }
+        if !self.any_active() {
+            self.leave(now);
+        }
+        self.events.push_back(Event::ConnectError { socket, error: failure });
+    }
+
+    /// The namespace was connected and is not any longer, while the session goes on.
+    fn left(&mut self, socket: SocketId, reason: DisconnectReason) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        target.state = SocketState::Inactive;
+        self.events.push_back(Event::Disconnected { socket, reason, error: None });
+        for emit in target.abandon_acks() {
+            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+        }
+    }
+
+    pub(super) fn namespace_timeout(&mut self, now: Instant) {
+        for socket in self.socket_ids() {
+            self.ack_timeout(socket, now);
+            self.connect_timeout(socket, now);
+        }
+    }
+
+    fn ack_timeout(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let mut removed = false;
+        while let Some(settled) = target.acks.expired(now) {
+            // One that was not sent yet is not sent any more; in the engine's queue it is passed over.
+            removed |= !settled.sent && target.outbox.remove(settled.emit).is_some();
+            self.events.push_back(Event::Ack { socket, emit: settled.emit, result: Err(AckError::Timeout) });
+        }
+        if removed {
+            self.report_flushes();
+        }
+    }
+
+    fn connect_timeout(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let SocketState::Connecting { deadline } = &mut target.state else { return };
+        if deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        // A second CONNECT would make the server close the connection, so a late answer is all there is to hope for,
+        // unless nobody else uses the connection.
+        mem::take(deadline);
+        self.events.push_back(Event::ConnectError { socket, error: ConnectFailure::Timeout });
+        if !self.sockets.iter().any(|other| other.is_connected()) {
+            self.end_session(DisconnectReason::TransportError, Some(TransportError::Timeout), now);
+        }
+    }
+}
