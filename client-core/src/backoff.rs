@@ -1,0 +1,96 @@
+//! How long to wait before the next attempt.
+
+use core::time::Duration;
+
+use crate::config::Config;
+use crate::rng::Rng;
+
+/// Counts the attempts of one outage.
+///
+/// It is reset when a namespace has connected, not when a transport opens: a server that accepts connections and drops
+/// them must not be retried at full speed for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    pub(crate) const fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// The number of the next attempt, counted from 1, and the delay before it; `None` once the limit is reached.
+    pub(crate) fn next(&mut self, config: &Config, rng: &mut Rng) -> Option<(u32, Duration)> {
+        if config.reconnection_attempts.is_some_and(|limit| self.attempts >= limit) {
+            return None;
+        }
+        let delay = delay(self.attempts, config, rng);
+        self.attempts = self.attempts.saturating_add(1);
+        Some((self.attempts, delay))
+    }
+}
+
+/// `reconnection_delay` doubled `exponent` times, capped, and only then spread: were the spread drawn before the cap,
+/// a whole fleet would come back at the same moment after a long outage.
+fn delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
+    let cap = micros(config.reconnection_delay_max).max(micros(config.reconnection_delay));
+    // 2^32 times any delay is past every sensible cap; a larger exponent would overflow.
+    let base = micros(config.reconnection_delay).saturating_mul(1u64 << exponent.min(32)).min(cap);
+    let spread = permille(base, config.randomization_factor);
+    let low = base.saturating_sub(spread);
+    let high = base.saturating_add(spread).min(cap);
+    Duration::from_micros(rng.between(low, high))
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// `base * factor`, with the factor clamped to 0..=1 and rounded to a thousandth.
+fn permille(base: u64, factor: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    let permille = (factor.clamp(0.0, 1.0) * 1000.0) as u64;
+    (base / 1000).saturating_mul(permille)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new("http://localhost").unwrap()
+    }
+
+    #[test]
+    fn delays_double_until_the_cap_and_are_spread_there_too() {
+        let config = config();
+        let mut rng = Rng::new(7);
+        for (exponent, low, high) in
+            [(0, 500, 1500), (1, 1000, 3000), (2, 2000, 5000), (3, 2500, 5000), (9, 2500, 5000)]
+        {
+            let delays: alloc::vec::Vec<_> =
+                (0..200).map(|_| delay(exponent, &config, &mut rng).as_millis()).collect();
+            assert!(delays.iter().all(|d| (low..=high).contains(d)), "{exponent}: {delays:?}");
+            let (min, max) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+            assert!(max - min > (high - low) / 2, "{exponent}: hardly spread, {min}..{max}");
+        }
+    }
+
+    #[test]
+    fn an_outage_of_a_week_never_makes_the_delay_zero() {
+        let config = config();
+        let (mut rng, mut backoff) = (Rng::new(1), Backoff::default());
+        for _ in 0..200_000 {
+            let (_, delay) = backoff.next(&config, &mut rng).unwrap();
+            assert!(delay >= Duration::from_millis(500), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn no_jitter_when_the_factor_is_zero_or_nonsense() {
+        for factor in [0.0, -3.0, f64::NAN] {
+            let config = Config { randomization_factor: factor, ..config() };
+            assert_eq!(delay(1, &config, &mut Rng::new(3)), Duration::from_secs(2));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The codec for Rust applications.

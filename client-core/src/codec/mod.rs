@@ -1,0 +1,172 @@
+//! The seam between the protocol machine and the payloads that it carries without looking inside.
+//!
+//! The header is the core's ([`packet::header`](crate::packet::header)); the payload is the codec's. A codec is pure and
+//! total: no IO, no application code, no call back into the manager, and no panic on anything that a peer can send.
+
+#[cfg(feature = "json")]
+pub mod json;
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::config::Limits;
+use crate::engine::PacketType;
+use crate::error::{DecodeError, EncodeError};
+use crate::packet::Header;
+
+/// One Engine.IO message as a transport carries it.
+pub enum Message<C: Codec + ?Sized> {
+    /// Engine.IO type and data.
+    Text(C::Text),
+    /// Raw bytes.
+    Binary(C::Binary),
+}
+
+/// A packet, or as much of it as has come.
+pub enum Decoded<C: Codec + ?Sized> {
+    /// Whole.
+    Packet(Header, Option<C::Payload>),
+    /// Attachments are missing.
+    Partial(C::Partial),
+}
+
+/// The server's first word in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The session's id; opaque.
+    pub sid: String,
+    /// Transports that the server offers to move to; unknown names are fine.
+    pub upgrades: Vec<String>,
+    /// Between two heartbeats.
+    pub ping_interval: Duration,
+    /// How late a heartbeat may be.
+    pub ping_timeout: Duration,
+    /// Bytes of one message that the server accepts, where it says so.
+    pub max_payload: Option<usize>,
+}
+
+/// The server's answer to CONNECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// The socket's id.
+    pub sid: String,
+    /// The private id, where the server can resume sessions.
+    pub pid: Option<String>,
+}
+
+/// Texts, payloads and their forms on the wire.
+pub trait Codec {
+    /// A text message or a polling body.
+    type Text;
+    /// A binary message.
+    type Binary;
+    /// The arguments of a packet, with their attachments. Cheap to clone.
+    type Payload: Clone;
+    /// A packet that waits for attachments. Lives in the engine and dies with its transport.
+    type Partial;
+
+    /// What an Engine.IO text is ([`PacketType::of`]).
+    fn packet_type(&self, text: &Self::Text) -> Option<PacketType>;
+
+    /// One of the core's own short texts, such as `3` or `2probe`.
+    fn control(&mut self, text: &'static str) -> Self::Text;
+
+    /// Reads `0{"sid":…}`.
+    ///
+    /// # Errors
+    /// If it is not JSON, or lacks `sid`, `pingInterval` or `pingTimeout`. Unknown fields and upgrades are fine.
+    fn handshake(&mut self, text: &Self::Text) -> Result<Handshake, DecodeError>;
+
+    /// The Engine.IO texts of a polling body, cut at U+001E. Binary messages stay base64 texts.
+    ///
+    /// # Errors
+    /// If there are more than [`Limits::packets`].
+    fn split(&mut self, body: Self::Text, limits: &Limits) -> Result<VecDeque<Self::Text>, DecodeError>;
+
+    /// Takes messages from the front of `queue` into one polling body, joined by U+001E, binary as base64. Stops before
+    /// the message that would make it longer than `max` bytes, but takes at least one.
+    fn join(&mut self, queue: &mut VecDeque<Message<Self>>, max: Option<usize>) -> Self::Text;
+
+    /// The bytes of a base64 text (`b…`).
+    ///
+    /// # Errors
+    /// If it is not base64.
+    fn base64(&mut self, text: Self::Text) -> Result<Self::Binary, DecodeError>;
+
+    /// Reads a Socket.IO packet from an Engine.IO text (`4…`).
+    ///
+    /// # Errors
+    /// If header or payload are malformed, or announce more than `limits` allow.
+    fn decode(&mut self, text: Self::Text, limits: &Limits) -> Result<Decoded<Self>, DecodeError>;
+
+    /// Reads a Socket.IO packet from a binary message that no packet announced. Text-based codecs have none.
+    ///
+    /// # Errors
+    /// By default always [`DecodeError::UnexpectedBinary`].
+    fn decode_binary(&mut self, binary: Self::Binary, limits: &Limits) -> Result<Decoded<Self>, DecodeError> {
+        let _ = (binary, limits);
+        Err(DecodeError::UnexpectedBinary)
+    }
+
+    /// How many attachments a partial packet still waits for.
+    fn missing(&self, partial: &Self::Partial) -> usize;
+
+    /// Adds the next attachment.
+    ///
+    /// # Errors
+    /// If `limits` are passed, or the finished packet is malformed.
+    fn attach(
+        &mut self,
+        partial: Self::Partial,
+        binary: Self::Binary,
+        limits: &Limits,
+    ) -> Result<Decoded<Self>, DecodeError>;
+
+    /// Appends the messages of one packet: a text (`4…`), then its attachments. The header's `attachments` is already
+    /// [`Codec::attachments`] of the payload.
+    ///
+    /// # Errors
+    /// If a user's parser refuses. Nothing is appended then.
+    fn encode(
+        &mut self,
+        header: &Header,
+        payload: Option<&Self::Payload>,
+        out: &mut VecDeque<Message<Self>>,
+    ) -> Result<(), EncodeError>;
+
+    /// Reads the payload of the answer to CONNECT.
+    ///
+    /// # Errors
+    /// If it has no `sid`.
+    fn connected(&mut self, payload: &Self::Payload) -> Result<Connected, DecodeError>;
+
+    /// Attachments of a payload.
+    fn attachments(&self, payload: &Self::Payload) -> usize;
+
+    /// Bytes of a payload with its attachments.
+    fn size(&self, payload: &Self::Payload) -> usize;
+
+    /// Bytes of the largest message that a payload becomes, header not counted.
+    fn largest(&self, payload: &Self::Payload) -> usize;
+}
+
+impl<C: Codec + ?Sized> fmt::Debug for Message<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Binary(_) => "Binary",
+        })
+    }
+}
+
+impl<C: Codec + ?Sized> fmt::Debug for Decoded<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Packet(header, _) => write!(f, "Packet({header:?})"),
+            Self::Partial(_) => f.write_str("Partial"),
+        }
+    }
+}

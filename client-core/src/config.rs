@@ -1,0 +1,169 @@
+//! Options, with the JavaScript client's names and defaults wherever it has them.
+
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::engine::url::{Address, UrlError};
+
+/// A way to carry Engine.IO packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl TransportKind {
+    /// The protocol's name for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+impl fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Bounds on what a peer may send. Beyond them the connection is closed as `parse error` or `transport error`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one message or polling body. Default 16 MiB. The shell enforces it while reading.
+    pub message: usize,
+    /// Attachments of one packet. Default 1,000.
+    pub attachments: usize,
+    /// Bytes of one packet's attachments together. Default 16 MiB.
+    pub attachment_bytes: usize,
+    /// Time from a packet's text to its last attachment. Default 30 s.
+    pub completion: Duration,
+    /// Packets in one polling body. Default 100,000.
+    pub packets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 16 << 20,
+            attachments: 1000,
+            attachment_bytes: 16 << 20,
+            completion: Duration::from_secs(30),
+            packets: 100_000,
+        }
+    }
+}
+
+/// Options of one connection.
+///
+/// ```
+/// use core::time::Duration;
+/// use socketio_client_core::Config;
+///
+/// let config = Config { timeout: Duration::from_secs(5), ..Config::new("https://chat.example.com/admin")? };
+/// assert_eq!(config.address.namespace, "/admin");
+/// # Ok::<(), socketio_client_core::UrlError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Host, port, TLS, and the query and namespace that the URL names.
+    pub address: Address,
+    /// Ask the shell for address and query at each attempt ([`Command::Resolve`](crate::Command::Resolve)). Default
+    /// false.
+    pub ask_address: bool,
+    /// Request path. Default `/socket.io`.
+    pub path: String,
+    /// Whether the request path ends in a slash (`addTrailingSlash`). Default true.
+    pub add_trailing_slash: bool,
+    /// Added to every request, before the URL's own query.
+    pub query: Vec<(String, String)>,
+    /// A cache-buster on every request; `None` means on polling only (`timestampRequests`). Default `None`.
+    pub timestamp_requests: Option<bool>,
+    /// The cache-buster's name (`timestampParam`). Default `t`.
+    pub timestamp_param: String,
+    /// In order of preference; the first opens the session. Default WebSocket, then polling: it connects in a tenth of
+    /// the time. (The JavaScript client's default is the other way round.)
+    pub transports: Vec<TransportKind>,
+    /// Whether a polling session tries to move to WebSocket. Default true.
+    pub upgrade: bool,
+    /// Whether an attempt goes on with the next transport when one fails (`tryAllTransports`). Default true here, false
+    /// in the JavaScript client.
+    pub try_all_transports: bool,
+    /// Whether a session starts with WebSocket if it worked before (`rememberUpgrade`). Default false.
+    pub remember_upgrade: bool,
+    /// Time for a whole attempt, over all transports. Default 20 s.
+    pub timeout: Duration,
+    /// Time for the answer to one namespace's CONNECT. Default 20 s. (The JavaScript client waits for ever.)
+    pub connect_timeout: Duration,
+    /// Time for the upgrade's probe. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// Time to hand over what is queued when the last namespace is left. Default 2 s.
+    pub close_timeout: Duration,
+    /// Time for acks whose emit names none (`ackTimeout`). Default none.
+    pub ack_timeout: Option<Duration>,
+    /// Whether to connect again by itself. Default true.
+    pub reconnection: bool,
+    /// Attempts per outage (`reconnectionAttempts`). Default no limit.
+    pub reconnection_attempts: Option<u32>,
+    /// Before the first of them (`reconnectionDelay`). Default 1 s.
+    pub reconnection_delay: Duration,
+    /// The delay doubles up to this (`reconnectionDelayMax`). Default 5 s.
+    pub reconnection_delay_max: Duration,
+    /// How far a delay is spread, 0 to 1 (`randomizationFactor`). Default 0.5.
+    pub randomization_factor: f64,
+    /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
+    pub buffer_size: usize,
+    /// Bytes of those that wait to be sent. Default 16 MiB.
+    pub buffer_bytes: usize,
+    /// Attachments of one packet that we send. Default 10: a stock Node server closes the connection above that.
+    pub send_attachments: usize,
+    /// Bounds on what the peer may send.
+    pub limits: Limits,
+    /// Whether [`Frame::Ping`](crate::Frame::Ping) can be sent. Default true; a browser cannot.
+    pub websocket_ping: bool,
+}
+
+impl Config {
+    /// The defaults for `url`: `http`, `https`, `ws` or `wss`, with the namespace as its path.
+    ///
+    /// # Errors
+    /// If the URL has no host, another scheme, or a port that is none.
+    pub fn new(url: &str) -> Result<Self, UrlError> {
+        Ok(Self {
+            address: Address::parse(url)?,
+            ask_address: false,
+            path: "/socket.io".to_string(),
+            add_trailing_slash: true,
+            query: Vec::new(),
+            timestamp_requests: None,
+            timestamp_param: "t".to_string(),
+            transports: vec![TransportKind::WebSocket, TransportKind::Polling],
+            upgrade: true,
+            try_all_transports: true,
+            remember_upgrade: false,
+            timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
+            ack_timeout: None,
+            reconnection: true,
+            reconnection_attempts: None,
+            reconnection_delay: Duration::from_secs(1),
+            reconnection_delay_max: Duration::from_secs(5),
+            randomization_factor: 0.5,
+            buffer_size: 10_000,
+            buffer_bytes: 16 << 20,
+            send_attachments: 10,
+            limits: Limits::default(),
+            websocket_ping: true,
+        })
+    }
+}

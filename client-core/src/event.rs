@@ -1,0 +1,256 @@
+//! What the core tells the application.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::codec::Codec;
+use crate::config::TransportKind;
+use crate::error::{AckError, ConnectFailure, EmitError, OpenError, TransportError};
+
+/// A namespace of one manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub(crate) u32);
+
+/// The ticket of one emit, rising by one with each emit of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EmitId(pub(crate) u64);
+
+/// An ack that the server asked for. It can be given only on the connection on which the event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AckId {
+    pub(crate) socket: SocketId,
+    pub(crate) session: u32,
+    pub(crate) id: u64,
+}
+
+/// A question for authentication data. An answer to an earlier question is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthRequest {
+    pub(crate) socket: SocketId,
+    pub(crate) number: u32,
+}
+
+/// Why a connection or a namespace ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The server ended the namespace. It is not connected to again until `connect` is called.
+    ServerDisconnect,
+    /// `disconnect` was called.
+    ClientDisconnect,
+    /// No ping came within `pingInterval + pingTimeout`.
+    PingTimeout,
+    /// The server, or something on the way, closed the connection.
+    TransportClose,
+    /// The connection broke.
+    TransportError,
+    /// The server sent what could not be decoded.
+    ParseError,
+    /// The connection was closed because nothing uses it any longer.
+    ForcedClose,
+}
+
+impl DisconnectReason {
+    /// The JavaScript client's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServerDisconnect => "io server disconnect",
+            Self::ClientDisconnect => "io client disconnect",
+            Self::PingTimeout => "ping timeout",
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The connection as the application sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing is open and nothing is planned.
+    Disconnected,
+    /// The first attempt is under way.
+    Connecting,
+    /// A session is open.
+    Connected,
+    /// A session ended or an attempt failed; another attempt is planned or under way.
+    Reconnecting,
+}
+
+/// Something happened. In order; to be handed to the application after every lock is released.
+pub enum Event<C: Codec + ?Sized> {
+    /// The Engine.IO session is open; no namespace is connected yet.
+    Opened {
+        /// Over which transport.
+        transport: TransportKind,
+    },
+    /// An attempt failed. `Waiting` or `ReconnectFailed` follows, unless reconnection is off.
+    OpenFailed {
+        /// Why.
+        error: OpenError,
+    },
+    /// The Engine.IO session ended.
+    Closed {
+        /// Why.
+        reason: DisconnectReason,
+        /// What the transport said.
+        error: Option<TransportError>,
+    },
+    /// The next attempt is planned.
+    Waiting {
+        /// Counted from 1 in each outage.
+        attempt: u32,
+        /// From now.
+        delay: Duration,
+    },
+    /// The attempt starts.
+    ReconnectAttempt {
+        /// Counted from 1 in each outage.
+        attempt: u32,
+        /// How long it waited.
+        delay: Duration,
+    },
+    /// The attempt opened a session.
+    Reconnected {
+        /// Which attempt did.
+        attempt: u32,
+    },
+    /// The limit of attempts is reached. Final until `connect` is called.
+    ReconnectFailed,
+    /// A heartbeat came and was answered.
+    Ping,
+    /// The session moved to a better transport.
+    Upgraded {
+        /// Which.
+        transport: TransportKind,
+    },
+    /// The better transport did not work; the session goes on over polling.
+    UpgradeFailed {
+        /// Why.
+        error: TransportError,
+    },
+    /// The namespace is connected.
+    Connected {
+        /// Which.
+        socket: SocketId,
+        /// Whether the server resumed the session before and replayed what was missed.
+        recovered: bool,
+    },
+    /// The namespace is not connected.
+    ConnectError {
+        /// Which.
+        socket: SocketId,
+        /// Why.
+        error: ConnectFailure<C::Payload>,
+    },
+    /// The namespace was connected, and is no longer.
+    Disconnected {
+        /// Which.
+        socket: SocketId,
+        /// Why.
+        reason: DisconnectReason,
+        /// What the transport said.
+        error: Option<TransportError>,
+    },
+    /// Authentication data is wanted; answer with [`Manager::authenticate`](crate::Manager::authenticate).
+    Authenticate {
+        /// To be handed back.
+        request: AuthRequest,
+        /// For which namespace.
+        socket: SocketId,
+    },
+    /// An event came.
+    Message {
+        /// On which namespace.
+        socket: SocketId,
+        /// Name and arguments.
+        payload: C::Payload,
+        /// Where the sender wants an ack.
+        ack: Option<AckId>,
+    },
+    /// An emit with ack is settled. Exactly one of these comes for each.
+    Ack {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Which emit.
+        emit: EmitId,
+        /// The ack's arguments.
+        result: Result<C::Payload, AckError>,
+    },
+    /// A packet was handed to the transport. Only where [`Manager::observe`](crate::Manager::observe) asked for it.
+    Sent {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Name and arguments.
+        payload: C::Payload,
+    },
+    /// A held emit without ack turned out not to be sendable. It was never sent.
+    NotSent {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Which emit.
+        emit: EmitId,
+        /// Why.
+        error: EmitError,
+        /// What was to be sent.
+        payload: C::Payload,
+    },
+    /// A flush is settled.
+    Flushed {
+        /// Of which namespace.
+        socket: SocketId,
+        /// The last emit that it covers.
+        emit: EmitId,
+        /// Whether all of them have reached the server; otherwise the connection ended before that was known.
+        delivered: bool,
+    },
+}
+
+impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened { transport } => write!(f, "Opened({transport})"),
+            Self::OpenFailed { error } => write!(f, "OpenFailed({error})"),
+            Self::Closed { reason, .. } => write!(f, "Closed({reason})"),
+            Self::Waiting { attempt, delay } => write!(f, "Waiting({attempt}, {delay:?})"),
+            Self::ReconnectAttempt { attempt, .. } => write!(f, "ReconnectAttempt({attempt})"),
+            Self::Reconnected { attempt } => write!(f, "Reconnected({attempt})"),
+            Self::ReconnectFailed => f.write_str("ReconnectFailed"),
+            Self::Ping => f.write_str("Ping"),
+            Self::Upgraded { transport } => write!(f, "Upgraded({transport})"),
+            Self::UpgradeFailed { error } => write!(f, "UpgradeFailed({error})"),
+            Self::Connected { socket, recovered } => write!(f, "Connected({}, {recovered})", socket.0),
+            Self::ConnectError { socket, error } => {
+                let error: &dyn fmt::Display = match error {
+                    ConnectFailure::Open(error) => error,
+                    ConnectFailure::Refused(_) => &"refused",
+                    ConnectFailure::Timeout => &"timeout",
+                    ConnectFailure::NoSid => &"no sid",
+                    ConnectFailure::Auth { cause } => cause,
+                };
+                write!(f, "ConnectError({}, {error})", socket.0)
+            }
+            Self::Disconnected { socket, reason, .. } => write!(f, "Disconnected({}, {reason})", socket.0),
+            Self::Authenticate { socket, .. } => write!(f, "Authenticate({})", socket.0),
+            Self::Message { socket, ack, .. } => write!(f, "Message({}, {ack:?})", socket.0),
+            Self::Ack { socket, emit, result } => {
+                write!(f, "Ack({}, {}, {:?})", socket.0, emit.0, result.as_ref().map(|_| ()))
+            }
+            Self::Sent { socket, .. } => write!(f, "Sent({})", socket.0),
+            Self::NotSent { socket, emit, error, .. } => {
+                write!(f, "NotSent({}, {}, {error})", socket.0, emit.0)
+            }
+            Self::Flushed { socket, emit, delivered } => {
+                write!(f, "Flushed({}, {}, {delivered})", socket.0, emit.0)
+            }
+        }
+    }
+}

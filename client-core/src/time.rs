@@ -1,0 +1,62 @@
+//! Time as the shell tells it.
+
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point on the shell's monotonic clock: the time since an epoch that the shell chooses.
+///
+/// The core never reads a clock. Every call that can depend on time takes `now`, which must not run backwards.
+///
+/// ```
+/// use core::time::Duration;
+/// use socketio_client_core::Instant;
+///
+/// let start = Instant::from_millis(1_000);
+/// let later = start + Duration::from_millis(500);
+/// assert_eq!(later.since(start), Duration::from_millis(500));
+/// assert_eq!(start.since(later), Duration::ZERO, "saturates");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The point `elapsed` after the shell's epoch.
+    #[must_use]
+    pub const fn from_epoch(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// The point `millis` milliseconds after the shell's epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
+    /// How long ago `earlier` was, or zero if it lies ahead.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The time since the shell's epoch.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+}
+
+/// The earlier of two optional deadlines.
+pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
