@@ -145,23 +145,13 @@ pub(super) fn address(uri: &Uri) -> String {
     format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(default))
 }
 
-/// The whole chain of causes in one line, and what to check.
+/// The whole chain of causes in one line.
 fn explain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut refused = false;
-    let mut link = Some(error);
-    while let Some(error) = link {
-        let io = error.downcast_ref::<io::Error>();
-        refused |= io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused);
-        link = error.source();
-        if let Some(cause) = link {
-            text = format!("{text}: {cause}");
-        }
-    }
-    if refused {
-        text.push_str("; nothing listens there: is the server running, and is this its port?");
-    } else if text.starts_with("dns error") {
-        text.push_str("; is the host name right, and does name resolution work on this machine?");
+    let mut link = error.source();
+    while let Some(cause) = link {
+        text = format!("{text}: {cause}");
+        link = cause.source();
     }
     text
 }

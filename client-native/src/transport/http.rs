@@ -128,7 +128,12 @@ impl Target {
         };
         let uri: Uri = url.parse().map_err(|error| invalid(&error))?;
         let mut parts: Parts = uri.into_parts();
-        parts.scheme = match parts.scheme.as_ref().map(Scheme::as_str) {
+        parts.scheme = match parts
+            .scheme
+            .as_ref()
+            .map(|scheme| scheme.as_str().to_ascii_lowercase())
+            .as_deref()
+        {
             Some("http" | "ws") => Some(Scheme::HTTP),
             Some("https" | "wss") => Some(Scheme::HTTPS),
             Some(other) => {
@@ -217,11 +222,16 @@ async fn body_start(mut body: Incoming) -> String {
 
 /// Finds the kind of a failure in hyper's chain of causes.
 pub(super) fn classify(error: &(dyn Error + 'static), target: &Target) -> TransportError {
-    let mut text = error.to_string();
+    let mut text = String::new();
     let mut http = None;
     let mut broken = None;
     let mut link = Some(error);
     while let Some(error) = link {
+        // The client's own layer only says in which step something failed.
+        if !error.is::<hyper_util::client::legacy::Error>() {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{separator}{error}");
+        }
         if let Some(known) = error.downcast_ref::<TransportError>() {
             return known.clone();
         }
@@ -236,9 +246,6 @@ pub(super) fn classify(error: &(dyn Error + 'static), target: &Target) -> Transp
             broken = Some(error);
         }
         link = error.source();
-        if let Some(cause) = link {
-            text = format!("{text}: {cause}");
-        }
     }
     let address = target.address();
     if http.is_some_and(hyper::Error::is_parse) {

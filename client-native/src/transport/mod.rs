@@ -5,7 +5,6 @@
 //! Deadlines are the caller's: every future here may be dropped at any point, which closes what it had opened.
 
 mod connector;
-mod error;
 mod http;
 mod stream;
 #[cfg(feature = "rustls")]
@@ -13,7 +12,7 @@ mod tls;
 pub mod ws;
 
 pub use connector::{Connector, TlsOptions};
-pub use error::TransportError;
 pub use http::Http;
+pub use socketio_client_core::TransportError;
 pub use stream::{BoxedIo, Io};
 pub use ws::WebSocket;

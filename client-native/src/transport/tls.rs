@@ -101,20 +101,17 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
 fn explain(error: &io::Error) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => format!(
-                "the server closed the connection during the handshake ({error}); if it does not speak TLS on \
-                 this port, use http:// or ws://"
-            ),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                format!("the server closed the connection during the handshake ({error})")
+            }
             _ => error.to_string(),
         };
     };
     match tls {
-        rustls::Error::InvalidMessage(_) => {
-            format!("the server does not speak TLS on this port ({tls}); use http:// or ws://, or its TLS port")
-        }
+        rustls::Error::InvalidMessage(_) => format!("the server does not speak TLS on this port ({tls})"),
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the server's certificate is signed by an authority that this machine does not trust; for a private \
-             authority, name its certificate as CA file"
+            "this machine does not trust the authority that signed the server's certificate; name a private \
+             authority's certificate as CA file"
                 .to_owned()
         }
         rustls::Error::InvalidCertificate(_) => format!("the server's certificate was refused: {tls}"),

@@ -5,11 +5,11 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::http::{Target, classify, header_map, status_error};
 use super::stream::ByteStream;
@@ -62,8 +62,7 @@ pub async fn open(
         StatusCode::SWITCHING_PROTOCOLS => verify(response.headers(), &key, &protocols)?,
         status if status.is_success() => {
             let cause = format!(
-                "the server answered the handshake as an ordinary request (HTTP status {}); check the path, and that \
-                 proxies on the way pass the Upgrade header on",
+                "the handshake was answered as an ordinary request, with HTTP status {}",
                 status.as_u16()
             );
             return Err(TransportError::NotWebSocket { cause });
@@ -107,9 +106,7 @@ fn verify(headers: &HeaderMap, key: &str, offered: &[HeaderValue]) -> Result<(),
         ));
     }
     if !has_token(headers, &header::CONNECTION, "upgrade") {
-        return Err(not_websocket(
-            "the server's answer lacks \"Connection: Upgrade\"; a proxy may have removed it",
-        ));
+        return Err(not_websocket("the server's answer lacks \"Connection: Upgrade\""));
     }
     let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
     if accept.map(<[u8]>::trim_ascii) != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
@@ -160,9 +157,15 @@ pub fn error(error: Error) -> TransportError {
         Error::Protocol(error) => {
             TransportError::Lost { cause: format!("the server violated the WebSocket protocol: {error}") }
         }
-        Error::WriteBufferFull(message) => TransportError::Lost {
-            cause: format!("a message of {} bytes exceeds the limit for outgoing messages", message.len()),
-        },
+        Error::WriteBufferFull(message) => {
+            let bytes = match &*message {
+                Message::Frame(frame) => frame.payload().len(),
+                message => message.len(),
+            };
+            TransportError::Lost {
+                cause: format!("a message of {bytes} bytes exceeds the limit for outgoing messages"),
+            }
+        }
         other => TransportError::Lost { cause: other.to_string() },
     }
 }
