@@ -8,6 +8,7 @@
 //   {"disconnect":true}                          all sockets, connections included
 //   {"stats":true}                               prints {"stats":{…}}
 //   {"wait":"pongs", "min":3}                    prints {"waited":{…}} once that number is reached
+// `GET /__stats` gives the stats too, `GET /__blank` an empty page for scripts that need an origin.
 // Ends when standard input ends, so that it does not outlive its parent.
 import { readFileSync } from "node:fs";
 import { createServer as createHttp } from "node:http";
@@ -34,6 +35,10 @@ function plain(request, response) {
   if (request.url === "/__stats") {
     response.writeHead(200, { "content-type": "application/json", "access-control-allow-origin": "*" });
     return response.end(JSON.stringify(stats));
+  }
+  if (request.url === "/__blank") {
+    response.writeHead(200, { "content-type": "text/html" });
+    return response.end("<!doctype html><title>blank</title><link rel=icon href=data:,>");
   }
   response.writeHead(404).end("not found");
 }
