@@ -3,6 +3,6 @@ import init from "./page.js";
 
 init().catch((error) => {
   const problem = document.getElementById("problem");
-  problem.textContent = `This page needs a browser with WebAssembly. (${error})`;
+  problem.textContent = `The page cannot start; it needs a browser with WebAssembly. (${error})`;
   problem.hidden = false;
 });

@@ -48,6 +48,7 @@ fn bind(wasm: &Path) -> Result<Page, String> {
         .input_path(wasm)
         .out_name("page")
         .typescript(false)
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .web(true)

@@ -14,14 +14,14 @@
 //! same person, while the server has not yet noticed that the old connection is gone.
 //!
 //! Server to client: `who` (as the ack of `join`, whenever it changes), `message` and `private` with
-//! `{id, from, room?, text}`, each of which wants an ack, `delivered` `{id, by}` when that ack is there, and
-//! `typing` `{name, room, on}`.
+//! `{id, from, room?, text, at}`, each of which wants an ack, `delivered` `{id, by}` when that ack is there,
+//! and `typing` `{name, room, on}`. Whoever enters a room is sent its latest messages, so the same one may
+//! come twice; its `from` and `id` tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use futures_util::{Stream, StreamExt};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use socketioxide::extract::{AckSender, SocketRef, TryData};
@@ -34,12 +34,22 @@ pub(crate) const DELIVERY: Duration = Duration::from_secs(30);
 const ROOMS: [&str; 3] = ["lobby", "rust", "random"];
 const MAX_NAME: usize = 24;
 const MAX_TEXT: usize = 4000;
+const MAX_ID: usize = 64;
+/// How many messages a room remembers.
+const MAX_HISTORY: usize = 50;
 
 #[derive(Clone)]
 struct Chat {
     io: SocketIo,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
     /// By folded name: a name is what people are known and written to by.
-    people: Arc<Mutex<BTreeMap<String, Person>>>,
+    people: BTreeMap<String, Person>,
+    /// The latest messages of each room, so that whoever was cut off when they came gets them after all.
+    history: BTreeMap<String, VecDeque<Text>>,
 }
 
 struct Person {
@@ -87,13 +97,15 @@ struct Place {
     room: String,
 }
 
-#[derive(Serialize)]
-struct Text<'a> {
-    id: &'a str,
-    from: &'a str,
+#[derive(Clone, Serialize)]
+struct Text {
+    id: String,
+    from: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    room: Option<&'a str>,
-    text: &'a str,
+    room: Option<String>,
+    text: String,
+    /// Milliseconds since 1970.
+    at: u64,
 }
 
 #[derive(Serialize)]
@@ -108,7 +120,7 @@ struct Refused {
 
 /// Sets the chat up on namespace `/`.
 pub(crate) fn install(io: &SocketIo) {
-    let chat = Chat { io: io.clone(), people: Arc::default() };
+    let chat = Chat { io: io.clone(), state: Arc::default() };
     io.ns("/", async move |socket: SocketRef, TryData(auth): TryData<Join>| {
         chat.on(&socket, "join", Chat::join);
         chat.on(&socket, "message", Chat::message);
@@ -148,60 +160,89 @@ impl Chat {
     }
 
     async fn join(self, socket: SocketRef, join: Join) -> Result<Who, &'static str> {
-        let (name, room) = (name(&join.name)?, name(&join.room)?);
-        let folded = name.to_lowercase();
-        {
-            let mut people = self.people();
-            let holder = people.get(&folded).filter(|person| person.socket.id != socket.id);
+        let (name, room) = (checked_name(&join.name)?, checked_name(&join.room)?);
+        let missed = {
+            let mut state = self.state();
+            let here = state.person(socket.id).is_some_and(|person| person.room == room);
+            let folded = name.to_lowercase();
+            let holder = state.people.get(&folded).filter(|person| person.socket.id != socket.id);
             if holder.is_some_and(|person| person.key.is_none() || person.key != join.key) {
                 return Err("somebody here has that name already");
             }
-            people.retain(|_, person| person.socket.id != socket.id);
-            let person = Person { name, room: room.clone(), key: join.key, socket: socket.clone() };
-            if let Some(earlier) = people.insert(folded, person) {
+            state.people.retain(|_, person| person.socket.id != socket.id);
+            let person =
+                Person { name: name.clone(), room: room.clone(), key: join.key, socket: socket.clone() };
+            if let Some(earlier) = state.people.insert(folded, person) {
                 earlier.socket.leave_all();
             }
-        }
+            let history = state.history.get(&room).filter(|_| !here);
+            let missed = history.into_iter().flatten().filter(|text| text.from != name);
+            missed.cloned().collect::<Vec<_>>()
+        };
         socket.leave_all();
         socket.join(room);
+        for text in missed {
+            self.deliver("message", &socket, text);
+        }
         Ok(self.tell_who().await)
     }
 
     async fn leave(self, sid: Sid) {
-        self.people().retain(|_, person| person.socket.id != sid);
+        self.state().people.retain(|_, person| person.socket.id != sid);
         self.tell_who().await;
     }
 
     async fn message(self, socket: SocketRef, message: Message) -> Result<Sent, &'static str> {
-        let Message { room, id, text } = message;
-        let (room, text) = (name(&room)?, text_within_limit(&text)?);
-        let (from, to) = {
-            let people = self.people();
-            let from = people.values().find(|person| person.socket.id == socket.id).ok_or(NOT_JOINED)?;
-            let to = people.values().filter(|person| person.room == room && person.socket.id != socket.id);
-            (from.name.clone(), to.count())
+        let room = checked_name(&message.room)?;
+        let (text, to) = {
+            let mut state = self.state();
+            let from = state.person(socket.id).ok_or(NOT_JOINED)?.name.clone();
+            let text = Text::new(message.id, from, Some(room.clone()), message.text)?;
+            state.remember(&text);
+            let others =
+                state.people.values().filter(|person| person.room == room && person.name != text.from);
+            let others: Vec<SocketRef> = others.map(|person| person.socket.clone()).collect();
+            (text, others)
         };
-        let text = Text { id: &id, from: &from, room: Some(&room), text };
-        let acks = socket.to(room.clone()).emit_with_ack::<_, IgnoredAny>("message", &text).await;
-        let acks = acks.map_err(|_| "the server could not pass it on")?;
-        tokio::spawn(self.relay(from, id, acks));
-        Ok(Sent { to })
+        for socket in &to {
+            self.deliver("message", socket, text.clone());
+        }
+        Ok(Sent { to: to.len() })
     }
 
     async fn private(self, socket: SocketRef, message: Private) -> Result<Sent, &'static str> {
-        let Private { to, id, text } = message;
-        let text = text_within_limit(&text)?;
-        let (from, to) = {
-            let people = self.people();
-            let from = people.values().find(|person| person.socket.id == socket.id).ok_or(NOT_JOINED)?;
-            let to = people.get(&to.to_lowercase()).ok_or("that person is not here")?;
-            (from.name.clone(), to.socket.clone())
+        let (text, to) = {
+            let state = self.state();
+            let from = state.person(socket.id).ok_or(NOT_JOINED)?.name.clone();
+            let to = state.people.get(&message.to.to_lowercase()).ok_or("that person is not here")?;
+            (Text::new(message.id, from, None, message.text)?, to.socket.clone())
         };
-        let text = Text { id: &id, from: &from, room: None, text };
-        let acks = to.emit_with_ack::<_, IgnoredAny>("private", &text);
-        let acks = acks.map_err(|_| "that person cannot be reached")?;
-        tokio::spawn(self.relay(from, id, acks));
+        self.deliver("private", &to, text);
         Ok(Sent { to: 1 })
+    }
+
+    /// Sends it, and tells its author, on whatever connection they have by then, when the ack comes.
+    fn deliver(&self, event: &'static str, to: &SocketRef, text: Text) {
+        #[derive(Serialize)]
+        struct Delivered {
+            id: String,
+            by: String,
+        }
+        // Sent here, in order; only the ack is waited for elsewhere. It fails where the receiver has just
+        // gone: then they get it when they come back.
+        let Ok(ack) = to.emit_with_ack::<_, IgnoredAny>(event, &text) else { return };
+        let (chat, receiver) = (self.clone(), to.id);
+        tokio::spawn(async move {
+            // What the ack says does not matter, that it came does.
+            if let Ok(_) | Err(AckError::Decode(_)) = ack.await {
+                let state = chat.state();
+                if let (Some(by), Some(author)) =
+                    (state.person(receiver), state.people.get(&text.from.to_lowercase()))
+                {
+                    let _ = author.socket.emit("delivered", &Delivered { id: text.id, by: by.name.clone() });
+                }
+            }
+        });
     }
 
     async fn typing(self, socket: SocketRef, Typing { on }: Typing) -> Result<(), &'static str> {
@@ -212,66 +253,71 @@ impl Chat {
             on: bool,
         }
         let out = {
-            let people = self.people();
-            let person = people.values().find(|person| person.socket.id == socket.id).ok_or(NOT_JOINED)?;
+            let state = self.state();
+            let person = state.person(socket.id).ok_or(NOT_JOINED)?;
             Out { name: person.name.clone(), room: person.room.clone(), on }
         };
+        // Of no interest to anybody who cannot take it now.
         let _ = socket.to(out.room.clone()).volatile().emit("typing", &out).await;
         Ok(())
     }
 
-    /// Tells the sender, on whatever connection they have by then, as each receiver's ack comes in.
-    async fn relay<T>(self, from: String, id: String, acks: impl Stream<Item = (Sid, Result<T, AckError>)>) {
-        #[derive(Serialize)]
-        struct Delivered<'a> {
-            id: &'a str,
-            by: String,
-        }
-        let mut acks = std::pin::pin!(acks);
-        while let Some((sid, ack)) = acks.next().await {
-            // What the ack says does not matter, that it came does.
-            if !matches!(ack, Ok(_) | Err(AckError::Decode(_))) {
-                continue;
-            }
-            let people = self.people();
-            let by = people.values().find(|person| person.socket.id == sid);
-            let sender = people.get(&from.to_lowercase());
-            if let (Some(by), Some(sender)) = (by, sender) {
-                let _ = sender.socket.emit("delivered", &Delivered { id: &id, by: by.name.clone() });
-            }
-        }
-    }
-
     async fn tell_who(&self) -> Who {
         let who = {
-            let people = self.people();
-            let places =
-                people.values().map(|person| Place { name: person.name.clone(), room: person.room.clone() });
-            let rooms = people.values().map(|person| person.room.clone()).chain(ROOMS.map(str::to_owned));
-            Who { people: places.collect(), rooms: rooms.collect() }
+            let mut state = self.state();
+            let people = state.people.values();
+            let people: Vec<Place> =
+                people.map(|person| Place { name: person.name.clone(), room: person.room.clone() }).collect();
+            let rooms = people.iter().map(|place| place.room.clone()).chain(ROOMS.map(str::to_owned));
+            let rooms: BTreeSet<String> = rooms.collect();
+            // A room that people made ends with the last of them.
+            state.history.retain(|room, _| rooms.contains(room));
+            Who { people, rooms }
         };
         let _ = self.io.emit("who", &who).await;
         who
     }
 
-    fn people(&self) -> MutexGuard<'_, BTreeMap<String, Person>> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn person(&self, sid: Sid) -> Option<&Person> {
+        self.people.values().find(|person| person.socket.id == sid)
+    }
+
+    fn remember(&mut self, text: &Text) {
+        let Some(room) = &text.room else { return };
+        let history = self.history.entry(room.clone()).or_default();
+        // Sent again by somebody who missed our ack.
+        if history.iter().any(|known| known.id == text.id && known.from == text.from) {
+            return;
+        }
+        if history.len() == MAX_HISTORY {
+            history.pop_front();
+        }
+        history.push_back(text.clone());
+    }
+}
+
+impl Text {
+    fn new(id: String, from: String, room: Option<String>, text: String) -> Result<Self, &'static str> {
+        if id.len() > MAX_ID || text.chars().count() > MAX_TEXT {
+            return Err("messages have at most 4000 characters");
+        }
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(Self { id, from, room, text, at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX) })
     }
 }
 
 const NOT_JOINED: &str = "join before you write";
 
-fn name(text: &str) -> Result<String, &'static str> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
+fn checked_name(name: &str) -> Result<String, &'static str> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err("names have 1 to 24 characters");
     }
-    Ok(text.to_owned())
-}
-
-fn text_within_limit(text: &str) -> Result<&str, &'static str> {
-    if text.chars().count() > MAX_TEXT {
-        return Err("messages have at most 4000 characters");
-    }
-    Ok(text)
+    Ok(name.to_owned())
 }

@@ -65,6 +65,8 @@ pub(crate) struct Text {
     pub(crate) from: String,
     pub(crate) room: Option<String>,
     pub(crate) text: String,
+    /// When the server got it, in milliseconds since 1970.
+    pub(crate) at: f64,
 }
 
 #[derive(Deserialize)]

@@ -51,6 +51,7 @@ fn start() {
     if let Some(name) = storage().and_then(|storage| storage.get_item("name").ok().flatten()) {
         app.view.input("name").set_value(&name);
     }
+    app.view.ready();
     // The countdown, and those who stopped typing.
     socketio::spawn(async move {
         loop {
@@ -159,11 +160,8 @@ impl App {
         let open = {
             let mut state = self.state.borrow_mut();
             let (open, from) = (state.open.clone(), state.name.clone());
-            let delivery = Some(Delivery::default());
-            state.push(
-                open.clone(),
-                Line::Text { id: id.clone(), from, text: text.clone(), time: time(), delivery },
-            );
+            let (at, delivery) = (js_sys::Date::now(), Some(Delivery::default()));
+            state.push(open.clone(), Line::Text { id: id.clone(), from, text: text.clone(), at, delivery });
             open
         };
         self.view.append(&self.state.borrow());
@@ -253,7 +251,7 @@ impl App {
                 }
             }
             Event::Text(text) => {
-                let changed = self.state.borrow_mut().receive(text, time());
+                let changed = self.state.borrow_mut().receive(text);
                 let state = self.state.borrow();
                 if changed.as_ref() == Some(&state.open) {
                     self.view.append(&state);
@@ -360,9 +358,4 @@ fn random() -> String {
         let _ = crypto.get_random_values_with_u8_array(&mut bytes);
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn time() -> String {
-    let now = js_sys::Date::new_0();
-    format!("{:02}:{:02}", now.get_hours(), now.get_minutes())
 }

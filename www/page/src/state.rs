@@ -14,7 +14,7 @@ pub(crate) enum Conversation {
 }
 
 pub(crate) enum Line {
-    Text { id: String, from: String, text: String, time: String, delivery: Option<Delivery> },
+    Text { id: String, from: String, text: String, at: f64, delivery: Option<Delivery> },
     Note(String),
 }
 
@@ -34,7 +34,7 @@ impl Delivery {
         match self.to {
             _ if self.failed.is_some() => "failed",
             None => "held",
-            Some(to) if to > 0 && self.by.len() >= to => "two",
+            Some(to) if !self.by.is_empty() && self.by.len() >= to => "two",
             Some(_) => "one",
         }
     }
@@ -44,9 +44,14 @@ impl Delivery {
         match (&self.failed, self.to) {
             (Some(cause), _) => format!("Not sent: {cause}"),
             (None, None) => "Held until the server has it".to_owned(),
-            (None, Some(0)) => "The server has it; nobody else is here".to_owned(),
-            (None, Some(to)) if self.by.is_empty() => format!("The server has it, delivered to 0 of {to}"),
-            (None, Some(to)) => format!("Delivered to {} of {to}: {}", self.by.len(), self.by.join(", ")),
+            (None, Some(0)) if self.by.is_empty() => "The server has it; nobody else is here".to_owned(),
+            (None, Some(to)) if self.by.is_empty() => {
+                format!("The server has it; delivered to none of {to} yet")
+            }
+            (None, Some(to)) if self.by.len() < to => {
+                format!("Delivered to {}; {to} in all", self.by.join(", "))
+            }
+            (None, Some(_)) => format!("Delivered to {}", self.by.join(", ")),
         }
     }
 
@@ -131,8 +136,8 @@ impl State {
 
     /// A message from somebody else; the same one may come twice where its sender missed the first ack.
     /// Returns the conversation that has a new line.
-    pub(crate) fn receive(&mut self, message: Text, time: String) -> Option<Conversation> {
-        let Text { id, from, room, text } = message;
+    pub(crate) fn receive(&mut self, message: Text) -> Option<Conversation> {
+        let Text { id, from, room, text, at } = message;
         let conversation = room.map_or_else(|| Conversation::Person(from.clone()), Conversation::Room);
         let lines = self.lines.get(&conversation).map_or(&[][..], Vec::as_slice);
         let known = |line: &Line| matches!(line, Line::Text { id: other, from: by, .. } if *other == id && *by == from);
@@ -140,7 +145,7 @@ impl State {
             return None;
         }
         self.typing.remove(&from);
-        self.push(conversation.clone(), Line::Text { id, from, text, time, delivery: None });
+        self.push(conversation.clone(), Line::Text { id, from, text, at, delivery: None });
         Some(conversation)
     }
 

@@ -48,6 +48,11 @@ impl View {
         element
     }
 
+    /// The form works from here on.
+    pub(crate) fn ready(&self) {
+        let _ = self.element::<HtmlElement>("enter-button").remove_attribute("disabled");
+    }
+
     /// Shows the form to join by, with what went wrong.
     pub(crate) fn show_welcome(&self, problem: &str) {
         self.set_hidden("chat", true);
@@ -138,46 +143,63 @@ impl View {
         self.document.set_title(&format!("{count}{} · Socket.IO chat", title(&state.open)));
     }
 
+    /// Buttons that stay on the list stay the same elements: made anew, they would lose the keyboard's focus,
+    /// and a click that is half done.
     fn list(&self, id: &str, state: &State, entries: impl Iterator<Item = (Conversation, String)>) {
         let list: Element = self.element(id);
-        // The list is made anew; whoever was on it with the keyboard stays where they were.
-        let focused = self.document.active_element().and_then(|element| element.get_attribute("data-name"));
-        list.set_text_content(None);
+        let mut length = 0;
         for (conversation, detail) in entries {
-            let (kind, name) = match &conversation {
-                Conversation::Room(name) => ("room", name),
-                Conversation::Person(name) => ("person", name),
-            };
-            let button = self.create("button", "");
-            let _ = button.set_attribute("type", "button");
-            let _ = button.set_attribute("data-kind", kind);
-            let _ = button.set_attribute("data-name", name);
-            if conversation == state.open {
-                let _ = button.set_attribute("aria-current", "true");
+            let (Conversation::Room(name) | Conversation::Person(name)) = &conversation;
+            let items = list.children();
+            let at =
+                |index| items.item(index).filter(|item| item.get_attribute("data-of").as_ref() == Some(name));
+            let item = (length..items.length()).find_map(at).unwrap_or_else(|| self.entry(&conversation));
+            let place = items.item(length);
+            if place.as_ref() != Some(&item) {
+                let _ = list.insert_before(&item, place.as_deref());
             }
-            let mark = match &conversation {
-                Conversation::Room(_) => self.create_text("span", "hash", "#"),
-                Conversation::Person(name) => self.avatar(name),
+            length += 1;
+
+            let (Ok(Some(button)), Ok(Some(mark))) =
+                (item.query_selector("button"), item.query_selector(".mark"))
+            else {
+                continue;
             };
-            let _ = mark.set_attribute("aria-hidden", "true");
-            let _ = button.append_child(&mark);
-            let _ = button.append_child(&self.create_text("span", "label", name));
-            if let Some(unread) = state.unread.get(&conversation) {
-                let badge = self.create_text("span", "unread", &unread.to_string());
-                let _ = badge.set_attribute("aria-label", &format!("{unread} unread"));
-                let _ = button.append_child(&badge);
+            let _ = if conversation == state.open {
+                button.set_attribute("aria-current", "true")
             } else {
-                let _ = button.append_child(&self.create_text("span", "where", &detail));
-            }
-            let item = self.create("li", "");
-            let _ = item.append_child(&button);
-            let _ = list.append_child(&item);
-            if focused.as_deref() == Some(name)
-                && let Some(button) = button.dyn_ref::<HtmlElement>()
-            {
-                let _ = button.focus();
-            }
+                button.remove_attribute("aria-current")
+            };
+            let unread = state.unread.get(&conversation);
+            mark.set_class_name(if unread.is_some() { "mark unread" } else { "mark where" });
+            mark.set_text_content(Some(&unread.map_or(detail, usize::to_string)));
+            let _ = match unread {
+                Some(unread) => mark.set_attribute("aria-label", &format!("{unread} unread")),
+                None => mark.remove_attribute("aria-label"),
+            };
         }
+        while let Some(extra) = list.children().item(length) {
+            extra.remove();
+        }
+    }
+
+    fn entry(&self, conversation: &Conversation) -> Element {
+        let (kind, name, icon) = match conversation {
+            Conversation::Room(name) => ("room", name, self.create_text("span", "hash", "#")),
+            Conversation::Person(name) => ("person", name, self.avatar(name)),
+        };
+        let _ = icon.set_attribute("aria-hidden", "true");
+        let button = self.create("button", "");
+        let _ = button.set_attribute("type", "button");
+        let _ = button.set_attribute("data-kind", kind);
+        let _ = button.set_attribute("data-name", name);
+        let _ = button.append_child(&icon);
+        let _ = button.append_child(&self.create_text("span", "label", name));
+        let _ = button.append_child(&self.create("span", "mark"));
+        let item = self.create("li", "");
+        let _ = item.set_attribute("data-of", name);
+        let _ = item.append_child(&button);
+        item
     }
 
     fn avatar(&self, name: &str) -> Element {
@@ -226,9 +248,9 @@ impl View {
     }
 
     fn line(&self, line: &Line) -> Element {
-        let (id, from, text, time, delivery) = match line {
+        let (id, from, text, at, delivery) = match line {
             Line::Note(note) => return self.create_text("p", "event", note),
-            Line::Text { id, from, text, time, delivery } => (id, from, text, time, delivery),
+            Line::Text { id, from, text, at, delivery } => (id, from, text, at, delivery),
         };
         let row = self.create("div", if delivery.is_some() { "line mine" } else { "line" });
         let bubble = self.create("div", "bubble");
@@ -241,7 +263,7 @@ impl View {
         let _ = bubble.append_child(&self.create_text("div", "text", text));
         let meta = self.create("div", "meta");
         let _ = meta.append_child(&self.create_text("span", "cause", ""));
-        let _ = meta.append_child(&self.create_text("time", "", time));
+        let _ = meta.append_child(&self.create_text("time", "", &time(*at)));
         if delivery.is_some() {
             let icon = self.create("span", "icon");
             let _ = icon.set_attribute("role", "img");
@@ -309,4 +331,9 @@ fn tick(row: &Element, delivery: &Delivery) {
     if let Ok(Some(cause)) = row.query_selector(".cause") {
         cause.set_text_content(Some(&delivery.short()));
     }
+}
+
+fn time(at: f64) -> String {
+    let date = js_sys::Date::new(&at.into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
 }
