@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::packet::{Header, PacketKind};
-use socketio_client_core::{Codec, Decoded, Limits};
+use socketio_client_core::{Codec, Decoded, EncodeError, Limits, Message};
 
 #[derive(Serialize, Deserialize)]
 struct Chat {
@@ -56,15 +56,15 @@ fn time(name: &str, mut run: impl FnMut()) {
     println!("  {name:<44} {best:>8.0} ns");
 }
 
-fn main() {
+fn main() -> Result<(), EncodeError> {
     let limits = Limits::default();
     let plain = Header { kind: PacketKind::Event, attachments: 0, namespace: "/".into(), ack: None };
     for (bytes, tags) in [(100, 1), (4096, 1), (4096, 300)] {
         let chat = Chat::of(bytes - tags * 9, tags);
-        let sent = Payload::event("chat", &chat).unwrap();
+        let sent = Payload::event("chat", &chat)?;
         let mut out = VecDeque::new();
-        Json.encode(&plain, Some(&sent), &mut out).unwrap();
-        let Some(socketio_client_core::Message::Text(text)) = out.pop_front() else { return };
+        Json.encode(&plain, Some(&sent), &mut out)?;
+        let Some(Message::Text(text)) = out.pop_front() else { continue };
         let json = &text[2..];
         println!("{} bytes, {tags} tags", text.len());
         time("decode (check, name, arguments)", || {
@@ -94,11 +94,11 @@ fn main() {
     }
     println!("1 attachment of 1000 bytes");
     let photo = Photo { id: 1, data: vec![7; 1000].into() };
-    let sent = Payload::event("photo", &photo).unwrap();
+    let sent = Payload::event("photo", &photo)?;
     let binary = Header { attachments: 1, ..plain };
     let mut out = VecDeque::new();
-    Json.encode(&binary, Some(&sent), &mut out).unwrap();
-    let Some(socketio_client_core::Message::Text(text)) = out.pop_front() else { return };
+    Json.encode(&binary, Some(&sent), &mut out)?;
+    let Some(Message::Text(text)) = out.pop_front() else { return Ok(()) };
     let data = &sent.attachments()[0];
     time("decode, attach and parse", || {
         let Ok(Decoded::Partial(partial)) = Json.decode(black_box(text.clone()), &limits) else { return };
@@ -113,4 +113,5 @@ fn main() {
             let _ = Json.encode(&binary, Some(&payload), &mut out);
         }
     });
+    Ok(())
 }
