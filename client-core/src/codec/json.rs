@@ -22,7 +22,7 @@ use crate::packet::{Header, PacketKind, header};
 /// use socketio_client_core::codec::{Json, Payload};
 /// use socketio_client_core::{Codec, Decoded, Limits};
 ///
-/// let mut codec = Json::default();
+/// let mut codec = Json;
 /// let text = r#"42/chat,["message","hello"]"#.into();
 /// let Decoded::Packet(header, Some(payload)) = codec.decode(text, &Limits::default())? else { panic!() };
 /// assert_eq!(header.namespace, "/chat");
@@ -31,7 +31,6 @@ use crate::packet::{Header, PacketKind, header};
 /// # Ok::<(), socketio_client_core::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct Json;
 
 /// A packet whose attachments have not all come.
