@@ -1,5 +1,7 @@
 //! The JSON codec from outside: wire texts in, application types out, and back.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;

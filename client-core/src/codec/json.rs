@@ -34,6 +34,18 @@ use crate::packet::{Header, PacketKind, header};
 pub struct Json;
 
 /// A packet whose attachments have not all come.
+///
+/// ```
+/// use socketio_client_core::codec::Json;
+/// use socketio_client_core::{Codec, Decoded, Limits};
+///
+/// let limits = Limits::default();
+/// let text = r#"451-["photo",{"_placeholder":true,"num":0}]"#.into();
+/// let Decoded::Partial(partial) = Json.decode(text, &limits)? else { panic!() };
+/// assert_eq!(Json.missing(&partial), 1);
+/// assert!(matches!(Json.attach(partial, b"x"[..].into(), &limits)?, Decoded::Packet(..)));
+/// # Ok::<(), socketio_client_core::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Partial {
     header: Header,
