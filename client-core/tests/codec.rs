@@ -1,5 +1,7 @@
 //! The JSON codec from outside: wire texts in, application types out, and back.
 
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, VecDeque};

@@ -12,7 +12,7 @@ impl Face for JsonFace {
     type Codec = Json;
 
     fn codec(&self) -> Json {
-        Json::default()
+        Json
     }
 
     fn text(&self, wire: &str) -> ByteString {
