@@ -104,6 +104,10 @@ impl<C: Codec> Manager<C> {
     pub fn socket(&mut self, namespace: &str, options: SocketOptions<C::Payload>) -> SocketId {
         let at =
             self.sockets.iter().position(|socket| *socket.namespace == *namespace).unwrap_or_else(|| {
+                // Most clients have one; growth by fours would cost a kilobyte.
+                if self.sockets.is_empty() {
+                    self.sockets.reserve_exact(1);
+                }
                 self.sockets.push(Socket::new(namespace, options));
                 self.sockets.len() - 1
             });
