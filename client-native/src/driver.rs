@@ -140,10 +140,15 @@ impl Driver {
         }
         let Outcome { deadline, idle, events } = self.consult(drained);
         more |= self.write(cx);
+        self.settled.drain(..).for_each(Settled::tell);
+        if self.settled.capacity() <= 4 {
+            // An idle connection goes without.
+            self.settled = Vec::new();
+        }
+        // After those who wait: they run in this order.
         if events {
             self.shared.queue.wake();
         }
-        self.settled.drain(..).for_each(Settled::tell);
         more |= !self.commands.is_empty();
         self.obey();
         more |= self.closing.len() > closing;

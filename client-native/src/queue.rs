@@ -1,6 +1,7 @@
 //! Events on their way from the driver to the dispatcher.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -13,8 +14,9 @@ use crate::shared::{Event, lock};
 /// Events that may wait for listeners, and their bytes. Beyond either the driver stops reading.
 const EVENTS: usize = 4096;
 const BYTES: usize = 16 << 20;
-/// Capacity that an empty queue keeps.
-const IDLE_CAPACITY: usize = 256;
+/// Capacities that an empty queue keeps. A connection where little happens has less, and goes without; what an
+/// exceptional burst needed is given back.
+const KEPT: Range<usize> = 8..257;
 
 /// Bounded by the driver, which looks at [`Queue::is_full`] before it reads.
 #[derive(Default)]
@@ -56,12 +58,8 @@ impl Queue {
         self.dispatcher.register(cx.waker());
         let mut inner = lock(&self.inner);
         if inner.events.is_empty() {
-            if batch.capacity() > IDLE_CAPACITY {
-                *batch = VecDeque::new();
-            }
-            if inner.events.capacity() > IDLE_CAPACITY {
-                inner.events = VecDeque::new();
-            }
+            give_back(batch);
+            give_back(&mut inner.events);
             return if inner.closed { Poll::Ready(false) } else { Poll::Pending };
         }
         std::mem::swap(&mut inner.events, batch);
@@ -88,6 +86,12 @@ impl Queue {
 
     fn over(&self) -> bool {
         self.events.load(Ordering::SeqCst) >= EVENTS || self.bytes.load(Ordering::SeqCst) >= BYTES
+    }
+}
+
+fn give_back(events: &mut VecDeque<Event>) {
+    if !KEPT.contains(&events.capacity()) {
+        *events = VecDeque::new();
     }
 }
 

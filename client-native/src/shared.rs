@@ -164,6 +164,7 @@ impl Shared {
         self.change(|state, now| {
             let id = state.manager.socket(namespace, SocketOptions { auth: self.auth.clone() });
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
+                state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
                 if self.auto_connect && state.end.is_none() {
                     state.manager.connect(id, now);
