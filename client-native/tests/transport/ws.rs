@@ -115,7 +115,7 @@ async fn messages_held_by_the_application_do_not_shrink_the_read_buffer() {
     // would need several reads; here no read may leave more than its buffer's worth behind.
     let frame = b"\x81\x3e42[\"event\",\"012345678901234567890123456789012345678901234567\"]";
     assert_eq!(frame.len(), 64);
-    let count = 8 * 16 * 1024 / frame.len();
+    let count = 8 * 8 * 1024 / frame.len();
     let (mut socket, mut peer) = opened(b"\x81\x030{}").await;
     peer.write(frame.repeat(count)).await;
     within(socket.next()).await.expect("open").expect("a message");
