@@ -32,7 +32,7 @@ type Listeners<H> = Arc<Vec<Listener<H>>>;
 /// router.once("news", "second");
 /// assert_eq!(router.take("news").iter().collect::<Vec<_>>(), [&"first", &"second"]);
 /// assert_eq!(router.take("news").iter().collect::<Vec<_>>(), [&"first"]);
-/// assert!(router.off(id));
+/// assert_eq!(router.off(id), Some("first"));
 /// assert!(router.take("news").is_empty());
 /// ```
 pub struct Router<H> {
@@ -93,28 +93,25 @@ impl<H: Clone> Router<H> {
         id
     }
 
-    /// Removes one registration; false if it is gone already.
-    pub fn off(&mut self, id: ListenerId) -> bool {
-        if remove(&mut self.any, id) {
-            return true;
+    /// Removes one registration; `None` if it is gone already. The handler is handed back to be dropped after every lock
+    /// is released: what it owns may call back when it is dropped.
+    pub fn off(&mut self, id: ListenerId) -> Option<H> {
+        if let Some(removed) = remove(&mut self.any, id) {
+            return Some(removed);
         }
-        let found = self.named.iter_mut().find_map(|(name, listeners)| {
-            remove(listeners, id).then(|| listeners.is_empty().then(|| name.clone()))
-        });
-        match found {
-            Some(emptied) => {
-                if let Some(name) = emptied {
-                    self.named.remove(&name);
-                }
-                true
-            }
-            None => false,
+        let (removed, emptied) = self.named.iter_mut().find_map(|(name, listeners)| {
+            let removed = remove(listeners, id)?;
+            Some((removed, listeners.is_empty().then(|| name.clone())))
+        })?;
+        if let Some(name) = emptied {
+            self.named.remove(&name);
         }
+        Some(removed)
     }
 
-    /// Removes all listeners for a name.
-    pub fn off_event(&mut self, event: &str) {
-        self.named.remove(event);
+    /// Removes all listeners for a name, and hands them back for the same reason.
+    pub fn off_event(&mut self, event: &str) -> Taken<H> {
+        Taken { any: Listeners::default(), named: self.named.remove(event) }
     }
 
     /// The handlers to call for one event. Those registered with `once` are gone afterwards.
@@ -144,10 +141,9 @@ impl<H: Clone> Router<H> {
     }
 }
 
-fn remove<H: Clone>(listeners: &mut Listeners<H>, id: ListenerId) -> bool {
-    let Some(at) = listeners.iter().position(|listener| listener.id == id) else { return false };
-    Arc::make_mut(listeners).remove(at);
-    true
+fn remove<H: Clone>(listeners: &mut Listeners<H>, id: ListenerId) -> Option<H> {
+    let at = listeners.iter().position(|listener| listener.id == id)?;
+    Some(Arc::make_mut(listeners).remove(at).handler)
 }
 
 impl<H> fmt::Debug for Router<H> {
