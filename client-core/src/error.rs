@@ -1,6 +1,7 @@
 //! What can go wrong, who is at fault, and what to do next.
 
 use alloc::string::String;
+use core::fmt;
 
 use thiserror::Error;
 
@@ -240,13 +241,19 @@ pub enum EmitError {
 }
 
 /// An emit that was not accepted, with the value handed back.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[error("{error}")]
 pub struct Refused<P> {
     /// Why.
     pub error: EmitError,
     /// What was to be sent.
     pub payload: P,
+}
+
+impl<P> fmt::Debug for Refused<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refused({:?})", self.error)
+    }
 }
 
 /// No ack will come. The event may or may not have been handled, except where the variant says otherwise.

@@ -8,11 +8,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::codec::Payload;
+use crate::codec::{Json, Payload};
 use crate::config::TransportKind;
 use crate::error::{ConnectFailure, DecodeError, OpenError};
 use crate::event::{DisconnectReason, Event};
-use crate::codec::json::Json;
 
 /// What happens to the connection itself, below all namespaces.
 #[derive(Clone, Debug)]

@@ -1,1 +1,4 @@
 //! Socket.IO client: the native shell.
+
+#[doc(hidden)]
+pub mod transport;

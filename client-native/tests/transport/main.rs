@@ -1,0 +1,10 @@
+//! The native transports against servers that are written out byte by byte, over pipes in memory.
+//!
+//! What would hang runs in paused time under a deadline of virtual minutes, so a hang fails at once.
+
+mod http;
+mod support;
+mod tcp;
+#[cfg(feature = "rustls")]
+mod tls;
+mod ws;
