@@ -1,16 +1,15 @@
 //! What the Rust faces, native and browser, tell an application in the same words.
 
+use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
-use core::fmt;
 use core::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::codec::{Json, Payload};
+use crate::codec::{Json, Payload, Value};
 use crate::config::TransportKind;
-use crate::error::{ConnectFailure, DecodeError, OpenError};
+use crate::error::{ConnectFailure, DecodeError, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event};
 
 /// What happens to the connection itself, below all namespaces.
@@ -63,7 +62,7 @@ impl ClientEvent {
     pub fn of(event: Event<Json>) -> Result<Self, Event<Json>> {
         Ok(match event {
             Event::Opened { transport } => Self::Open { transport },
-            Event::OpenFailed { error } => Self::OpenError(ConnectError::Open(error)),
+            Event::OpenFailed { error } => Self::OpenError(error.into()),
             Event::Closed { reason, .. } => Self::Close(reason),
             Event::Waiting { attempt, delay } => Self::Waiting { attempt, delay },
             Event::ReconnectAttempt { attempt, delay } => Self::ReconnectAttempt { attempt, delay },
@@ -77,102 +76,144 @@ impl ClientEvent {
     }
 }
 
-/// A namespace is not connected.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// The connection, or one namespace, could not be connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The connection itself could not be opened. It is tried again, unless reconnection is off.
-    #[error(transparent)]
-    Open(OpenError),
-    /// The server refused the namespace, and is not asked again until `connect` is called.
-    #[error("{0}")]
-    Refused(Refusal),
-    /// The server did not answer in time. A late answer still connects.
-    #[error("the server did not answer the connection to the namespace in time")]
+    /// The last transport that was tried failed. It is tried again, unless reconnection is off.
+    #[error("{transport}: {error}")]
+    Transport {
+        /// Which one.
+        transport: TransportKind,
+        /// How.
+        error: TransportError,
+    },
+    /// No answer within `timeout`, or within `connect_timeout` for the namespace. It is tried again, unless reconnection
+    /// is off.
+    #[error("no answer in time")]
     Timeout,
+    /// The list of transports is empty.
+    #[error("no transports to choose from; give `transports` at least one")]
+    NoTransports,
+    /// The server refused the namespace. It is not asked again until `connect` is called.
+    #[error("the server refused the namespace: {message}")]
+    Refused {
+        /// The server's word.
+        message: String,
+        /// What the server added to it.
+        data: Option<Value>,
+    },
     /// A Socket.IO server of version 2.
-    #[error(
-        "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible"
-    )]
-    NoSid,
-    /// The authentication data could not be obtained or serialised. Not tried again until `connect` is called.
+    #[error("the server speaks Socket.IO 2, this client 3 and later; update the server")]
+    OldServer,
+    /// The function given to `auth_with` gave nothing that can be sent. The namespace is not tried again until `connect`
+    /// is called.
     #[error("no authentication data: {cause}")]
     Auth {
-        /// Why.
+        /// What went wrong.
         cause: String,
     },
-    /// Nobody asks for the namespace: it was left, or the client was closed.
-    #[error("the namespace was left, or the client was closed")]
+    /// All attempts that `reconnection_attempts` allows have failed.
+    #[error("all attempts to reconnect have failed")]
+    ReconnectFailed,
+    /// The namespace is not connected, and nobody asks for that: call `connect`.
+    #[error("the namespace is disconnected; call `connect`")]
+    Disconnected,
+    /// The client was closed.
+    #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
+}
+
+impl ConnectError {
+    /// What the server added to a refusal, as a type of the application's. `None` if it added nothing, or if this is no
+    /// refusal.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn data<T: DeserializeOwned>(&self) -> Option<Result<T, DecodeError>> {
+        let Self::Refused { data: Some(data), .. } = self else { return None };
+        let payload = Payload::args(&(data,)).map_err(|error| DecodeError::Type { cause: error.to_string() });
+        Some(payload.and_then(|payload| payload.parse::<(T,)>().map(|(data,)| data)))
+    }
+}
+
+impl From<OpenError> for ConnectError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Transport { transport, error } => Self::Transport { transport, error },
+            OpenError::NoTransports => Self::NoTransports,
+            OpenError::Timeout => Self::Timeout,
+        }
+    }
 }
 
 impl From<ConnectFailure<Payload>> for ConnectError {
     fn from(failure: ConnectFailure<Payload>) -> Self {
         match failure {
-            ConnectFailure::Open(error) => Self::Open(error),
-            ConnectFailure::Refused(payload) => Self::Refused(Refusal::new(payload)),
-            ConnectFailure::Timeout => Self::Timeout,
-            ConnectFailure::NoSid => Self::NoSid,
+            ConnectFailure::Open(error) => error.into(),
+            ConnectFailure::Refused(payload) => refused(&payload),
+            ConnectFailure::NoSid => Self::OldServer,
             ConnectFailure::Auth { cause } => Self::Auth { cause },
+            ConnectFailure::Timeout => Self::Timeout,
         }
     }
 }
 
-/// Why a server refused a namespace: what its middleware gave to `next(error)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    message: String,
-    payload: Payload,
-}
-
-impl Refusal {
-    fn new(payload: Payload) -> Self {
-        #[derive(Deserialize)]
-        struct Said {
-            message: String,
+/// `{"message": …, "data": …}`; anything else that a server sends is shown as it came.
+fn refused(payload: &Payload) -> ConnectError {
+    let mut message = None;
+    let mut data = None;
+    if let Ok(Value::Object(entries)) = payload.parse_value() {
+        for (key, value) in entries {
+            match (key.as_str(), value) {
+                ("message", Value::String(text)) => message = Some(text),
+                ("data", value) => data = Some(value),
+                _ => {}
+            }
         }
-        let message = payload
-            .parse_value::<Said>()
-            .map(|said| said.message)
-            // Servers of version 2 send a text.
-            .or_else(|_| payload.parse_value::<String>())
-            .unwrap_or_else(|_| "the server refused the namespace".to_string());
-        Self { message, payload }
     }
-
-    /// The error's `message`.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// The error's `data`.
-    ///
-    /// # Errors
-    /// If there is none, or it does not fit the type.
-    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        #[derive(Deserialize)]
-        struct With<T> {
-            data: T,
-        }
-        self.payload.parse_value::<With<T>>().map(|with| with.data)
-    }
+    ConnectError::Refused { message: message.unwrap_or_else(|| payload.json().to_owned()), data }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-/// It is not known whether all that was emitted has reached the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Whether everything has reached the server will not be known.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The connection ended first.
-    #[error("the connection ended before the server had confirmed everything")]
+    /// The connection ended before the server confirmed what was sent: it may or may not have arrived.
+    #[error("the connection ended before the server confirmed what was sent")]
     Uncertain,
     /// The client was closed.
     #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_refusal_says_why() {
+        let error = refused(&Payload::object(&BTreeMap::from([("message", "no")])).unwrap());
+        assert_eq!(error.to_string(), "the server refused the namespace: no");
+        assert_eq!(error.data::<u8>(), None);
+
+        let error = refused(&Payload::object(&BTreeMap::from([("data", Vec::from([1, 2]))])).unwrap());
+        assert_eq!(error.to_string(), r#"the server refused the namespace: {"data":[1,2]}"#);
+        assert_eq!(error.data::<(u8, u8)>(), Some(Ok((1, 2))));
+        assert!(matches!(error.data::<String>(), Some(Err(_))));
+    }
 }

@@ -33,7 +33,7 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, SocketId, State};
 #[cfg(feature = "json")]
-pub use face::{ClientEvent, ConnectError, FlushError, Refusal};
+pub use face::{ClientEvent, ConnectError, FlushError};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::Manager;
 pub use router::{ListenerId, Router, Taken};

@@ -32,7 +32,7 @@ type Listeners<H> = Arc<Vec<Listener<H>>>;
 /// router.once("news", "second");
 /// assert_eq!(router.take("news").iter().collect::<Vec<_>>(), [&"first", &"second"]);
 /// assert_eq!(router.take("news").iter().collect::<Vec<_>>(), [&"first"]);
-/// assert_eq!(router.off(id), Some("first"));
+/// assert!(router.off(id));
 /// assert!(router.take("news").is_empty());
 /// ```
 pub struct Router<H> {
@@ -93,25 +93,51 @@ impl<H: Clone> Router<H> {
         id
     }
 
-    /// Removes one registration; `None` if it is gone already. The handler is handed back to be dropped after every lock
-    /// is released: what it owns may call back when it is dropped.
-    pub fn off(&mut self, id: ListenerId) -> Option<H> {
-        if let Some(removed) = remove(&mut self.any, id) {
-            return Some(removed);
+    /// Removes one registration; false if it is gone already.
+    pub fn off(&mut self, id: ListenerId) -> bool {
+        if remove(&mut self.any, id) {
+            return true;
         }
-        let (removed, emptied) = self.named.iter_mut().find_map(|(name, listeners)| {
-            let removed = remove(listeners, id)?;
-            Some((removed, listeners.is_empty().then(|| name.clone())))
-        })?;
-        if let Some(name) = emptied {
-            self.named.remove(&name);
+        let found = self.named.iter_mut().find_map(|(name, listeners)| {
+            remove(listeners, id).then(|| listeners.is_empty().then(|| name.clone()))
+        });
+        match found {
+            Some(emptied) => {
+                if let Some(name) = emptied {
+                    self.named.remove(&name);
+                }
+                true
+            }
+            None => false,
         }
-        Some(removed)
     }
 
-    /// Removes all listeners for a name, and hands them back for the same reason.
-    pub fn off_event(&mut self, event: &str) -> Taken<H> {
-        Taken { any: Listeners::default(), named: self.named.remove(event) }
+    /// Removes all listeners for a name.
+    pub fn off_event(&mut self, event: &str) {
+        self.named.remove(event);
+    }
+
+    /// As [`Router::off`], with the handler handed back: dropping it may run the application's code, which is not to
+    /// happen inside the shell's lock.
+    #[must_use]
+    pub fn remove(&mut self, id: ListenerId) -> Option<H> {
+        let find = |listeners: &Listeners<H>| {
+            listeners.iter().find(|listener| listener.id == id).map(|listener| listener.handler.clone())
+        };
+        let handler = find(&self.any).or_else(|| self.named.values().find_map(find))?;
+        self.off(id);
+        Some(handler)
+    }
+
+    /// As [`Router::off_event`], with the handlers handed back.
+    #[must_use]
+    pub fn remove_event(&mut self, event: &str) -> Vec<H> {
+        let removed = self.named.remove(event);
+        removed
+            .iter()
+            .flat_map(|listeners| listeners.iter())
+            .map(|listener| listener.handler.clone())
+            .collect()
     }
 
     /// The handlers to call for one event. Those registered with `once` are gone afterwards.
@@ -141,9 +167,10 @@ impl<H: Clone> Router<H> {
     }
 }
 
-fn remove<H: Clone>(listeners: &mut Listeners<H>, id: ListenerId) -> Option<H> {
-    let at = listeners.iter().position(|listener| listener.id == id)?;
-    Some(Arc::make_mut(listeners).remove(at).handler)
+fn remove<H: Clone>(listeners: &mut Listeners<H>, id: ListenerId) -> bool {
+    let Some(at) = listeners.iter().position(|listener| listener.id == id) else { return false };
+    Arc::make_mut(listeners).remove(at);
+    true
 }
 
 impl<H> fmt::Debug for Router<H> {
