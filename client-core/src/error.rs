@@ -28,13 +28,11 @@ pub enum TransportError {
         cause: String,
     },
     /// The TLS handshake failed.
-    #[error(
-        "no TLS session with {address}: {cause}; check the server's certificate, or use http:// if it speaks no TLS"
-    )]
+    #[error("no TLS session with {address}: {cause}")]
     Tls {
         /// Host and port.
         address: String,
-        /// The TLS library's word.
+        /// The TLS library's word, and what to do about it.
         cause: String,
     },
     /// The server answered with an HTTP status other than the one that the protocol asks for.

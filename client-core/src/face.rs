@@ -9,56 +9,68 @@ use thiserror::Error;
 
 use crate::codec::{Json, Payload, Value};
 use crate::config::TransportKind;
-use crate::error::{ConnectFailure, DecodeError, OpenError, TransportError};
-use crate::event::{DisconnectReason, Event};
+use crate::error::{ConnectFailure, DecodeError, EmitError, OpenError, TransportError};
+use crate::event::{DisconnectReason, EmitId, Event};
 
-/// What happens to the connection itself, below all namespaces.
-#[derive(Clone, Debug)]
+/// What happens to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// A session with the server is open. Namespaces are connected to next.
+    /// The connection is open; its namespaces are being connected to.
     Open {
-        /// What carries it.
+        /// Over which transport.
         transport: TransportKind,
     },
-    /// An attempt failed. `Waiting` or `ReconnectFailed` follows, unless reconnection is off.
+    /// An attempt failed.
     OpenError(ConnectError),
-    /// The session ended.
+    /// The connection ended.
     Close(DisconnectReason),
-    /// The next attempt starts after `delay`.
+    /// The next attempt is planned.
     Waiting {
         /// Counted from 1 in each outage.
         attempt: u32,
         /// From now.
         delay: Duration,
     },
-    /// The attempt starts now.
+    /// An attempt to reconnect starts.
     ReconnectAttempt {
         /// Counted from 1 in each outage.
         attempt: u32,
         /// How long it waited.
         delay: Duration,
     },
-    /// The attempt opened a session.
+    /// An attempt to reconnect has opened the connection.
     Reconnect {
-        /// Which one did.
+        /// Which one.
         attempt: u32,
     },
-    /// The limit of attempts is reached; nothing happens until `connect` or `reconnect_now` is called.
+    /// All attempts that `reconnection_attempts` allows have failed. `reconnect_now` starts again.
     ReconnectFailed,
-    /// The server's heartbeat came and was answered.
+    /// The server's heartbeat came, and was answered.
     Ping,
-    /// The session moved to a better transport.
+    /// The connection moved to a better transport.
     Upgrade(TransportKind),
-    /// The better transport did not work, for this reason; the session goes on over the one that it has.
+    /// The better transport did not work; the connection goes on as it was.
     UpgradeError(String),
+    /// An event that was accepted while offline is too large for this server. It was not sent.
+    NotSent {
+        /// Its ticket.
+        emit: EmitId,
+        /// Why.
+        error: EmitError,
+    },
+    /// A listener panicked, which ended the client.
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
 }
 
 impl ClientEvent {
-    /// Takes the events of the connection; those of a namespace are handed back.
+    /// Takes what concerns the connection; the rest is handed back.
     ///
     /// # Errors
-    /// With the event, if it belongs to a namespace.
+    /// With the event, if it is for the listeners of a namespace.
     pub fn of(event: Event<Json>) -> Result<Self, Event<Json>> {
         Ok(match event {
             Event::Opened { transport } => Self::Open { transport },
@@ -71,6 +83,7 @@ impl ClientEvent {
             Event::Ping => Self::Ping,
             Event::Upgraded { transport } => Self::Upgrade(transport),
             Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
+            Event::NotSent { emit, error, .. } => Self::NotSent { emit, error },
             event => return Err(event),
         })
     }

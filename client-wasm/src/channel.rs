@@ -33,7 +33,9 @@ impl<T> Sender<T> {
             waker.wake();
         }
     }
+}
 
+impl<T> Sender<T> {
     /// Nobody receives any longer.
     pub(crate) fn is_closed(&self) -> bool {
         Rc::strong_count(&self.0) == 1
@@ -54,7 +56,7 @@ impl<T> Drop for Sender<T> {
 
 impl<T> Receiver<T> {
     /// `None`: the sender is gone, and so is all that it sent.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut state = self.0.borrow_mut();
         match state.queue.pop_front() {
             Some(value) => Poll::Ready(Some(value)),
@@ -64,6 +66,12 @@ impl<T> Receiver<T> {
                 Poll::Pending
             }
         }
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(crate) async fn recv(&self) -> Option<T> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) fn send(
     limit: usize,
     done: impl FnOnce(Result<String, TransportError>) + 'static,
 ) -> Result<Request, TransportError> {
-    let refused = |thrown: JsValue| TransportError::Connect { address: authority(url), cause: reason(&thrown) };
+    let refused =
+        |thrown: JsValue| TransportError::Connect { address: authority(url), cause: reason(&thrown) };
     let unsupported = |_| TransportError::Unsupported { transport: TransportKind::Polling };
     let abort = AbortController::new().map_err(unsupported)?;
     let init = RequestInit::new();

@@ -1,9 +1,12 @@
 //! A WebSocket of the browser.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use js_sys::{ArrayBuffer, JsString, Uint8Array};
-use socketio_client_core::codec::json::Json;
+use socketio_client_core::codec::Json;
 use socketio_client_core::{Frame, Message, TransportError, TransportKind};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
@@ -39,8 +42,12 @@ impl Link {
         let socket = WebSocket::new(url).map_err(|thrown| not_made(url, &thrown))?;
         socket.set_binary_type(BinaryType::Arraybuffer);
 
-        let opened = hear.clone();
-        let on_open = Closure::<dyn Fn()>::new(move || opened(Heard::Opened));
+        let was_open = Rc::new(Cell::new(false));
+        let (opens, opened) = (Rc::clone(&was_open), hear.clone());
+        let on_open = Closure::<dyn Fn()>::new(move || {
+            opens.set(true);
+            opened(Heard::Opened);
+        });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
 
         let closed = hear.clone();
@@ -55,7 +62,7 @@ impl Link {
         // An `error` event says nothing at all, and a `close` event follows it.
         let address = authority(url);
         let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
-            closed(Heard::Closed(why(&event, &address)));
+            closed(Heard::Closed(why(&event, was_open.get(), &address)));
         });
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         Ok(Self { socket, _on_open: on_open, _on_message: on_message, _on_close: on_close })
@@ -122,15 +129,17 @@ fn read(data: &JsValue, limit: usize) -> Result<Message<Json>, TransportError> {
 }
 
 /// A `close` event says little by design: a page is not to learn about networks.
-fn why(event: &CloseEvent, address: &str) -> TransportError {
+fn why(event: &CloseEvent, was_open: bool, address: &str) -> TransportError {
+    if !was_open {
+        let cause =
+            "the browser does not say why (refused, unknown host, certificate, or no WebSocket server there)";
+        return TransportError::Connect { address: address.to_owned(), cause: cause.to_owned() };
+    }
     if event.was_clean() {
         let code = Some(event.code()).filter(|code| *code != NO_STATUS);
         return TransportError::Closed { code, reason: event.reason() };
     }
-    let cause = format!(
-        "the WebSocket to {address} ended without a goodbye (code {}); the browser does not say why, its console may",
-        event.code()
-    );
+    let cause = format!("no goodbye came (code {}); the browser does not say why", event.code());
     TransportError::Lost { cause }
 }
 

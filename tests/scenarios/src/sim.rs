@@ -30,7 +30,6 @@ pub const fn secs(secs: u64) -> Duration {
 ///
 /// Transports are called `w1`, `w2` … (WebSocket) and `p1`, `p2` … (polling) in the order in which they were opened.
 /// Everything is kept as short lines, so that a scenario reads like a transcript.
-#[derive(Debug)]
 pub struct Sim<'f, F: Face> {
     /// How payloads look.
     pub face: &'f F,
@@ -44,6 +43,8 @@ pub struct Sim<'f, F: Face> {
     open: BTreeSet<String>,
     lines: VecDeque<String>,
     events: VecDeque<String>,
+    /// Payloads of the events that came, in order.
+    pub messages: VecDeque<Payload<F>>,
     /// Acks that the server asked for, in order.
     pub wanted_acks: VecDeque<socketio_client_core::AckId>,
     /// Questions for authentication data, in order.
@@ -73,6 +74,7 @@ impl<'f, F: Face> Sim<'f, F> {
             open: BTreeSet::new(),
             lines: VecDeque::new(),
             events: VecDeque::new(),
+            messages: VecDeque::new(),
             wanted_acks: VecDeque::new(),
             auth_requests: VecDeque::new(),
             resolves: VecDeque::new(),
@@ -152,8 +154,7 @@ impl<'f, F: Face> Sim<'f, F> {
 
     /// The server sends a binary message of one byte.
     pub fn server_binary(&mut self, name: &str, byte: u8) {
-        let message = Message::Binary(self.face.binary(byte));
-        self.input(Input::Message { transport: self.id(name), message });
+        self.binary(name, self.face.binary(byte));
     }
 
     /// The server sends a text as it stands.
@@ -366,6 +367,7 @@ impl<'f, F: Face> Sim<'f, F> {
             }
             Event::Message { socket, payload, ack } => {
                 let line = format!("message {} {}", number(socket), value(self.face, &payload));
+                self.messages.push_back(payload);
                 match ack {
                     Some(ack) => {
                         self.wanted_acks.push_back(ack);
@@ -423,8 +425,13 @@ impl<'f, F: Face> Sim<'f, F> {
         self.lines.push_front(line);
     }
 
+    /// The server sends a binary message.
+    pub fn binary(&mut self, name: &str, binary: <F::Codec as Codec>::Binary) {
+        self.input(Input::Message { transport: self.id(name), message: Message::Binary(binary) });
+    }
+
     /// The WebSocket handshake is done.
-    pub(crate) fn ws_opened(&mut self, name: &str) {
+    pub fn ws_opened(&mut self, name: &str) {
         self.input(Input::Opened { transport: self.id(name) });
     }
 
@@ -438,7 +445,7 @@ impl<'f, F: Face> Sim<'f, F> {
             (PacketKind::Event | PacketKind::Ack, Some(number)) => format!("{header}<{number}>"),
             (PacketKind::Connect, _) => {
                 let token =
-                    ["token", "fresh"].into_iter().find(|token| self.face.auth_wire(token) == payload);
+                    ["token", "renewed"].into_iter().find(|token| self.face.auth_wire(token) == payload);
                 token.map_or_else(|| wire.to_string(), |token| format!("{header}<{token}>"))
             }
             _ => wire.to_string(),
@@ -449,4 +456,10 @@ impl<'f, F: Face> Sim<'f, F> {
 /// The number in an id's Debug form: ids are opaque on purpose, and that form is for people, and for these lines.
 fn number(id: impl fmt::Debug) -> String {
     format!("{id:?}").chars().filter(char::is_ascii_digit).collect()
+}
+
+impl<F: Face> fmt::Debug for Sim<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("manager", &self.manager).field("now", &self.now).finish_non_exhaustive()
+    }
 }

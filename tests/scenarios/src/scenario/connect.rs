@@ -109,9 +109,9 @@ pub fn auth_is_asked_again_at_every_attempt<F: Face>(face: &F) {
     let auth = sim.face.auth("token");
     sim.manager.authenticate(stale, Ok(Some(auth)), sim.now);
     sim.expect_lines(&[]);
-    let auth = sim.face.auth("fresh");
+    let auth = sim.face.auth("renewed");
     sim.manager.authenticate(request, Ok(Some(auth)), sim.now);
-    sim.expect_lines(&["w2 40<fresh>"]);
+    sim.expect_lines(&["w2 40<renewed>"]);
 }
 
 /// A provider that fails is reported like a refusal.

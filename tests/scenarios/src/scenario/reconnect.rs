@@ -252,6 +252,7 @@ pub fn no_transports_is_an_error<F: Face>(face: &F) {
 impl<'f, F: Face> Sim<'f, F> {
     /// The attempt that is under way, or comes next, meets a closed port.
     fn refuse_next(&mut self, number: usize) {
+        self.drain();
         while !self.is_open(&format!("w{number}")) {
             let deadline = self.manager.poll_timeout().unwrap();
             self.advance(deadline.since(self.now));
