@@ -38,9 +38,8 @@ pub(crate) struct Inner {
     links: Vec<(TransportId, Link)>,
     requests: Vec<(TransportId, Method, Request)>,
     timer: Timer,
-    /// Runs [`Shared::dispatch`] after the application's call.
-    soon: Closure<dyn Fn()>,
-    soon_asked: bool,
+    /// [`Shared::dispatch`] will run after the application's call.
+    soon: bool,
     pub(crate) dispatching: bool,
     /// Polled from the core, not yet told.
     pub(crate) events: VecDeque<Event<Json>>,
@@ -69,7 +68,6 @@ impl Shared {
         let limit = config.limits.message;
         Rc::new_cyclic(|shared: &Weak<Self>| {
             let due = shared.clone();
-            let soon = shared.clone();
             Self(RefCell::new(Inner {
                 shared: shared.clone(),
                 clock: Clock::new(),
@@ -77,8 +75,7 @@ impl Shared {
                 links: Vec::new(),
                 requests: Vec::new(),
                 timer: Timer::new(move || react(&due, Inner::due)),
-                soon: Closure::new(move || react(&soon, |inner, _| inner.soon_asked = false)),
-                soon_asked: false,
+                soon: false,
                 dispatching: false,
                 events: VecDeque::new(),
                 resolve: None,
@@ -103,9 +100,12 @@ impl Shared {
         let now = inner.clock.now();
         let result = act(&mut inner, now);
         inner.drive(now);
-        if inner.has_news() && !inner.dispatching && !inner.soon_asked {
-            inner.soon_asked = true;
-            queue_microtask(inner.soon.as_ref().unchecked_ref());
+        if inner.has_news() && !inner.dispatching && !inner.soon {
+            inner.soon = true;
+            let shared = inner.shared.clone();
+            // It cannot be taken back, so JavaScript owns it: the client may be gone when it runs.
+            let soon = Closure::once_into_js(move || react(&shared, |inner, _| inner.soon = false));
+            queue_microtask(soon.unchecked_ref());
         }
         result
     }

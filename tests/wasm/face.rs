@@ -72,7 +72,7 @@ pub async fn round_trip(url: &str, transports: &str) -> Result<Lines, JsError> {
         // Held until connected.
         socket.emit("echo", &("é漢😀", 1, [true]))?;
         socket.connected().await?;
-        log.note(format!("{:?} {}", client.transport().unwrap(), socket.id().is_some()));
+        log.note(format!("{} {}", client.transport().unwrap(), socket.id().is_some()));
         let message = echo.next().await.unwrap();
         log.note(format!("{} {}", message.event(), message.args_json()));
 
@@ -295,7 +295,9 @@ pub async fn dropped(url: &str, transports: &str) -> Result<String, JsError> {
         let socket = client.socket("/");
         socket.connected().await?;
         let mut stream = socket.stream("news");
-        socket.emit("record", &"the last word")?;
+        for n in 0..3 {
+            socket.emit("record", &n)?;
+        }
         drop(client);
         drop(socket);
         let ended = stream.next().await.is_none();

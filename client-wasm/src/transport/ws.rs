@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use js_sys::{ArrayBuffer, JsString, Reflect, Uint8Array};
 use socketio_client_core::codec::Json;
 use socketio_client_core::{Frame, Message, TransportError, TransportKind};
 use wasm_bindgen::prelude::*;
@@ -59,7 +59,11 @@ impl Link {
         });
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
 
-        // An `error` event says nothing at all, and a `close` event follows it.
+        // An `error` event says nothing at all, and a `close` event follows it. But the package `ws`, which Node 20 needs,
+        // throws where nobody listens, also after the end: this function of JavaScript's does nothing with it.
+        let ignore = Reflect::get(&js_sys::global(), &"Object".into()).ok();
+        socket.set_onerror(ignore.as_ref().and_then(|function| function.dyn_ref()));
+
         let address = authority(url);
         let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
             closed(Heard::Closed(why(&event, was_open.get(), &address)));
