@@ -233,6 +233,12 @@ pub enum EmitError {
     /// The client was closed.
     #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
     /// The arguments cannot be put on the wire.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -279,6 +285,12 @@ pub enum AckError {
     /// The client was closed, or its runtime ended.
     #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
 }
 
 /// The connection to the server could not be opened.

@@ -337,23 +337,21 @@ impl World {
                         }
                     }
                 }
-                Some(Link::Polling { getting, posting }) => {
-                    if std::mem::take(getting) {
-                        let body = if self.manager.transport().is_none() {
-                            "0#E9;;25000;20000;1000".to_string()
-                        } else {
-                            std::iter::once("6".to_string())
-                                .chain(self.replies.drain(..))
-                                .collect::<Vec<_>>()
-                                .join("\u{1e}")
-                        };
-                        let posted = std::mem::take(posting);
-                        self.manager.handle_input(Input::Got { transport, body }, self.now);
-                        if posted {
-                            self.manager.handle_input(Input::Posted { transport }, self.now);
-                        }
+                Some(Link::Polling { getting: getting @ true, posting }) => {
+                    *getting = false;
+                    let posted = std::mem::take(posting);
+                    let body = if self.manager.transport().is_none() {
+                        "0#E9;;25000;20000;1000".to_string()
+                    } else {
+                        let replies = std::iter::once("6".to_string()).chain(self.replies.drain(..));
+                        replies.collect::<Vec<_>>().join("\u{1e}")
+                    };
+                    self.manager.handle_input(Input::Got { transport, body }, self.now);
+                    if posted {
+                        self.manager.handle_input(Input::Posted { transport }, self.now);
                     }
                 }
+                Some(Link::Polling { .. }) => {}
                 None => {}
             }
         }

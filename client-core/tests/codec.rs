@@ -2,7 +2,6 @@
 
 // Tests: a wrong assumption is to end them.
 #![allow(clippy::unwrap_used)]
-#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, VecDeque};
 

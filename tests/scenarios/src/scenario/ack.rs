@@ -165,3 +165,23 @@ pub fn a_queued_answer_dies_with_its_connection<F: Face>(face: &F) {
     sim.server("w2", "40{S2}");
     sim.expect_lines(&["w2 40"]);
 }
+
+/// Answers that a full sink holds back count towards the bound.
+pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.buffer_size = 3);
+    sim.connected();
+    for id in 0..4 {
+        sim.server("w1", &format!("42{id}<1>"));
+    }
+    sim.drain();
+    sim.writable = false;
+    let results: Vec<_> = (0..4)
+        .map(|_| {
+            let ack = sim.wanted_acks.pop_front().unwrap();
+            sim.manager.ack(ack, sim.face.ack(5)).is_ok()
+        })
+        .collect();
+    assert_eq!(results, [true, true, true, false]);
+    sim.writable = true;
+    sim.expect_lines(&["w1 430<5>", "w1 431<5>", "w1 432<5>"]);
+}
