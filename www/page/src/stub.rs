@@ -377,10 +377,13 @@ impl Socket {
         &self,
         event: &str,
         args: &(impl Serialize + ?Sized),
-    ) -> Pin<Box<dyn Future<Output = Result<T, AckError>>>> {
+    ) -> EmitWithAck<T>
+    where
+        T: 'static,
+    {
         let args = serde_json::to_string(args).unwrap_or_default();
         let (inner, event) = (self.0.clone(), event.to_owned());
-        Box::pin(async move {
+        EmitWithAck(Box::pin(async move {
             let id = inner.next_id.get();
             inner.next_id.set(id + 1);
             let slot = Rc::new(Slot::default());
@@ -394,6 +397,21 @@ impl Socket {
             }
             let value = Wait(slot).await?;
             serde_json::from_value(value).map_err(|e| AckError::Decode(e.to_string()))
-        })
+        }))
+    }
+}
+
+pub(crate) struct EmitWithAck<T>(Pin<Box<dyn Future<Output = Result<T, AckError>>>>);
+impl<T> EmitWithAck<T> {
+    /// The stub knows no timeouts.
+    pub(crate) fn timeout(self, _limit: Duration) -> Self {
+        self
+    }
+}
+impl<T> IntoFuture for EmitWithAck<T> {
+    type Output = Result<T, AckError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+    fn into_future(self) -> Self::IntoFuture {
+        self.0
     }
 }
