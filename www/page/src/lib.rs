@@ -4,7 +4,7 @@
 
 mod chat;
 mod state;
-mod stub;
+
 mod view;
 
 use std::cell::{Cell, RefCell};
@@ -16,8 +16,8 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 
 use chat::{Chat, Event, Join};
 use socketio::ClientEvent;
+use socketio_client_wasm as socketio;
 use state::{Conversation, Delivery, Line, Link, Next, State};
-use stub as socketio;
 use view::View;
 
 /// How long somebody counts as typing after the last sign of it, in milliseconds.
