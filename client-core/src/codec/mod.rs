@@ -4,7 +4,39 @@
 //! total: no IO, no application code, no call back into the manager, and no panic on anything that a peer can send.
 
 #[cfg(feature = "json")]
-pub mod json;
+mod args;
+#[cfg(feature = "json")]
+mod de;
+#[cfg(feature = "json")]
+mod handshake;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+mod key;
+#[cfg(feature = "json")]
+mod list;
+#[cfg(feature = "json")]
+mod payload;
+#[cfg(feature = "json")]
+mod placeholder;
+#[cfg(feature = "json")]
+mod polling;
+#[cfg(feature = "json")]
+mod scan;
+#[cfg(feature = "json")]
+mod ser;
+#[cfg(feature = "json")]
+mod spread;
+#[cfg(feature = "json")]
+mod value;
+
+#[cfg(feature = "json")]
+pub use self::{
+    args::Arguments,
+    json::{Json, Partial},
+    payload::Payload,
+    value::Value,
+};
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
