@@ -50,7 +50,7 @@ impl Codec for Json {
     type Payload = Payload;
     type Partial = Partial;
 
-    fn packet_type(&self, text: &ByteString) -> Option<PacketType> {
+    fn packet_type(&self, text: &ByteString) -> Result<PacketType, DecodeError> {
         PacketType::of(text)
     }
 
