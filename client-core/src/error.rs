@@ -1,6 +1,7 @@
 //! What can go wrong, who is at fault, and what to do next.
 
 use alloc::string::String;
+use core::fmt;
 
 use thiserror::Error;
 
@@ -27,13 +28,11 @@ pub enum TransportError {
         cause: String,
     },
     /// The TLS handshake failed.
-    #[error(
-        "no TLS session with {address}: {cause}; check the server's certificate, or use http:// if it speaks no TLS"
-    )]
+    #[error("no TLS session with {address}: {cause}")]
     Tls {
         /// Host and port.
         address: String,
-        /// The TLS library's word.
+        /// The TLS library's word, and what to do about it.
         cause: String,
     },
     /// The server answered with an HTTP status other than the one that the protocol asks for.
@@ -234,19 +233,31 @@ pub enum EmitError {
     /// The client was closed.
     #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
     /// The arguments cannot be put on the wire.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
 /// An emit that was not accepted, with the value handed back.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[error("{error}")]
 pub struct Refused<P> {
     /// Why.
     pub error: EmitError,
     /// What was to be sent.
     pub payload: P,
+}
+
+impl<P> fmt::Debug for Refused<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refused({:?})", self.error)
+    }
 }
 
 /// No ack will come. The event may or may not have been handled, except where the variant says otherwise.
@@ -274,6 +285,12 @@ pub enum AckError {
     /// The client was closed, or its runtime ended.
     #[error("the client was closed")]
     Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
 }
 
 /// The connection to the server could not be opened.

@@ -1,4 +1,33 @@
-//! Sans-IO core of a Socket.IO client.
+//! Sans-IO core of a Socket.IO client: Engine.IO 4 and Socket.IO 5, complete, without sockets, clock, threads or
+//! randomness of its own.
+//!
+//! A [`Manager`] is one connection with its namespaces. Wishes of the application, [`Input`] from the world and the time
+//! go in; [`Command`]s, [`Frame`]s and [`Event`]s come out of queues. A shell opens the transports, moves the messages,
+//! tells the time and calls the application. The same inputs give the same outputs, always.
+//!
+//! ```
+//! use socketio_client_core::codec::{Json, Payload};
+//! use socketio_client_core::{Command, Config, EmitOptions, Event, Frame, Input, Instant, Manager, Message, SocketOptions};
+//!
+//! let now = Instant::from_millis(0);
+//! let mut manager = Manager::new(Json, Config::new("http://localhost:3000")?, 42);
+//! let socket = manager.socket("/", SocketOptions::default());
+//! manager.connect(socket, now);
+//! manager.emit(socket, Payload::event("hello", "world")?, EmitOptions::default(), now)?;
+//!
+//! let Some(Command::Open { transport, url }) = manager.poll_command() else { panic!() };
+//! assert_eq!(url, "ws://localhost:3000/socket.io/?EIO=4&transport=websocket");
+//! manager.handle_input(Input::Opened { transport }, now);
+//! for text in [r#"0{"sid":"E","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#, r#"40{"sid":"S"}"#] {
+//!     manager.handle_input(Input::Message { transport, message: Message::Text(text.into()) }, now);
+//!     while let Some(Frame::Message(Message::Text(text))) = manager.poll_message(transport) {
+//!         assert!(["40", r#"42["hello","world"]"#].contains(&&*text));
+//!     }
+//! }
+//! assert!(matches!(manager.poll_event(), Some(Event::Opened { .. })));
+//! assert!(matches!(manager.poll_event(), Some(Event::Connected { .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 #![cfg_attr(
     not(test),

@@ -25,7 +25,9 @@ pub(crate) struct Outbox<P> {
     held: VecDeque<Emit<P>>,
     /// Emits in the engine's queue.
     queued: usize,
-    /// Bytes of held and queued emits, and of queued acks.
+    /// Answers to the server's events in the engine's queue.
+    answers: usize,
+    /// Bytes of held and queued emits, and of queued answers.
     bytes: usize,
     next: u64,
     /// The last emit that was accepted to be sent.
@@ -45,6 +47,7 @@ impl<P> Default for Outbox<P> {
         Self {
             held: VecDeque::new(),
             queued: 0,
+            answers: 0,
             bytes: 0,
             next: 0,
             accepted: None,
@@ -66,7 +69,7 @@ impl<P> Outbox<P> {
 
     /// Whether one more of `size` bytes fits beside `in_flight` unanswered ones.
     pub(crate) fn room(&self, size: usize, in_flight: usize, config: &Config) -> Result<(), EmitError> {
-        let held = self.held.len() + self.queued + in_flight;
+        let held = self.held.len() + self.queued + self.answers + in_flight;
         if held >= config.buffer_size || self.bytes.saturating_add(size) > config.buffer_bytes {
             return Err(EmitError::BufferFull { held, bytes: self.bytes });
         }
@@ -118,13 +121,15 @@ impl<P> Outbox<P> {
         self.held.binary_search_by_key(&id, |emit| emit.id).is_ok()
     }
 
-    /// Bytes of an ack that waits in the engine's queue.
-    pub(crate) const fn reserve(&mut self, size: usize) {
+    /// An answer to an event goes to the engine's queue.
+    pub(crate) const fn queue_answer(&mut self, size: usize) {
+        self.answers += 1;
         self.bytes += size;
     }
 
-    /// The ack has left the queue.
-    pub(crate) const fn free(&mut self, size: usize) {
+    /// It has left the queue: encoded, or no longer wanted.
+    pub(crate) const fn answered(&mut self, size: usize) {
+        self.answers -= 1;
         self.bytes -= size;
     }
 

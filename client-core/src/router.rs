@@ -117,6 +117,29 @@ impl<H: Clone> Router<H> {
         self.named.remove(event);
     }
 
+    /// As [`Router::off`], with the handler handed back: dropping it may run the application's code, which is not to
+    /// happen inside the shell's lock.
+    #[must_use]
+    pub fn remove(&mut self, id: ListenerId) -> Option<H> {
+        let find = |listeners: &Listeners<H>| {
+            listeners.iter().find(|listener| listener.id == id).map(|listener| listener.handler.clone())
+        };
+        let handler = find(&self.any).or_else(|| self.named.values().find_map(find))?;
+        self.off(id);
+        Some(handler)
+    }
+
+    /// As [`Router::off_event`], with the handlers handed back.
+    #[must_use]
+    pub fn remove_event(&mut self, event: &str) -> Vec<H> {
+        let removed = self.named.remove(event);
+        removed
+            .iter()
+            .flat_map(|listeners| listeners.iter())
+            .map(|listener| listener.handler.clone())
+            .collect()
+    }
+
     /// The handlers to call for one event. Those registered with `once` are gone afterwards.
     pub fn take(&mut self, event: &str) -> Taken<H> {
         let named = self.named.get_mut(event).map(|listeners| {

@@ -1,4 +1,84 @@
-//! Socket.IO client: the native shell.
+//! Socket.IO client for tokio.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use socketio_client_native::{Client, Message};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("https://chat.example.com").build()?; // reconnects by itself from here on
+//! let chat = client.socket("/chat");
+//! chat.on("message", |message: Message| {
+//!     if let Ok((who, text)) = message.parse::<(String, String)>() {
+//!         println!("{who}: {text}");
+//!     }
+//! });
+//! chat.emit("enter", &("lobby",))?; // held while offline
+//! let count: u32 = chat.emit_with_ack("count", &()).timeout(Duration::from_secs(2)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Arguments
+//!
+//! In both directions `()` is no arguments, a tuple is the list of arguments, and everything else, also a `Vec` or an
+//! array, is one argument; [`Arguments`] is a list whose length is known only at run time. What serialises as bytes
+//! ([`Bytes`], the types of `serde_bytes`) travels as a binary attachment.
+//!
+//! # Tasks
+//!
+//! Each client has two tasks on the runtime that it was built on. The *driver* owns the connection. The *dispatcher* calls
+//! listeners, one after the other, in the order of the events, and no lock is held meanwhile: a listener may emit, leave,
+//! and add or remove listeners. A slow listener delays the events behind it, but not the heartbeat, as long as the
+//! runtime has another thread for the driver. Events that wait for a listener are bounded (4,096, or 16 MiB); beyond that
+//! the client stops reading, and the server is held back.
+//!
+//! The connection is closed when the last [`Client`] and [`Socket`] is dropped. A listener that owns one keeps it open,
+//! until [`Client::close`].
 
+mod ack;
+mod builder;
+mod client;
+mod dispatcher;
+mod driver;
+mod error;
+mod links;
+mod listeners;
+mod message;
+mod queue;
+mod shared;
+mod socket;
+mod stream;
 #[doc(hidden)]
 pub mod transport;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use ack::EmitWithAck;
+pub use builder::ClientBuilder;
+pub use bytes::Bytes;
+pub use client::{Client, ClientEvent};
+pub use error::{BuildError, ConnectError, FlushError};
+pub use message::{Message, Outgoing};
+pub use socket::{Socket, Volatile};
+pub use socketio_client_core::codec::{Arguments, Value};
+pub use socketio_client_core::{
+    AckError, DecodeError, DisconnectReason, EmitError, EmitId, EncodeError, Limits, ListenerId, State,
+    TransportError, TransportKind as Transport, UrlError,
+};
+pub use stream::Messages;
+pub use transport::{BoxedIo, Connector, TlsOptions};
+
+/// Runs a future in the background. The same call exists in the browser, so that one source compiles for both.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(future));
+}
+
+/// Waits. The same call exists in the browser, so that one source compiles for both.
+pub fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+    tokio::time::sleep(duration)
+}

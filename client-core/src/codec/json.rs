@@ -22,7 +22,7 @@ use crate::packet::{Header, PacketKind, header};
 /// use socketio_client_core::codec::{Json, Payload};
 /// use socketio_client_core::{Codec, Decoded, Limits};
 ///
-/// let mut codec = Json::default();
+/// let mut codec = Json;
 /// let text = r#"42/chat,["message","hello"]"#.into();
 /// let Decoded::Packet(header, Some(payload)) = codec.decode(text, &Limits::default())? else { panic!() };
 /// assert_eq!(header.namespace, "/chat");
@@ -31,10 +31,21 @@ use crate::packet::{Header, PacketKind, header};
 /// # Ok::<(), socketio_client_core::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct Json;
 
 /// A packet whose attachments have not all come.
+///
+/// ```
+/// use socketio_client_core::codec::Json;
+/// use socketio_client_core::{Codec, Decoded, Limits};
+///
+/// let limits = Limits::default();
+/// let text = r#"451-["photo",{"_placeholder":true,"num":0}]"#.into();
+/// let Decoded::Partial(partial) = Json.decode(text, &limits)? else { panic!() };
+/// assert_eq!(Json.missing(&partial), 1);
+/// assert!(matches!(Json.attach(partial, b"x"[..].into(), &limits)?, Decoded::Packet(..)));
+/// # Ok::<(), socketio_client_core::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Partial {
     header: Header,

@@ -193,6 +193,14 @@ impl Payload {
 
     /// An event's name; empty if this is none. A surrogate without a partner, which Rust strings cannot hold, is U+FFFD
     /// here and wherever a received payload is read.
+    ///
+    /// ```
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// assert_eq!(Payload::event("hello", &1)?.event_name(), "hello");
+    /// assert_eq!(Payload::args(&1)?.event_name(), "");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn event_name(&self) -> &str {
         match &self.name {
@@ -203,6 +211,13 @@ impl Payload {
     }
 
     /// The whole as JSON text, with placeholders for attachments.
+    ///
+    /// ```
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// assert_eq!(Payload::event("hello", &1)?.json(), r#"["hello",1]"#);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn json(&self) -> &str {
         self.text.get(self.start..).unwrap_or_default()
@@ -223,6 +238,14 @@ impl Payload {
     }
 
     /// Bytes in the order of their numbers.
+    ///
+    /// ```
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// let both = (bytes::Bytes::from("a"), bytes::Bytes::from("b"));
+    /// assert_eq!(Payload::event("two", &both)?.attachments(), ["a", "b"]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         self.attachments.as_deref().unwrap_or_default()
@@ -259,6 +282,15 @@ impl Payload {
     }
 
     /// The whole as one value, such as the object of a refusal.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// let auth = BTreeMap::from([("token".to_string(), "t".to_string())]);
+    /// assert_eq!(Payload::object(&auth)?.parse_value::<BTreeMap<String, String>>()?, auth);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`DecodeError::Type`] if it does not fit.

@@ -10,9 +10,12 @@ use core::fmt::Display;
 
 use bytes::Bytes;
 use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::to_string;
 
+use super::args::is_list;
+use super::placeholder::Placeholders;
+use super::scan::scan;
 use super::spread::Spread;
-use crate::codec::args::is_list;
 use crate::error::EncodeError;
 
 /// Byte buffers in the order in which they are met.
@@ -34,27 +37,32 @@ pub(super) fn event<A: Serialize + ?Sized>(
     name: &str,
     args: &A,
 ) -> Result<(String, Vec<Bytes>), EncodeError> {
-    let sink = Sink::default();
-    let text = write(&List { name: Some(name), args, sink: &sink })?;
-    Ok((text, sink.0.take()))
+    write(|sink| to_string(&List { name: Some(name), args, sink }))
 }
 
 /// `[…]`
 pub(super) fn list<A: Serialize + ?Sized>(args: &A) -> Result<(String, Vec<Bytes>), EncodeError> {
-    let sink = Sink::default();
-    let text = write(&List { name: None, args, sink: &sink })?;
-    Ok((text, sink.0.take()))
+    write(|sink| to_string(&List { name: None, args, sink }))
 }
 
 /// Any value.
 pub(super) fn value<T: Serialize + ?Sized>(value: &T) -> Result<(String, Vec<Bytes>), EncodeError> {
-    let sink = Sink::default();
-    let text = write(&Out { value, sink: &sink })?;
-    Ok((text, sink.0.take()))
+    write(|sink| to_string(&Out { value, sink }))
 }
 
-fn write<T: Serialize>(root: &T) -> Result<String, EncodeError> {
-    serde_json::to_string(root).map_err(|error| EncodeError::Value { cause: error.to_string() })
+fn write(
+    to_string: impl FnOnce(&Sink) -> serde_json::Result<String>,
+) -> Result<(String, Vec<Bytes>), EncodeError> {
+    let sink = Sink::default();
+    let mut text = to_string(&sink).map_err(|error| EncodeError::Value { cause: error.to_string() })?;
+    let attachments = sink.0.take();
+    // The application's own data may have a key of that name.
+    if !attachments.is_empty() && text.matches(r#""_placeholder""#).count() != attachments.len() {
+        let mut placeholders = Placeholders::new(attachments.len());
+        scan(&text, 0, &mut placeholders).map_err(|error| EncodeError::Value { cause: error.to_string() })?;
+        text = placeholders.rewritten(&text, 0).unwrap_or(text);
+    }
+    Ok((text, attachments))
 }
 
 struct List<'a, A: ?Sized> {

@@ -429,7 +429,7 @@ impl<C: Codec> Manager<C> {
                 }
                 Outgoing::Ack { socket, size, .. } => {
                     let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
-                    socket.outbox.free(size);
+                    socket.outbox.answered(size);
                 }
                 Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
             }

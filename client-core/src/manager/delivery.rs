@@ -63,7 +63,7 @@ pub(super) fn encode_next<C: Codec>(
         }
         Outgoing::Ack { socket, id, payload, size } => {
             let Some(socket) = sockets.get_mut(socket.0 as usize) else { return true };
-            socket.outbox.free(size);
+            socket.outbox.answered(size);
             let header = header(PacketKind::Ack, codec.attachments(&payload), socket, Some(id));
             // The application's parser refused: the server's ack stays unanswered, as if the handler had not run.
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);

@@ -206,7 +206,7 @@ impl<C: Codec> Manager<C> {
         if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
             return Err(Refused { error, payload });
         }
-        target.outbox.reserve(size);
+        target.outbox.queue_answer(size);
         engine.queue.push_back(Outgoing::Ack { socket, id, payload, size });
         Ok(())
     }

@@ -16,11 +16,12 @@ use super::stream::ByteStream;
 use super::{Http, TransportError};
 
 /// An open WebSocket: a `Stream` and a `Sink` of messages. Frames are written when the sink is flushed, or when
-/// [`WRITE_BUFFER`] bytes have gathered.
+/// 32 KiB have gathered.
 pub type WebSocket = WebSocketStream<ByteStream>;
 
-/// Held by every open connection, used or not, and filled with zeros at every read. The library's default of 128 KiB
-/// is more than all else that an idle client holds.
+/// Held by every open connection, used or not, and filled with zeros at every read. Twice the time per 1 MiB message
+/// below 8 KiB; above 16 KiB a gain of at most a fifth. The library's default of 128 KiB is more than all else that an
+/// idle client holds.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// Small frames gather up to here before they are written without a flush.

@@ -1,6 +1,6 @@
 //! The native transports against servers that are written out byte by byte, over pipes in memory.
 //!
-//! What would hang runs in paused time under a deadline of virtual minutes, so a hang fails at once.
+//! All but real sockets runs in paused time under a deadline of one virtual minute, so a hang fails at once.
 
 mod http;
 mod support;

@@ -96,7 +96,7 @@ impl Peer {
 
 /// Fails instead of hanging.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(600), future).await.expect("nothing happened for ten minutes")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("nothing happened for a minute")
 }
 
 /// The value of a header in a request's head.

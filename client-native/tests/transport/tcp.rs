@@ -1,10 +1,23 @@
 //! Real sockets.
 
-use socketio_client_native::transport::{Connector, Http, TlsOptions, TransportError};
+use socketio_client_native::transport::{Connector, Http, TlsOptions, TransportError, ws};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::within;
+
+/// A driver that runs as a task holds these across its waits.
+#[test]
+fn everything_can_move_between_threads() {
+    fn send<T: Send>(_: &T) {}
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Http>();
+    shared::<Connector>();
+    let http = Http::new(Connector::new(TlsOptions::default()));
+    send(&http.get("", &[], 0));
+    send(&http.post("", &[], ""));
+    send(&ws::open(&http, "", &[], ws::Limits { incoming: 0, outgoing: 0 }));
+}
 
 #[tokio::test]
 async fn http_over_tcp() {

@@ -94,7 +94,7 @@ async fn http_over_tls_over_tcp() {
     within(serve).await.expect("the server");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn wss_and_https_open_a_websocket_over_tls() {
     let (acceptor, ca_file) = authority("wss_and_https_open_a_websocket_over_tls");
     for url in ["wss://server.test/", "https://server.test/"] {
@@ -123,7 +123,7 @@ async fn wss_and_https_open_a_websocket_over_tls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_authority_that_nobody_named_is_refused() {
     let (acceptor, _) = authority("refused");
     let (_, other) = authority("another_one");
@@ -135,7 +135,7 @@ async fn an_authority_that_nobody_named_is_refused() {
     tls_error(&error, "server.test:443");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_certificate_for_another_host_is_refused() {
     let (acceptor, ca_file) = authority("another_host");
     let accept = async |peer: Peer| assert!(acceptor.accept(peer.io).await.is_err(), "the client went on");
@@ -144,7 +144,7 @@ async fn a_certificate_for_another_host_is_refused() {
     tls_error(&error, "other.test");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ca_file_that_cannot_be_used_is_named() {
     let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-such-file.pem");
     let error = failure(Some(&missing), "https://server.test/", async |_| ()).await;
@@ -157,7 +157,7 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
     tls_error(&error, "broken.pem");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ca_file_is_not_read_for_plain_http() {
     let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-such-file.pem");
     let (http, mut server) = client(Some(&missing));
@@ -171,7 +171,7 @@ async fn a_ca_file_is_not_read_for_plain_http() {
     assert_eq!(body.expect("GET"), "ok");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_without_tls_is_named() {
     let (_, ca_file) = authority("a_server_without_tls");
     let answer = async |mut peer: Peer| {
@@ -183,7 +183,7 @@ async fn a_server_without_tls_is_named() {
     tls_error(&error, "closed the connection");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_with_tls_spoken_to_without_it_is_named() {
     let (acceptor, _) = authority("spoken_to_without");
     let accept = async |peer: Peer| assert!(acceptor.accept(peer.io).await.is_err(), "that was no TLS");

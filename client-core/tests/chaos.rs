@@ -1,0 +1,417 @@
+//! Random wishes, networks and servers, in virtual time: whatever happens, the promises hold.
+//!
+//! `CHAOS_SEED` and `CHAOS_RUNS` choose other runs; a failure names its seed.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "face/integer.rs"]
+mod integer;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use integer::Integer;
+use scenarios::Face;
+use socketio_client_core::{
+    Command, Config, EmitId, EmitOptions, Event, Frame, Input, Instant, Manager, Message, SocketId,
+    SocketOptions, TransportError, TransportId, TransportKind,
+};
+
+/// Numbers that depend on the seed only.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// What the shell knows of a transport.
+#[derive(Debug, PartialEq, Eq)]
+enum Link {
+    WebSocketOpening,
+    WebSocketOpen,
+    Polling { getting: bool, posting: bool },
+}
+
+struct World {
+    dice: Dice,
+    manager: Manager<Integer>,
+    now: Instant,
+    links: BTreeMap<TransportId, Link>,
+    sockets: Vec<SocketId>,
+    /// Emits with ack that have not settled.
+    unsettled: BTreeSet<(SocketId, EmitId)>,
+    /// The number that each plain emit carried, in order.
+    accepted: Vec<u32>,
+    sent: Vec<u32>,
+    next_number: u32,
+    connected: BTreeSet<SocketId>,
+    /// What a kind server answers to what was posted.
+    replies: Vec<String>,
+}
+
+const WIRES: &[&str] = &[
+    "40=S1",
+    "40/a,=S2",
+    "44!",
+    "44/a,!",
+    "41",
+    "41/a,",
+    "42#5",
+    "42/a,#6",
+    "421#7",
+    "430#1",
+    "431#1",
+    "43/a,2#1",
+    "2",
+    "3",
+    "3probe",
+    "6",
+    "1",
+    "5",
+    "x",
+    "",
+    "42",
+    "452-#1",
+    "bAQ==",
+    "b!",
+    "0#E2;websocket;25000;20000;1000",
+];
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let mut config = Config::new("http://server").unwrap();
+        config.transports = match dice.roll(4) {
+            0 => vec![TransportKind::WebSocket],
+            1 => vec![TransportKind::Polling],
+            2 => vec![TransportKind::Polling, TransportKind::WebSocket],
+            _ => vec![TransportKind::WebSocket, TransportKind::Polling],
+        };
+        config.reconnection_attempts = (dice.roll(3) == 0).then_some(2);
+        config.buffer_size = 20;
+        config.remember_upgrade = dice.roll(2) == 0;
+        config.websocket_ping = dice.roll(2) == 0;
+        let mut manager = Manager::new(Integer, config, seed);
+        let sockets =
+            ["/", "/a"].map(|namespace| manager.socket(namespace, SocketOptions::default())).to_vec();
+        Self {
+            dice,
+            manager,
+            now: Instant::from_millis(1),
+            links: BTreeMap::new(),
+            sockets,
+            unsettled: BTreeSet::new(),
+            accepted: Vec::new(),
+            sent: Vec::new(),
+            next_number: 1,
+            connected: BTreeSet::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    fn step(&mut self) {
+        let socket = self.sockets[self.dice.roll(2) as usize];
+        match self.dice.roll(20) {
+            0 => self.manager.connect(socket, self.now),
+            1 if self.dice.roll(4) == 0 => self.manager.disconnect(socket, self.now),
+            2..=5 => self.emit(socket),
+            6 => self.manager.reconnect_now(self.now),
+            7 => drop(self.manager.flush(socket)),
+            8 if self.dice.roll(8) == 0 => {
+                let online = self.dice.roll(2) == 0;
+                self.manager.set_online(online, self.now);
+            }
+            9..=10 => self.pass_time(),
+            _ => self.world(),
+        }
+        self.drain();
+    }
+
+    fn emit(&mut self, socket: SocketId) {
+        let ack = self.dice.roll(3) == 0;
+        let timeout = (self.dice.roll(2) == 0).then_some(std::time::Duration::from_secs(3));
+        let options = EmitOptions { ack, timeout, volatile: false };
+        let number = self.next_number;
+        let payload = Integer.event(number, &[]);
+        let Ok(emit) = self.manager.emit(socket, payload, options, self.now) else { return };
+        self.next_number += 1;
+        if ack {
+            assert!(self.unsettled.insert((socket, emit)), "a ticket twice");
+        } else if socket == self.sockets[0] {
+            self.accepted.push(number);
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let jump = std::time::Duration::from_millis(self.dice.roll(30_000));
+        let target = self.now + jump;
+        let mut calls = 0;
+        while let Some(deadline) = self.manager.poll_timeout().filter(|deadline| *deadline <= target) {
+            calls += 1;
+            assert!(calls < 1000, "time does not pass: {:?}", self.manager);
+            self.now = self.now.max(deadline);
+            self.manager.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = target;
+    }
+
+    /// Something happens to one of the transports.
+    fn world(&mut self) {
+        let at = self.dice.roll(self.links.len().max(1) as u64) as usize;
+        let Some((&transport, _)) = self.links.iter().nth(at) else { return };
+        let wire = WIRES[self.dice.roll(WIRES.len() as u64) as usize];
+        let fails = self.dice.roll(12) == 0;
+        let link = self.links.get_mut(&transport).unwrap();
+        let input = if fails {
+            self.links.remove(&transport);
+            Input::Closed { transport, error: TransportError::Lost { cause: "chaos".into() } }
+        } else {
+            match link {
+                Link::WebSocketOpening => {
+                    *link = Link::WebSocketOpen;
+                    self.manager.handle_input(Input::Opened { transport }, self.now);
+                    let text = "0#E1;websocket;25000;20000;1000".to_string();
+                    Input::Message { transport, message: Message::Text(text) }
+                }
+                Link::WebSocketOpen if wire.is_empty() => {
+                    Input::Message { transport, message: Message::Binary(1) }
+                }
+                Link::WebSocketOpen if wire == "6" => Input::Pong { transport },
+                Link::WebSocketOpen => Input::Message { transport, message: Message::Text(wire.into()) },
+                Link::Polling { getting, .. } if *getting && self.dice.roll(2) == 0 => {
+                    *getting = false;
+                    let body = if self.manager.transport().is_none() {
+                        format!("0#E1;websocket;25000;20000;1000\u{1e}{wire}")
+                    } else {
+                        wire.to_string()
+                    };
+                    Input::Got { transport, body }
+                }
+                Link::Polling { posting, .. } if *posting => {
+                    *posting = false;
+                    Input::Posted { transport }
+                }
+                Link::Polling { .. } => return,
+            }
+        };
+        self.manager.handle_input(input, self.now);
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(command) = self.manager.poll_command() {
+                quiet = false;
+                self.obey(command);
+            }
+            let open: Vec<_> = self
+                .links
+                .iter()
+                .filter(|(_, link)| **link == Link::WebSocketOpen)
+                .map(|(id, _)| *id)
+                .collect();
+            for transport in open {
+                // Sometimes the sink is full.
+                while self.dice.roll(8) > 0 {
+                    let Some(frame) = self.manager.poll_message(transport) else { break };
+                    quiet = false;
+                    if let Frame::Message(Message::Text(text)) = frame {
+                        self.sent(&text);
+                    }
+                }
+            }
+            if quiet {
+                break;
+            }
+        }
+        while let Some(event) = self.manager.poll_event() {
+            self.hear(event);
+        }
+    }
+
+    fn obey(&mut self, command: Command<Integer>) {
+        match command {
+            Command::Open { transport, .. } => {
+                assert!(self.links.insert(transport, Link::WebSocketOpening).is_none(), "a transport twice");
+            }
+            Command::Get { transport, .. } => {
+                let link =
+                    self.links.entry(transport).or_insert(Link::Polling { getting: false, posting: false });
+                let Link::Polling { getting, .. } = link else { panic!("GET on a WebSocket") };
+                assert!(!std::mem::replace(getting, true), "a second GET");
+            }
+            Command::Post { transport, body, .. } => {
+                // A session whose transport has just failed may still be told to post; the shell would ignore it.
+                if let Some(Link::Polling { posting, .. }) = self.links.get_mut(&transport) {
+                    assert!(!std::mem::replace(posting, true), "a second POST");
+                    body.split('\u{1e}').for_each(|packet| self.sent(packet));
+                    self.replies.extend(body.split('\u{1e}').flat_map(answers));
+                } else {
+                    panic!("POST on a transport that is gone");
+                }
+            }
+            Command::Close { transport } => drop(self.links.remove(&transport)),
+            Command::Resolve { .. } => unreachable!("not asked for"),
+        }
+    }
+
+    /// Plain emits of `/` leave in the order in which they were accepted, each at most once.
+    fn sent(&mut self, packet: &str) {
+        let Some(number) = packet.strip_prefix("42#").and_then(|number| number.parse().ok()) else { return };
+        assert!(self.accepted.contains(&number), "{number} was not accepted");
+        assert!(self.sent.last().is_none_or(|last| *last < number), "{number} after {:?}", self.sent.last());
+        self.sent.push(number);
+    }
+
+    fn hear(&mut self, event: Event<Integer>) {
+        match event {
+            Event::Ack { socket, emit, .. } => {
+                assert!(self.unsettled.remove(&(socket, emit)), "settled twice: {emit:?}");
+            }
+            Event::Connected { socket, .. } => assert!(self.connected.insert(socket), "connected twice"),
+            Event::Disconnected { socket, .. } => {
+                assert!(self.connected.remove(&socket), "disconnected twice")
+            }
+            Event::Message { socket, .. } => {
+                assert!(self.connected.contains(&socket), "a message while disconnected")
+            }
+            Event::NotSent { payload, .. } => {
+                let (number, _) = Integer.read(&payload);
+                self.accepted.retain(|accepted| *accepted != number);
+            }
+            _ => {}
+        }
+    }
+
+    /// A kind world in the end: everything that was accepted leaves, and every ack settles.
+    fn calm_down(&mut self) {
+        self.manager.set_online(true, self.now);
+        for socket in self.sockets.clone() {
+            self.manager.disconnect(socket, self.now);
+        }
+        self.drain();
+        self.now = self.now + std::time::Duration::from_secs(60);
+        self.manager.handle_timeout(self.now);
+        self.drain();
+        assert!(self.links.is_empty(), "left open: {:?}", self.links);
+        assert_eq!(self.manager.poll_timeout(), None, "nothing to wait for");
+        self.replies.clear();
+        self.manager.connect(self.sockets[0], self.now);
+        self.manager.connect(self.sockets[1], self.now);
+        for _ in 0..200 {
+            self.kindness();
+        }
+        assert_eq!(self.sent, self.accepted, "everything that was accepted has left, in order, once");
+        assert!(self.unsettled.is_empty(), "{:?}", self.unsettled);
+    }
+
+    fn kindness(&mut self) {
+        while let Some(command) = self.manager.poll_command() {
+            self.obey(command);
+        }
+        let transports: Vec<_> = self.links.keys().copied().collect();
+        for transport in transports {
+            match self.links.get_mut(&transport) {
+                Some(link @ Link::WebSocketOpening) => {
+                    *link = Link::WebSocketOpen;
+                    self.manager.handle_input(Input::Opened { transport }, self.now);
+                    let text =
+                        if self.manager.transport().is_none() { "0#E9;;25000;20000;1000" } else { "3" };
+                    let message = Message::Text(text.to_string());
+                    self.manager.handle_input(Input::Message { transport, message }, self.now);
+                }
+                Some(Link::WebSocketOpen) => {
+                    while let Some(frame) = self.manager.poll_message(transport) {
+                        let Frame::Message(Message::Text(text)) = frame else {
+                            self.manager.handle_input(Input::Pong { transport }, self.now);
+                            continue;
+                        };
+                        self.sent(&text);
+                        for reply in answers(&text) {
+                            let message = Message::Text(reply);
+                            self.manager.handle_input(Input::Message { transport, message }, self.now);
+                        }
+                    }
+                }
+                Some(Link::Polling { getting: getting @ true, posting }) => {
+                    *getting = false;
+                    let posted = std::mem::take(posting);
+                    let body = if self.manager.transport().is_none() {
+                        "0#E9;;25000;20000;1000".to_string()
+                    } else {
+                        let replies = std::iter::once("6".to_string()).chain(self.replies.drain(..));
+                        replies.collect::<Vec<_>>().join("\u{1e}")
+                    };
+                    self.manager.handle_input(Input::Got { transport, body }, self.now);
+                    if posted {
+                        self.manager.handle_input(Input::Posted { transport }, self.now);
+                    }
+                }
+                Some(Link::Polling { .. }) => {}
+                None => {}
+            }
+        }
+        self.now = self.now + std::time::Duration::from_millis(100);
+        self.manager.handle_timeout(self.now);
+        while let Some(event) = self.manager.poll_event() {
+            self.hear(event);
+        }
+        // A limit of attempts may have been reached.
+        if self.links.is_empty() {
+            self.manager.reconnect_now(self.now);
+        }
+    }
+}
+
+/// A server that agrees to everything.
+fn answers(text: &str) -> Vec<String> {
+    match text {
+        "40" => vec!["40=S1".into()],
+        "40/a," => vec!["40/a,=S2".into()],
+        _ => {
+            let Some((header, _)) = text.split_once('#') else { return vec![] };
+            let id = header.trim_start_matches("42").trim_start_matches("/a,");
+            if id.is_empty() {
+                return vec![];
+            }
+            vec![format!("{}{id}#1", if header.contains("/a") { "43/a," } else { "43" })]
+        }
+    }
+}
+
+fn variable(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn promises_hold_whatever_happens() {
+    let first = variable("CHAOS_SEED", 1);
+    let runs = variable("CHAOS_RUNS", 2_000);
+    println!("seeds {first}..{}", first + runs);
+    for seed in first..first + runs {
+        let result = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            for _ in 0..300 {
+                world.step();
+            }
+            world.calm_down();
+        });
+        assert!(result.is_ok(), "CHAOS_SEED={seed} CHAOS_RUNS=1 shows it again");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        (0..300).for_each(|_| world.step());
+        (world.sent, world.accepted, world.now, format!("{:?}", world.manager))
+    };
+    for seed in 0..20 {
+        assert_eq!(run(seed), run(seed));
+    }
+}

@@ -1,0 +1,470 @@
+//! Defects of other clients that are absent here, one test each, in virtual time.
+//!
+//! `js_…`: the JavaScript client, socket.io-client 4.8. `rust_…`: rust_socketio 0.6.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "face/json.rs"]
+mod json;
+
+use bytes::Bytes;
+use json::JsonFace;
+use scenarios::{Sim, millis, secs};
+use serde::{Deserialize, Serialize};
+use socketio_client_core::codec::Payload;
+use socketio_client_core::{Auth, Config, EmitError, EmitOptions, TransportError, TransportKind};
+
+fn websocket_only(config: &mut Config) {
+    config.transports = vec![TransportKind::WebSocket];
+}
+
+fn polling_only(config: &mut Config) {
+    config.transports = vec![TransportKind::Polling];
+}
+
+fn polling_first(config: &mut Config) {
+    config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
+}
+
+/// Connected over polling, with a GET waiting.
+fn polling(change: impl FnOnce(&mut Config)) -> (Sim<'static, JsonFace>, socketio_client_core::SocketId) {
+    let mut sim = Sim::with(&JsonFace, change);
+    let socket = sim.connect("/");
+    sim.open_polling("p1", &["websocket"]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.lines();
+    sim.events();
+    (sim, socket)
+}
+
+/// The delay that the last outage ended in.
+fn last_delay(sim: &mut Sim<'_, JsonFace>) -> u64 {
+    let events = sim.events();
+    let waiting = events.iter().rev().find_map(|event| event.strip_prefix("waiting ")).unwrap();
+    waiting.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// 1. After about 1,015 attempts the delay became 0 for half of them; at the cap it had no jitter; and a server that
+///    accepted and dropped connections was retried at full speed for ever.
+#[test]
+fn js_01_backoff_never_becomes_zero_keeps_its_jitter_and_is_not_reset_by_a_mere_open() {
+    let mut sim = Sim::with(&JsonFace, |config| {
+        websocket_only(config);
+        config.randomization_factor = 0.5;
+    });
+    sim.connect("/");
+    let mut delays = Vec::new();
+    for attempt in 1..=1500 {
+        sim.drain();
+        sim.refuse(&format!("w{attempt}"));
+        delays.push(last_delay(&mut sim));
+        sim.advance(millis(*delays.last().unwrap()) + millis(1));
+        sim.lines();
+    }
+    let late = &delays[10..];
+    assert!(late.iter().all(|delay| (2500..=5000).contains(delay)), "{late:?}");
+    let distinct: std::collections::BTreeSet<_> = late.iter().collect();
+    assert!(distinct.len() > 500, "spread at the cap, {} different delays", distinct.len());
+
+    let mut sim = Sim::with(&JsonFace, websocket_only);
+    sim.connect("/");
+    for (attempt, delay) in [(1, 1000), (2, 2000), (3, 4000), (4, 5000)] {
+        let name = format!("w{attempt}");
+        sim.drain();
+        sim.handshake(&name, &[]);
+        sim.cut(&name);
+        assert_eq!(last_delay(&mut sim), delay);
+        sim.advance(millis(delay));
+    }
+}
+
+/// 2. A connection that closed before the handshake was noticed only at the timeout, 20 s later.
+#[test]
+fn js_02_an_early_close_is_noticed_at_once() {
+    for error in [
+        TransportError::Closed { code: Some(1000), reason: String::new() },
+        TransportError::InvalidUrl { url: "x".into(), cause: "y".into() },
+        TransportError::NotWebSocket { cause: "sub-protocol".into() },
+    ] {
+        let mut sim = Sim::with(&JsonFace, websocket_only);
+        sim.connect("/");
+        sim.expect_lines(&["open w1"]);
+        sim.closed("w1", error);
+        assert!(sim.events()[0].starts_with("open failed"));
+    }
+}
+
+/// 3. A handshake that is no JSON was an uncaught exception; one without `upgrades` too.
+#[test]
+fn js_03_a_handshake_that_cannot_be_read_is_an_error_of_the_attempt() {
+    for wire in [
+        "0{bad",
+        "0",
+        "0[]",
+        "0null",
+        r#"0{"sid":1}"#,
+        r#"0{"sid":"E"}"#,
+        r#"0{"sid":"E","pingInterval":-1,"pingTimeout":1}"#,
+    ] {
+        let mut sim = Sim::with(&JsonFace, websocket_only);
+        sim.connect("/");
+        sim.expect_lines(&["open w1"]);
+        sim.raw("w1", wire);
+        assert!(sim.events()[0].contains("handshake cannot be read"), "{wire}");
+    }
+    let mut sim = Sim::with(&JsonFace, websocket_only);
+    sim.connect("/");
+    sim.expect_lines(&["open w1"]);
+    sim.raw("w1", r#"0{"sid":"E","pingInterval":25000,"pingTimeout":20000}"#);
+    sim.expect_events(&["opened websocket"]);
+}
+
+/// 4. A second `connect`, or an authentication function that answered after the transport had changed, sent a second
+///    CONNECT, and the server closed the connection.
+#[test]
+fn js_04_one_connect_for_each_namespace_and_session() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connect_with("/", Auth::Ask);
+    sim.open_websocket("w1");
+    let slow = sim.auth_requests.pop_front().unwrap();
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.manager.connect(socket, sim.now);
+    let current = sim.auth_requests.pop_front().unwrap();
+    sim.manager.authenticate(slow, Ok(None), sim.now);
+    sim.manager.authenticate(current, Ok(None), sim.now);
+    sim.manager.authenticate(current, Ok(None), sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["w2 40"]);
+}
+
+/// 5. Leaving before the answer to CONNECT sent nothing: a ghost stayed on the server, and coming back made the server
+///    close everything.
+#[test]
+fn js_05_leaving_before_the_answer_leaves_no_ghost() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.expect_lines(&["w1 40/admin,"]);
+    sim.manager.disconnect(admin, sim.now);
+    sim.server("w1", "40/admin,{S2}");
+    sim.expect_lines(&["w1 41/admin,"]);
+    sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 40/admin,"]);
+    sim.server("w1", "40/admin,{S3}");
+    sim.expect_events(&["connected 1"]);
+}
+
+/// 6. An event followed by a close in one body was delivered in the next session; an answer to CONNECT that was
+///    dispatched after the close marked a dead socket connected.
+#[test]
+fn js_06_nothing_is_dispatched_after_the_close() {
+    let (mut sim, _) = polling(polling_only);
+    sim.got("p1", &["42<1>", "1", "42<2>"]);
+    let events = sim.events();
+    assert_eq!(&events[..2], &["message 0 1", "closed transport close"]);
+    assert!(!events.contains(&"message 0 2".to_string()));
+
+    let mut sim = Sim::with(&JsonFace, polling_only);
+    let socket = sim.connect("/");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["1", "40{S1}"]);
+    assert!(!sim.manager.status(socket).connected);
+    sim.advance(secs(1));
+    sim.lines();
+    assert!(!sim.events().iter().any(|event| event.starts_with("connected")));
+}
+
+/// 9. An ack function that was called after a reconnection sent the old id on the new session.
+#[test]
+fn js_09_an_ack_does_not_cross_sessions() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    sim.server("w1", "427<1>");
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.lines();
+    let stale = sim.wanted_acks.pop_front().unwrap();
+    let refused = sim.manager.ack(stale, Payload::args(&1).unwrap()).unwrap_err();
+    assert_eq!(refused.error, EmitError::Stale);
+    sim.expect_lines(&[]);
+}
+
+/// 12. A volatile emit while the namespace was being connected was buffered instead of dropped.
+#[test]
+fn js_12_a_volatile_emit_is_dropped_while_the_namespace_is_pending() {
+    let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.try_emit(socket, 1, &[], volatile).unwrap();
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 40"]);
+}
+
+/// 13. What a handler emitted while buffered traffic was flushed overtook that traffic.
+#[test]
+fn js_13_emits_from_handlers_do_not_overtake_what_was_held() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connect("/");
+    sim.emit(socket, 1);
+    sim.emit(socket, 2);
+    sim.open_websocket("w1");
+    sim.writable = false;
+    sim.server("w1", "40{S1}");
+    assert_eq!(sim.events().last().unwrap(), "connected 0");
+    sim.emit(socket, 3);
+    sim.writable = true;
+    sim.expect_lines(&["w1 40", "w1 42<1>", "w1 42<2>", "w1 42<3>"]);
+}
+
+/// 14. Turning reconnection off during a wait left the manager stuck: `connect` never opened anything again.
+#[test]
+fn js_14_turning_reconnection_off_does_not_get_stuck() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    sim.cut("w1");
+    sim.manager.set_reconnection(false);
+    sim.advance(secs(3600));
+    sim.expect_lines(&[]);
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["open w2"]);
+}
+
+/// 15. Packets that waited in the engine's write buffer when the connection closed were lost.
+#[test]
+fn js_15_what_waits_for_the_transport_survives_it() {
+    let (mut sim, socket) = polling(polling_only);
+    sim.emit(socket, 1);
+    sim.drain();
+    sim.emit(socket, 2);
+    sim.emit_with_ack(socket, 3, None);
+    sim.cut("p1");
+    sim.advance(secs(1));
+    sim.lines();
+    let handshake = r#"0{"sid":"E2","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    sim.got_raw("p2", handshake);
+    sim.posted("p2");
+    sim.got("p2", &["40{S2}"]);
+    assert_eq!(sim.lines().last().unwrap(), "post p2 42<2> 420<3>");
+}
+
+/// 16. Closing while the first poll was under way neither aborted it nor closed the session.
+#[test]
+fn js_16_closing_while_opening_aborts_the_request() {
+    let mut sim = Sim::with(&JsonFace, polling_only);
+    let socket = sim.connect("/");
+    sim.expect_lines(&["get p1"]);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["close p1"]);
+}
+
+/// 18. Managers were never freed. Dropping ours frees all that it held.
+#[test]
+fn js_18_a_dropped_manager_frees_what_it_held() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    sim.writable = false;
+    let payload = Payload::event("e", &serde_bytes::Bytes::new(&[7; 100])).unwrap();
+    let watched: Bytes = payload.attachments()[0].clone();
+    sim.manager.emit(socket, payload, EmitOptions::default(), sim.now).unwrap();
+    sim.drain();
+    assert!(!watched.is_unique());
+    drop(sim);
+    assert!(watched.is_unique());
+}
+
+/// 20. CONNECT had no timeout, the limit of 10 attachments could not be lifted, and an emit above `maxPayload` cost the
+///     connection.
+#[test]
+fn js_20_connect_has_a_timeout_and_the_limits_are_checked_here() {
+    let mut sim = Sim::with(&JsonFace, |config| config.send_attachments = 12);
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.events();
+    sim.advance(secs(20));
+    assert!(sim.events()[0].starts_with("connect error 0: the server did not answer"));
+    sim.expect_lines(&["w1 40", "close w1"]);
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.try_emit(socket, 1, &[0; 12], EmitOptions::default()).unwrap();
+    assert!(sim.try_emit(socket, 1, &[0; 13], EmitOptions::default()).is_err());
+    let large = Payload::event("e", "x".repeat(1_000_000).as_str()).unwrap();
+    let refused = sim.manager.emit(socket, large, EmitOptions::default(), sim.now).unwrap_err();
+    assert!(matches!(refused.error, EmitError::TooLarge { limit: 1_000_000, .. }), "{}", refused.error);
+    assert!(sim.is_open("w2"));
+}
+
+/// 21. Over polling, a packet's text and its attachments left in separate requests.
+#[test]
+fn js_21_a_packet_and_its_attachments_leave_in_one_request() {
+    let (mut sim, socket) = polling(polling_only);
+    sim.try_emit(socket, 1, &[1, 2], EmitOptions::default()).unwrap();
+    sim.emit(socket, 2);
+    sim.expect_lines(&["post p1 452-<1> bAQ== bAg== 42<2>"]);
+}
+
+/// 22. Writes stalled for up to 100 ms during the upgrade, until the server had released the pending GET.
+#[test]
+fn js_22_writes_do_not_wait_for_the_upgrade() {
+    let (mut sim, socket) = polling(polling_first);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.lines();
+    sim.emit(socket, 1);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.posted("p1");
+    sim.got("p1", &["6"]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["close p1", "w1 5", "w1 42<2>"]);
+}
+
+/// A. An event without arguments was delivered as "message".
+#[test]
+fn rust_a_an_event_without_arguments_keeps_its_name() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    sim.raw("w1", r#"42["noargs"]"#);
+    let payload = sim.messages.pop_front().unwrap();
+    assert_eq!(payload.event_name(), "noargs");
+    payload.parse::<()>().unwrap();
+}
+
+/// B. A binary attachment was cut at U+001E, and the rest was an error.
+#[test]
+fn rust_b_binary_data_is_not_cut_at_the_separator() {
+    #[derive(Deserialize)]
+    struct Photo(#[serde(with = "serde_bytes")] Vec<u8>);
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    sim.raw("w1", r#"451-["photo",{"_placeholder":true,"num":0}]"#);
+    sim.binary("w1", Bytes::from_static(&[1, 2, 0x1e, 3, 4]));
+    let Photo(bytes) = sim.messages.pop_front().unwrap().parse().unwrap();
+    assert_eq!(bytes, [1, 2, 0x1e, 3, 4]);
+}
+
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+struct Mixed {
+    #[serde(with = "serde_bytes")]
+    v: Vec<u8>,
+    id: u32,
+}
+
+/// C. Binary data beside other values turned the arguments into part of the event's name.
+#[test]
+fn rust_c_binary_data_beside_other_values() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    sim.raw("w1", r#"451-["mixed",{"v":{"_placeholder":true,"num":0},"id":7}]"#);
+    sim.binary("w1", Bytes::from_static(&[9]));
+    let payload = sim.messages.pop_front().unwrap();
+    assert_eq!(payload.event_name(), "mixed");
+    assert_eq!(payload.parse::<Mixed>().unwrap(), Mixed { v: vec![9], id: 7 });
+}
+
+/// D. Of several attachments all but the first were lost.
+#[test]
+fn rust_d_every_attachment_arrives_at_its_place() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connected();
+    sim.raw("w1", r#"452-["two",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#);
+    sim.binary("w1", Bytes::from_static(b"first"));
+    sim.binary("w1", Bytes::from_static(b"second"));
+    let (one, zero): (serde_bytes::ByteBuf, serde_bytes::ByteBuf) =
+        sim.messages.pop_front().unwrap().parse().unwrap();
+    assert_eq!((&one[..], &zero[..]), (&b"second"[..], &b"first"[..]));
+}
+
+/// E. A binary emit with ack was sent as an ack.
+#[test]
+fn rust_e_a_binary_emit_with_ack_is_an_event() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    sim.try_emit(socket, 1, &[5], EmitOptions { ack: true, timeout: None, volatile: false }).unwrap();
+    sim.expect_lines(&["w1 451-0<1>", "w1 binary 5"]);
+}
+
+/// F. An emit with ack from inside an ack's handler was a deadlock.
+#[test]
+fn rust_f_an_ack_may_be_followed_by_an_emit_with_ack() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    for number in 0..3 {
+        sim.emit_with_ack(socket, number, None);
+        sim.expect_lines(&[&format!("w1 42{number}<{number}>")]);
+        sim.server("w1", &format!("43{number}<9>"));
+        sim.expect_events(&[&format!("ack 0 #{number}: 9")]);
+    }
+}
+
+/// G. An emit right after connecting left before the answer to CONNECT, and the server closed the connection.
+#[test]
+fn rust_g_nothing_is_sent_before_the_answer_to_connect() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.emit(socket, 1);
+    sim.expect_lines(&["w1 40"]);
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 42<1>"]);
+}
+
+/// H. `disconnect` from inside a handler was a deadlock.
+#[test]
+fn rust_h_an_event_may_be_followed_by_disconnect() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    sim.server("w1", "42<1>");
+    sim.expect_events(&["message 0 1"]);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_events(&["disconnected 0 io client disconnect", "closed forced close"]);
+    sim.expect_lines(&["w1 41", "close w1"]);
+}
+
+/// I. The limit of attempts was not kept, and no or hundreds of close events came.
+#[test]
+fn rust_i_the_limit_of_attempts_is_kept_and_told_once() {
+    let mut sim = Sim::with(&JsonFace, |config| {
+        websocket_only(config);
+        config.reconnection_attempts = Some(2);
+    });
+    sim.connected();
+    sim.cut("w1");
+    for name in ["w2", "w3"] {
+        sim.advance(secs(5));
+        sim.refuse(name);
+    }
+    sim.advance(secs(3600));
+    let events = sim.events();
+    let count = |what: &str| events.iter().filter(|event| event.starts_with(what)).count();
+    assert_eq!((count("closed"), count("disconnected"), count("reconnect failed")), (1, 1, 1), "{events:?}");
+    assert_eq!(count("attempt"), 2);
+}
+
+/// J. An ack that never came was never reported, and its entry stayed.
+#[test]
+fn rust_j_an_ack_timeout_is_reported() {
+    let mut sim = Sim::with(&JsonFace, |config| config.buffer_size = 1);
+    let socket = sim.connected();
+    sim.emit_with_ack(socket, 1, Some(millis(200)));
+    sim.lines();
+    sim.advance(millis(200));
+    sim.expect_events(&["ack 0 #0: operation has timed out"]);
+    sim.emit(socket, 2);
+}
+
+/// K. A large body over polling was parsed piece by piece.
+#[test]
+fn rust_k_a_large_event_over_polling_is_read_whole() {
+    let (mut sim, _) = polling(polling_only);
+    let text = "x".repeat(400_000);
+    sim.got_raw("p1", &format!(r#"42["large","{text}"]"#));
+    assert_eq!(sim.messages.pop_front().unwrap().parse::<String>().unwrap(), text);
+}

@@ -1,0 +1,100 @@
+//! Emits that the server answers.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use socketio_client_core::codec::Payload;
+use socketio_client_core::{AckError, EmitError, EmitOptions, SocketId};
+use tokio::sync::oneshot;
+
+use crate::error::End;
+use crate::shared::AckResult;
+use crate::socket::Socket;
+
+/// An event that waits to be sent, then for its ack. `T` is what the ack carries, by the rule of
+/// [`Message::parse`](crate::Message::parse).
+///
+/// Nothing is sent before it is first polled, so awaited, or [`send`](Self::send) is called; if it is dropped before that,
+/// nothing ever is. Dropping it later does not take the event back.
+#[must_use = "nothing is sent before it is awaited, or `send` is called"]
+pub struct EmitWithAck<T> {
+    socket: Socket,
+    id: SocketId,
+    timeout: Option<Duration>,
+    step: Step,
+    answer: PhantomData<fn() -> T>,
+}
+
+enum Step {
+    New(Result<Payload, EmitError>),
+    Sent(oneshot::Receiver<AckResult>),
+    Failed(AckError),
+    Done,
+}
+
+impl<T> EmitWithAck<T> {
+    pub(crate) const fn new(socket: Socket, id: SocketId, payload: Result<Payload, EmitError>) -> Self {
+        Self { socket, id, timeout: None, step: Step::New(payload), answer: PhantomData }
+    }
+
+    /// Time for the answer, from the moment it is sent or held, instead of the client's `ack_timeout`. An event that is
+    /// still held when it has passed is not sent any more.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends the event now; the answer can be awaited later. What keeps it from being sent is told then.
+    pub fn send(mut self) -> Self {
+        self.start();
+        self
+    }
+
+    fn start(&mut self) {
+        let Step::New(payload) = std::mem::replace(&mut self.step, Step::Done) else { return };
+        let options = EmitOptions { ack: true, timeout: self.timeout, volatile: false };
+        let sent = payload.and_then(|payload| self.socket.shared().emit_with_ack(self.id, payload, options));
+        self.step = match sent {
+            Ok(answer) => Step::Sent(answer),
+            Err(error) => Step::Failed(AckError::NotSent(error)),
+        };
+    }
+}
+
+impl<T: DeserializeOwned> Future for EmitWithAck<T> {
+    type Output = Result<T, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.step, Step::New(_)) {
+            self.start();
+        }
+        let result = match &mut self.step {
+            Step::Sent(answer) => match Pin::new(answer).poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(result)) => result,
+                Poll::Ready(Err(_)) => Err(self.socket.shared().end().unwrap_or(End::Closed).into()),
+            },
+            Step::Failed(error) => Err(error.clone()),
+            // Polled again after it was ready: a mistake that need not cost more than this.
+            Step::New(_) | Step::Done => Err(AckError::Cancelled),
+        };
+        self.step = Step::Done;
+        Poll::Ready(result.and_then(|payload| payload.parse().map_err(AckError::Decode)))
+    }
+}
+
+impl<T> fmt::Debug for EmitWithAck<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::New(_) => "not sent",
+            Step::Sent(_) => "waits for the ack",
+            Step::Failed(_) | Step::Done => "settled",
+        };
+        f.debug_tuple("EmitWithAck").field(&step).finish()
+    }
+}

@@ -1,0 +1,296 @@
+//! Options of a client.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use socketio_client_core::codec::{Json, Payload};
+use socketio_client_core::{Auth, Config, EncodeError, Limits, TransportKind as Transport, UrlError};
+
+use crate::client::Client;
+use crate::dispatcher;
+use crate::driver::{Driver, Provider};
+use crate::error::BuildError;
+use crate::shared::{AuthFn, Manager, Shared};
+use crate::transport::{Connector, Http, TlsOptions, ws};
+
+/// Options of a client; see [`Client::builder`].
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use socketio_client_native::{BuildError, Client, Transport};
+///
+/// # fn example() -> Result<Client, BuildError> {
+/// Client::builder("https://chat.example.com/admin")
+///     .auth_with(|| async { std::collections::BTreeMap::from([("token", "fresh")]) })
+///     .transports([Transport::WebSocket])
+///     .ack_timeout(Some(Duration::from_secs(5)))
+///     .build()
+/// # }
+/// ```
+#[must_use = "call `build`"]
+pub struct ClientBuilder {
+    /// The last one is kept as an error until `build`.
+    config: Result<Config, UrlError>,
+    provider: Provider,
+    auth: Result<Auth<Payload>, EncodeError>,
+    auth_with: Option<Box<AuthFn>>,
+    auto_connect: bool,
+    connector: Option<Connector>,
+    ca_file: Option<PathBuf>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            config: Config::new(&url),
+            provider: Provider { url, ..Provider::default() },
+            auth: Ok(Auth::None),
+            auth_with: None,
+            auto_connect: true,
+            connector: None,
+            ca_file: None,
+        }
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Config)) -> Self {
+        if let Ok(config) = &mut self.config {
+            set(config);
+        }
+        self
+    }
+
+    /// The path of requests. Default `/socket.io`.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        self.set(|config| config.path = path.into())
+    }
+
+    /// Adds a pair to the query of every request.
+    pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let pair = (key.into(), value.into());
+        self.provider.query.push(pair.clone());
+        self.set(|config| config.query.push(pair))
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.provider.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Authentication data for every namespace: something that serialises as an object.
+    pub fn auth(mut self, auth: impl Serialize) -> Self {
+        self.auth = Payload::object(&auth).map(Auth::Value);
+        self.auth_with = None;
+        self
+    }
+
+    /// Authentication data that is asked for each time a namespace is connected.
+    pub fn auth_with<F, Fut>(mut self, auth: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Serialize> + Send + 'static,
+    {
+        self.auth = Ok(Auth::Ask);
+        self.auth_with = Some(Box::new(move || {
+            let data = auth();
+            Box::pin(async move { Payload::object(&data.await).map_err(|error| error.to_string()) })
+        }));
+        self
+    }
+
+    /// A URL that is asked for at each attempt, instead of the one given to [`Client::builder`]. What its path names does
+    /// not matter.
+    pub fn url_with(mut self, url: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.provider.url_with = Some(Box::new(url));
+        self.set(|config| config.ask_address = true)
+    }
+
+    /// Pairs for the query that are asked for at each attempt.
+    pub fn query_with(mut self, query: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static) -> Self {
+        self.provider.query_with = Some(Box::new(query));
+        self.set(|config| config.ask_address = true)
+    }
+
+    /// Headers that are asked for at each attempt, and again for the WebSocket to which a polling session moves.
+    pub fn headers_with(
+        mut self,
+        headers: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.provider.headers_with = Some(Box::new(headers));
+        self
+    }
+
+    /// Transports, in the order in which they are tried. Default WebSocket, then polling.
+    pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.set(|config| config.transports = transports.into_iter().collect())
+    }
+
+    /// Whether a polling session tries to move to WebSocket. Default true.
+    pub fn upgrade(self, on: bool) -> Self {
+        self.set(|config| config.upgrade = on)
+    }
+
+    /// Whether an attempt goes on with the next transport when one fails. Default true.
+    pub fn try_all_transports(self, on: bool) -> Self {
+        self.set(|config| config.try_all_transports = on)
+    }
+
+    /// Whether an attempt begins with WebSocket if it worked before. Default false.
+    pub fn remember_upgrade(self, on: bool) -> Self {
+        self.set(|config| config.remember_upgrade = on)
+    }
+
+    /// Whether requests carry a cache-buster. Default: polling requests do.
+    pub fn timestamp_requests(self, on: Option<bool>) -> Self {
+        self.set(|config| config.timestamp_requests = on)
+    }
+
+    /// The cache-buster's key. Default `t`.
+    pub fn timestamp_param(self, key: impl Into<String>) -> Self {
+        self.set(|config| config.timestamp_param = key.into())
+    }
+
+    /// Whether the path ends with a slash. Default true.
+    pub fn add_trailing_slash(self, on: bool) -> Self {
+        self.set(|config| config.add_trailing_slash = on)
+    }
+
+    /// Time for a whole attempt, over all transports. Default 20 s.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.set(|config| config.timeout = timeout)
+    }
+
+    /// Time for the server to accept one namespace. Default 20 s.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.set(|config| config.connect_timeout = timeout)
+    }
+
+    /// Time for acks whose emit names none. Default none.
+    pub fn ack_timeout(self, timeout: Option<Duration>) -> Self {
+        self.set(|config| config.ack_timeout = timeout)
+    }
+
+    /// Whether to connect again by itself. Default true.
+    pub fn reconnection(self, on: bool) -> Self {
+        self.set(|config| config.reconnection = on)
+    }
+
+    /// Attempts per outage. Default no limit.
+    pub fn reconnection_attempts(self, attempts: Option<u32>) -> Self {
+        self.set(|config| config.reconnection_attempts = attempts)
+    }
+
+    /// The delay before the first attempt. Default 1 s.
+    pub fn reconnection_delay(self, delay: Duration) -> Self {
+        self.set(|config| config.reconnection_delay = delay)
+    }
+
+    /// The delay doubles up to this. Default 5 s.
+    pub fn reconnection_delay_max(self, delay: Duration) -> Self {
+        self.set(|config| config.reconnection_delay_max = delay)
+    }
+
+    /// How far a delay is spread, 0 to 1. Default 0.5.
+    pub fn randomization_factor(self, factor: f64) -> Self {
+        self.set(|config| config.randomization_factor = factor)
+    }
+
+    /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
+    pub fn buffer_size(self, emits: usize) -> Self {
+        self.set(|config| config.buffer_size = emits)
+    }
+
+    /// Bytes of those that wait to be sent. Default 16 MiB.
+    pub fn buffer_bytes(self, bytes: usize) -> Self {
+        self.set(|config| config.buffer_bytes = bytes)
+    }
+
+    /// Attachments of one packet that we send. Default 10: a stock Node server closes the connection above that.
+    pub fn send_attachments(self, attachments: usize) -> Self {
+        self.set(|config| config.send_attachments = attachments)
+    }
+
+    /// Bounds on what the server may send.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.set(|config| config.limits = limits)
+    }
+
+    /// Whether a new namespace connects by itself. Default true; otherwise call [`Socket::connect`](crate::Socket::connect).
+    pub fn auto_connect(mut self, on: bool) -> Self {
+        self.auto_connect = on;
+        self
+    }
+
+    /// A PEM file with root certificates to trust besides the system's. Read at the first TLS connection.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// How connections are opened, instead of by TCP: a proxy's tunnel, a Unix socket, a pipe in memory.
+    ///
+    /// ```no_run
+    /// use socketio_client_native::{BoxedIo, Client, Connector};
+    ///
+    /// # fn example() -> Result<Client, socketio_client_native::BuildError> {
+    /// let connector = Connector::from_dial(|_uri| async {
+    ///     let stream = tokio::net::TcpStream::connect("127.0.0.1:9000").await?;
+    ///     Ok(Box::new(stream) as BoxedIo)
+    /// });
+    /// Client::builder("http://behind.the.tunnel").connector(connector).build()
+    /// # }
+    /// ```
+    pub fn connector(mut self, connector: Connector) -> Self {
+        self.connector = Some(connector);
+        self
+    }
+
+    /// Starts the client's tasks. It connects once a namespace is asked for.
+    ///
+    /// # Errors
+    /// Outside a tokio runtime, in a runtime without timers, if the URL cannot be used, or if the authentication data is
+    /// no object.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let config = self.config?;
+        let auth = self.auth?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        if catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_err() {
+            return Err(BuildError::NoTimers);
+        }
+        let tls = TlsOptions { ca_file: self.ca_file };
+        let connector = match self.connector {
+            Some(connector) if tls.ca_file.is_none() => connector,
+            Some(connector) => connector.tls(tls),
+            None => Connector::new(tls),
+        };
+        let limits = ws::Limits {
+            incoming: config.limits.message,
+            outgoing: config.buffer_bytes.saturating_add(WRITE_SLACK),
+        };
+        let namespace = config.address.namespace.clone();
+        // Seeded by the standard library's hasher, which asks the operating system.
+        let manager = Manager::new(Json::default(), config, RandomState::new().build_hasher().finish());
+        let shared = Arc::new(Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace));
+        let http = Http::new(connector);
+        runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
+        runtime.spawn(dispatcher::run(Arc::clone(&shared)));
+        Ok(Client::new(shared))
+    }
+}
+
+/// Room in the write buffer for batches of small frames beside the largest message.
+const WRITE_SLACK: usize = 256 * 1024;
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! One connection to one server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use socketio_client_core::{
+    DisconnectReason, EmitError, EmitId, ListenerId, State, TransportKind as Transport,
+};
+
+use crate::builder::ClientBuilder;
+use crate::error::ConnectError;
+use crate::shared::{Event, Handle, Shared, lock};
+use crate::socket::Socket;
+
+/// A connection to a server, with any number of namespaces. Clones are the same connection.
+///
+/// It is opened when the first namespace is asked for, kept open, and opened again when it is lost. When the last `Client`
+/// and [`Socket`] is dropped, what was emitted still leaves (for at most two seconds), then it is closed.
+#[derive(Clone, Debug)]
+pub struct Client {
+    handle: Arc<Handle>,
+}
+
+impl Client {
+    /// Options for a client of the server at `url`: `http`, `https`, `ws` or `wss`. Its path names the namespace of
+    /// [`Client::default_socket`].
+    ///
+    /// ```no_run
+    /// use socketio_client_native::Client;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder("http://localhost:3000").build()?;
+    /// let socket = client.default_socket();
+    /// socket.connected().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(url.into())
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { handle: Arc::new(Handle(shared)) }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.0
+    }
+
+    /// The namespace of this name (`/chat`; `chat` means the same), made if need be. A new one connects by itself, unless
+    /// `auto_connect` is off.
+    #[must_use]
+    pub fn socket(&self, namespace: &str) -> Socket {
+        let namespace =
+            if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
+        let id = self.shared().socket(&namespace);
+        Socket::new(Arc::clone(&self.handle), id, namespace.into())
+    }
+
+    /// The namespace that the URL's path names; `/` where it has none.
+    #[must_use]
+    pub fn default_socket(&self) -> Socket {
+        self.socket(&self.shared().default_namespace)
+    }
+
+    /// Calls `listener` for what happens to the connection.
+    ///
+    /// ```no_run
+    /// # use socketio_client_native::{Client, ClientEvent};
+    /// # fn example(client: Client) {
+    /// client.on_event(|event| match event {
+    ///     ClientEvent::Waiting { attempt, delay } => eprintln!("attempt {attempt} in {delay:?}"),
+    ///     ClientEvent::Open { transport } => eprintln!("connected over {transport}"),
+    ///     _ => {}
+    /// });
+    /// # }
+    /// ```
+    pub fn on_event(&self, listener: impl Fn(ClientEvent) + Send + Sync + 'static) -> ListenerId {
+        lock(&self.shared().listeners).client.on_any(Arc::new(listener))
+    }
+
+    /// Removes a listener; false if it is gone already.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        let removed = lock(&self.shared().listeners).client.remove(listener);
+        removed.is_some()
+    }
+
+    /// The connection's state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        lock(&self.shared().state).manager.state()
+    }
+
+    /// What carries the connection, while it is open.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        lock(&self.shared().state).manager.transport()
+    }
+
+    /// Starts the next attempt at once instead of when it is due. Also starts again after
+    /// [`ClientEvent::ReconnectFailed`].
+    pub fn reconnect_now(&self) {
+        self.shared().change(|state, now| {
+            if state.end.is_none() {
+                state.manager.reconnect_now(now);
+            }
+        });
+    }
+
+    /// Tells whether the network is gone. While it is, the connection counts as lost, and attempts fail; when it is back,
+    /// the next attempt starts at once.
+    pub fn set_offline(&self, offline: bool) {
+        self.shared().change(|state, now| {
+            if state.end.is_none() {
+                state.manager.set_online(!offline, now);
+            }
+        });
+    }
+
+    /// Leaves every namespace and closes the connection, once what was emitted has left (at most two seconds).
+    /// [`Socket::connect`] opens it again.
+    pub fn close(&self) {
+        self.shared().close();
+    }
+}
+
+/// What happens to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The connection is open; its namespaces are being connected to.
+    Open {
+        /// Over which transport.
+        transport: Transport,
+    },
+    /// An attempt failed.
+    OpenError(ConnectError),
+    /// The connection ended.
+    Close(DisconnectReason),
+    /// The next attempt is planned.
+    Waiting {
+        /// Counted from 1 in each outage.
+        attempt: u32,
+        /// From now.
+        delay: Duration,
+    },
+    /// An attempt to reconnect starts.
+    ReconnectAttempt {
+        /// Counted from 1 in each outage.
+        attempt: u32,
+        /// How long it waited.
+        delay: Duration,
+    },
+    /// An attempt to reconnect has opened the connection.
+    Reconnect {
+        /// Which one.
+        attempt: u32,
+    },
+    /// All attempts that `reconnection_attempts` allows have failed. [`Client::reconnect_now`] starts again.
+    ReconnectFailed,
+    /// The server's heartbeat came, and was answered.
+    Ping,
+    /// The connection moved to a better transport.
+    Upgrade(Transport),
+    /// The better transport did not work; the connection goes on as it was.
+    UpgradeError(String),
+    /// An event that was accepted while offline is too large for this server. It was not sent.
+    NotSent {
+        /// Its ticket.
+        emit: EmitId,
+        /// Why.
+        error: EmitError,
+    },
+    /// A listener panicked, which ended the client.
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
+}
+
+impl ClientEvent {
+    pub(crate) fn of(event: Event) -> Option<Self> {
+        Some(match event {
+            Event::Opened { transport } => Self::Open { transport },
+            Event::OpenFailed { error } => Self::OpenError(error.into()),
+            Event::Closed { reason, .. } => Self::Close(reason),
+            Event::Waiting { attempt, delay } => Self::Waiting { attempt, delay },
+            Event::ReconnectAttempt { attempt, delay } => Self::ReconnectAttempt { attempt, delay },
+            Event::Reconnected { attempt } => Self::Reconnect { attempt },
+            Event::ReconnectFailed => Self::ReconnectFailed,
+            Event::Ping => Self::Ping,
+            Event::Upgraded { transport } => Self::Upgrade(transport),
+            Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
+            Event::NotSent { emit, error, .. } => Self::NotSent { emit, error },
+            Event::Connected { .. }
+            | Event::ConnectError { .. }
+            | Event::Disconnected { .. }
+            | Event::Authenticate { .. }
+            | Event::Message { .. }
+            | Event::Ack { .. }
+            | Event::Sent { .. }
+            | Event::Flushed { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The task that calls the application's listeners, one after the other, with no lock held.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use socketio_client_core::SocketId;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::client::ClientEvent;
+use crate::driver::authenticate;
+use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
+use crate::message::{Message, Outgoing};
+use crate::queue;
+use crate::shared::{Event, Shared, lock};
+
+/// Events, and their bytes, after which the driver hears that there is room again, and other tasks have their turn.
+const TURN: usize = 64;
+const TURN_BYTES: usize = 1 << 20;
+
+/// A listener panicked: its word.
+struct Panicked(String);
+
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut batch = VecDeque::new();
+    let mut guard = Guard { shared: &shared, finished: false };
+    'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
+        let (mut events, mut bytes) = (0, 0);
+        while let Some(event) = batch.pop_front() {
+            events += 1;
+            bytes += queue::size(&event);
+            if let Err(Panicked(message)) = dispatch(&shared, event).await {
+                fail(&shared, message);
+                break 'client;
+            }
+            if events >= TURN || bytes >= TURN_BYTES {
+                done(&shared, &mut events, &mut bytes);
+                tokio::task::yield_now().await;
+            }
+        }
+        done(&shared, &mut events, &mut bytes);
+    }
+    guard.finished = true;
+}
+
+fn done(shared: &Shared, events: &mut usize, bytes: &mut usize) {
+    if shared.queue.done(std::mem::take(events), std::mem::take(bytes)) {
+        shared.driver.wake();
+    }
+}
+
+/// Whatever ends the dispatcher: streams end, and what listeners own is freed.
+struct Guard<'a> {
+    shared: &'a Shared,
+    finished: bool,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.shared.fail("the dispatcher was stopped");
+        }
+        let listeners = lock(&self.shared.listeners).close();
+        drop(listeners);
+    }
+}
+
+/// Tells who listens to the client, ends it, and tells everybody who waits.
+fn fail(shared: &Arc<Shared>, message: String) {
+    shared.fail(&message);
+    // Those listeners may panic too; the first panic is what counts.
+    let _ = client_event(shared, &ClientEvent::Panicked { message });
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "not a text".to_owned())
+}
+
+/// Calls application code.
+fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
+    catch_unwind(AssertUnwindSafe(listener)).map_err(|panic| Panicked(panic_message(&*panic)))
+}
+
+async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {
+    match event {
+        Event::Message { socket, payload, ack } => {
+            let taken = lock(&shared.listeners).take(socket, payload.event_name());
+            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(()) };
+            let message = Message::new(payload, ack, shared);
+            let mut handlers = taken.iter().peekable();
+            while let Some(handler) = handlers.next() {
+                if handlers.peek().is_none() {
+                    return message_to(handler, message).await;
+                }
+                message_to(handler, message.clone()).await?;
+            }
+            Ok(())
+        }
+        Event::Sent { socket, payload } => {
+            let outgoing = Outgoing(payload);
+            each(shared, socket, OUTGOING, |handler| {
+                if let Handler::Outgoing(handler) = handler {
+                    handler(outgoing.clone());
+                }
+            })
+        }
+        Event::Connected { socket, .. } => each(shared, socket, CONNECT, |handler| {
+            if let Handler::Connect(handler) = handler {
+                handler();
+            }
+        }),
+        Event::Disconnected { socket, reason, .. } => each(shared, socket, DISCONNECT, |handler| {
+            if let Handler::Disconnect(handler) = handler {
+                handler(reason);
+            }
+        }),
+        Event::ConnectError { socket, error } => {
+            let error = crate::error::ConnectError::from(error);
+            each(shared, socket, CONNECT_ERROR, |handler| {
+                if let Handler::ConnectError(handler) = handler {
+                    handler(error.clone());
+                }
+            })
+        }
+        Event::Authenticate { request, .. } => {
+            authenticate(shared, request);
+            Ok(())
+        }
+        event => ClientEvent::of(event).map_or(Ok(()), |event| client_event(shared, &event)),
+    }
+}
+
+/// Hands one message to one handler. A stream that is full is waited for; one that is gone is passed over.
+async fn message_to(handler: &Handler, message: Message) -> Result<(), Panicked> {
+    match handler {
+        Handler::Event(handler) => call(|| handler(message)),
+        Handler::Stream(stream) => {
+            stream_to(stream, message).await;
+            Ok(())
+        }
+        Handler::Outgoing(_) | Handler::Connect(_) | Handler::Disconnect(_) | Handler::ConnectError(_) => {
+            Ok(())
+        }
+    }
+}
+
+async fn stream_to(stream: &mpsc::Sender<Message>, message: Message) {
+    if let Err(TrySendError::Full(message)) = stream.try_send(message) {
+        // The only error is that nobody reads it any more.
+        let _ = stream.send(message).await;
+    }
+}
+
+fn each(
+    shared: &Shared,
+    socket: SocketId,
+    event: &str,
+    mut listener: impl FnMut(&Handler),
+) -> Result<(), Panicked> {
+    let taken = lock(&shared.listeners).take(socket, event);
+    taken.iter().flat_map(|taken| taken.iter()).try_for_each(|handler| call(|| listener(handler)))
+}
+
+fn client_event(shared: &Shared, event: &ClientEvent) -> Result<(), Panicked> {
+    let taken = lock(&shared.listeners).client.take("");
+    taken.iter().try_for_each(|handler| call(|| handler(event.clone())))
+}

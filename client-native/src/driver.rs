@@ -1,0 +1,417 @@
+//! The task that owns the connection: it reads, asks the core, and writes, in batches.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytestring::ByteString;
+use socketio_client_core::codec::Json;
+use socketio_client_core::{
+    Address, AuthRequest, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
+    UrlError,
+};
+use tokio::time::Sleep;
+
+use crate::dispatcher::panic_message;
+use crate::error::End;
+use crate::links::{Link, Read, frame_size};
+use crate::shared::{Event, Settled, Shared, lock};
+use crate::transport::{Http, WebSocket, ws};
+
+/// Messages read from one WebSocket before the core sees them.
+const READ_BATCH: usize = 64;
+/// Frames, and their bytes, pulled before they are written.
+const WRITE_BATCH: usize = 256;
+const WRITE_BYTES: usize = 64 * 1024;
+/// Rounds before other tasks have their turn.
+const ROUNDS: usize = 8;
+/// Rounds that a deadline waits for input that is already here.
+const PATIENCE: u32 = 16;
+
+type StringFn = dyn Fn() -> String + Send + Sync;
+type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
+type Headers = Arc<[(String, String)]>;
+
+/// What the driver asks the application for at each attempt.
+#[derive(Default)]
+pub(crate) struct Provider {
+    pub(crate) url: String,
+    pub(crate) url_with: Option<Box<StringFn>>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) query_with: Option<Box<PairsFn>>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers_with: Option<Box<PairsFn>>,
+}
+
+impl Provider {
+    fn address(&self) -> Result<(Address, Vec<(String, String)>), UrlError> {
+        let address = match &self.url_with {
+            Some(url) => Address::parse(&url())?,
+            None => Address::parse(&self.url)?,
+        };
+        let mut query = self.query.clone();
+        query.extend(self.query_with.iter().flat_map(|query| query()));
+        Ok((address, query))
+    }
+
+    fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        headers.extend(self.headers_with.iter().flat_map(|headers| headers()));
+        headers
+    }
+}
+
+/// What a transport's future gives.
+enum Done {
+    Opened(Result<Box<WebSocket>, TransportError>),
+    Got(Result<ByteString, TransportError>),
+    Posted(Result<(), TransportError>),
+}
+
+struct Pending {
+    transport: TransportId,
+    is_get: bool,
+    future: Pin<Box<dyn Future<Output = Done> + Send>>,
+}
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    provider: Provider,
+    http: Http,
+    limits: ws::Limits,
+    links: Vec<Link>,
+    pending: Vec<Pending>,
+    closing: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Of the polling session, asked for once.
+    headers: Option<(TransportId, Headers)>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// When the timer rings; perhaps too early, never too late.
+    armed: Option<Instant>,
+    deferred: u32,
+    inputs: Vec<Input<Json>>,
+    frames: Vec<(TransportId, Frame<Json>)>,
+    commands: Vec<Command<Json>>,
+    events: Vec<Event>,
+    settled: Vec<Settled>,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, provider: Provider, http: Http, limits: ws::Limits) -> Self {
+        Self {
+            shared,
+            provider,
+            http,
+            limits,
+            links: Vec::new(),
+            pending: Vec::new(),
+            closing: Vec::new(),
+            headers: None,
+            timer: None,
+            armed: None,
+            deferred: 0,
+            inputs: Vec::new(),
+            frames: Vec::new(),
+            commands: Vec::new(),
+            events: Vec::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    /// Reads, asks, writes. True if there is more to do at once.
+    fn round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.closing.retain_mut(|closing| closing.as_mut().poll(cx).is_pending());
+        let closing = self.closing.len();
+        let drained = self.gather(cx);
+        let mut more = !drained;
+        if let Some(timer) = &mut self.timer
+            && self.armed.is_some()
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            self.armed = None;
+        }
+        let (deadline, idle) = self.consult(drained);
+        more |= self.write(cx);
+        self.shared.queue.push(&mut self.events);
+        self.settled.drain(..).for_each(Settled::tell);
+        more |= !self.commands.is_empty();
+        self.obey();
+        more |= self.closing.len() > closing;
+        if idle && self.links.is_empty() && self.pending.is_empty() && self.closing.is_empty() {
+            return Poll::Ready(true);
+        }
+        more |= self.arm(deadline, cx);
+        if more { Poll::Ready(false) } else { Poll::Pending }
+    }
+
+    /// Collects input. False if there may be more at once.
+    fn gather(&mut self, cx: &mut Context<'_>) -> bool {
+        let full = self.shared.queue.is_full();
+        let mut at = 0;
+        while let Some(pending) = self.pending.get_mut(at) {
+            if pending.is_get && full {
+                at += 1;
+                continue;
+            }
+            let Poll::Ready(done) = pending.future.as_mut().poll(cx) else {
+                at += 1;
+                continue;
+            };
+            let transport = self.pending.swap_remove(at).transport;
+            self.inputs.push(match done {
+                Done::Opened(Ok(ws)) => {
+                    self.links.push(Link::new(transport, ws));
+                    Input::Opened { transport }
+                }
+                Done::Got(Ok(body)) => Input::Got { transport, body },
+                Done::Posted(Ok(())) => Input::Posted { transport },
+                Done::Opened(Err(error)) | Done::Got(Err(error)) | Done::Posted(Err(error)) => {
+                    Input::Closed { transport, error }
+                }
+            });
+        }
+        let mut drained = true;
+        let mut at = 0;
+        while let Some(link) = self.links.get_mut(at) {
+            let read = match link.flush(cx) {
+                Err(error) => {
+                    self.inputs.push(Input::Closed { transport: link.id, error });
+                    Read::Ended
+                }
+                Ok(()) if full => Read::Drained,
+                Ok(()) => link.read(cx, READ_BATCH, &mut self.inputs),
+            };
+            drained &= read != Read::More;
+            if read == Read::Ended {
+                let link = self.links.swap_remove(at);
+                self.closing.push(Box::pin(link.close()));
+            } else {
+                at += 1;
+            }
+        }
+        drained
+    }
+
+    /// The one critical section: input in; commands, frames and events out.
+    fn consult(&mut self, drained: bool) -> (Option<Instant>, bool) {
+        let now = self.shared.now();
+        let mut state = lock(&self.shared.state);
+        state.seen = now;
+        for input in self.inputs.drain(..) {
+            state.manager.handle_input(input, now);
+        }
+        // Input that is here goes before a deadline: after a long sleep the heartbeat may just not have been read yet.
+        if state.manager.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.deferred += 1;
+            if drained || self.deferred > PATIENCE {
+                state.manager.handle_timeout(now);
+                self.deferred = 0;
+            }
+        }
+        while let Some(command) = state.manager.poll_command() {
+            self.commands.push(command);
+        }
+        let mut room = WRITE_BYTES;
+        for link in self.links.iter().filter(|link| link.is_writable()) {
+            while self.frames.len() < WRITE_BATCH && room > 0 {
+                let Some(frame) = state.manager.poll_message(link.id) else { break };
+                room = room.saturating_sub(frame_size(&frame));
+                self.frames.push((link.id, frame));
+            }
+        }
+        while let Some(command) = state.manager.poll_command() {
+            self.commands.push(command);
+        }
+        state.drain(&mut self.events, &mut self.settled);
+        let idle = state.end.is_some() && state.manager.state() == Connection::Disconnected;
+        (state.manager.poll_timeout(), idle)
+    }
+
+    /// Writes what was pulled, with one flush for each WebSocket. True if there may be more to pull, or to tell.
+    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut more = self.frames.len() >= WRITE_BATCH;
+        let mut room = WRITE_BYTES;
+        let mut broken = None;
+        for (id, frame) in self.frames.drain(..) {
+            room = room.saturating_sub(frame_size(&frame));
+            if let Some(link) = self.links.iter_mut().find(|link| link.id == id)
+                && broken.is_none()
+                && let Err(error) = link.feed(frame)
+            {
+                broken = Some((id, error));
+            }
+        }
+        more |= room == 0;
+        for link in &mut self.links {
+            if let Err(error) = link.flush(cx) {
+                broken.get_or_insert((link.id, error));
+            }
+        }
+        if let Some((transport, error)) = broken {
+            self.links.retain(|link| link.id != transport);
+            self.inputs.push(Input::Closed { transport, error });
+            more = true;
+        }
+        more
+    }
+
+    fn obey(&mut self) {
+        let mut commands = std::mem::take(&mut self.commands);
+        for command in commands.drain(..) {
+            match command {
+                Command::Resolve { id } => {
+                    if let Some(address) = self.ask(Provider::address) {
+                        self.shared.change(|state, now| state.manager.resolved(id, address, now));
+                    }
+                }
+                Command::Open { transport, url } => {
+                    let Some(headers) = self.ask(Provider::headers) else { continue };
+                    let (http, limits) = (self.http.clone(), self.limits);
+                    self.begin(transport, false, async move {
+                        Done::Opened(ws::open(&http, &url, &headers, limits).await.map(Box::new))
+                    });
+                }
+                Command::Get { transport, url } => {
+                    let Some(headers) = self.session_headers(transport) else { continue };
+                    let (http, limit) = (self.http.clone(), self.limits.incoming);
+                    self.begin(
+                        transport,
+                        true,
+                        async move { Done::Got(http.get(&url, &headers, limit).await) },
+                    );
+                }
+                Command::Post { transport, url, body } => {
+                    let Some(headers) = self.session_headers(transport) else { continue };
+                    let http = self.http.clone();
+                    self.begin(transport, false, async move {
+                        Done::Posted(http.post(&url, &headers, body.into_bytes()).await)
+                    });
+                }
+                Command::Close { transport } => {
+                    self.pending.retain(|pending| pending.transport != transport);
+                    self.headers.take_if(|(id, _)| *id == transport);
+                    if let Some(at) = self.links.iter().position(|link| link.id == transport) {
+                        let link = self.links.swap_remove(at);
+                        self.closing.push(Box::pin(link.close()));
+                    }
+                }
+            }
+        }
+        // For its capacity.
+        self.commands = commands;
+    }
+
+    fn begin(
+        &mut self,
+        transport: TransportId,
+        is_get: bool,
+        future: impl Future<Output = Done> + Send + 'static,
+    ) {
+        self.pending.push(Pending { transport, is_get, future: Box::pin(future) });
+    }
+
+    /// Calls a function of the application's. If it panics, the client has ended.
+    fn ask<T>(&self, question: impl Fn(&Provider) -> T) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(|| question(&self.provider))) {
+            Ok(answer) => Some(answer),
+            Err(panic) => {
+                self.shared.fail(&panic_message(&*panic));
+                None
+            }
+        }
+    }
+
+    /// One answer for all requests of a polling session.
+    fn session_headers(&mut self, transport: TransportId) -> Option<Headers> {
+        if let Some((id, headers)) = &self.headers
+            && *id == transport
+        {
+            return Some(Arc::clone(headers));
+        }
+        let headers: Headers = self.ask(Provider::headers)?.into();
+        self.headers = Some((transport, Arc::clone(&headers)));
+        Some(headers)
+    }
+
+    /// Sees to it that the timer rings no later than `deadline`. True if it has rung.
+    fn arm(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        // A deadline that moved back is noticed when the timer rings; most never come.
+        if self.armed.is_some_and(|armed| armed <= deadline) {
+            return false;
+        }
+        let Some(at) = self.shared.deadline(deadline) else { return false };
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                timer.as_mut().reset(at);
+                timer
+            }
+            None => self.timer.insert(Box::pin(tokio::time::sleep_until(at))),
+        };
+        self.armed = Some(deadline);
+        let rung = timer.as_mut().poll(cx).is_ready();
+        if rung {
+            self.armed = None;
+        }
+        rung
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.driver.register(cx.waker());
+        for _ in 0..ROUNDS {
+            match self.round(cx) {
+                Poll::Ready(true) => return Poll::Ready(()),
+                Poll::Ready(false) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Driver {
+    /// Also when the runtime shuts down: nobody is left waiting.
+    fn drop(&mut self) {
+        self.shared.abandon(End::Closed);
+        self.shared.queue.close();
+    }
+}
+
+/// Asks the application for authentication data, in a task of its own since it may take long.
+pub(crate) fn authenticate(shared: &Arc<Shared>, request: AuthRequest) {
+    let Some(auth) = &shared.auth_with else { return };
+    let mut answer = Answer { shared: Arc::clone(shared), request: Some(request) };
+    match catch_unwind(AssertUnwindSafe(auth)) {
+        Ok(data) => drop(tokio::spawn(async move {
+            let data = data.await;
+            answer.give(data.map(Some));
+        })),
+        Err(_) => drop(answer),
+    }
+}
+
+/// An answer is given even if the application's function panics.
+struct Answer {
+    shared: Arc<Shared>,
+    request: Option<AuthRequest>,
+}
+
+impl Answer {
+    fn give(&mut self, data: Result<Option<socketio_client_core::codec::Payload>, String>) {
+        if let Some(request) = self.request.take() {
+            self.shared.change(|state, now| state.manager.authenticate(request, data, now));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.give(Err("the function that provides it panicked, or the runtime has shut down".to_owned()));
+    }
+}

@@ -1,0 +1,71 @@
+//! Who is called for what.
+
+use std::sync::Arc;
+
+use socketio_client_core::{DisconnectReason, ListenerId, Router, SocketId, Taken};
+use tokio::sync::mpsc;
+
+use crate::client::ClientEvent;
+use crate::error::ConnectError;
+use crate::message::{Message, Outgoing};
+
+/// Under these names the listeners of a namespace's own events are kept. A server that sends events of such names reaches
+/// nobody, since the handlers are of another kind.
+pub(crate) const CONNECT: &str = "connect";
+pub(crate) const DISCONNECT: &str = "disconnect";
+pub(crate) const CONNECT_ERROR: &str = "connect_error";
+pub(crate) const OUTGOING: &str = "\0outgoing";
+
+#[derive(Clone)]
+pub(crate) enum Handler {
+    Event(Arc<dyn Fn(Message) + Send + Sync>),
+    Stream(mpsc::Sender<Message>),
+    Outgoing(Arc<dyn Fn(Outgoing) + Send + Sync>),
+    Connect(Arc<dyn Fn() + Send + Sync>),
+    Disconnect(Arc<dyn Fn(DisconnectReason) + Send + Sync>),
+    ConnectError(Arc<dyn Fn(ConnectError) + Send + Sync>),
+}
+
+pub(crate) type ClientHandler = Arc<dyn Fn(ClientEvent) + Send + Sync>;
+
+pub(crate) type SocketRouter = Router<Handler>;
+
+#[derive(Default)]
+pub(crate) struct Listeners {
+    sockets: Vec<(SocketId, SocketRouter)>,
+    pub(crate) client: Router<ClientHandler>,
+}
+
+impl Listeners {
+    pub(crate) fn router(&mut self, socket: SocketId) -> &mut SocketRouter {
+        let at = self.sockets.iter().position(|(id, _)| *id == socket).unwrap_or_else(|| {
+            self.sockets.push((socket, Router::new()));
+            self.sockets.len() - 1
+        });
+        &mut self.sockets[at].1
+    }
+
+    pub(crate) fn take(&mut self, socket: SocketId, event: &str) -> Option<Taken<Handler>> {
+        let (_, router) = self.sockets.iter_mut().find(|(id, _)| *id == socket)?;
+        Some(router.take(event))
+    }
+
+    pub(crate) fn off(&mut self, socket: SocketId, id: ListenerId) -> Option<Handler> {
+        self.router(socket).remove(id)
+    }
+
+    pub(crate) fn off_event(&mut self, socket: SocketId, event: &str) -> Vec<Handler> {
+        self.router(socket).remove_event(event)
+    }
+
+    /// Whether nobody listens to outgoing events.
+    pub(crate) fn is_unheard(&mut self, socket: SocketId, event: &str) -> bool {
+        let named = |handler: &Handler| matches!(handler, Handler::Outgoing(_));
+        self.take(socket, event).is_none_or(|taken| !taken.iter().any(named))
+    }
+
+    /// Everybody, to be dropped outside the lock.
+    pub(crate) fn close(&mut self) -> Self {
+        std::mem::take(self)
+    }
+}

@@ -1,0 +1,107 @@
+//! Events on their way from the driver to the dispatcher.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+use socketio_client_core::codec::Payload;
+
+use crate::shared::{Event, lock};
+
+/// Events that may wait for listeners, and their bytes. Beyond either the driver stops reading.
+const EVENTS: usize = 4096;
+const BYTES: usize = 16 << 20;
+/// Capacity that an empty queue keeps.
+const IDLE_CAPACITY: usize = 256;
+
+/// Bounded by the driver, which looks at [`Queue::is_full`] before it reads.
+#[derive(Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    dispatcher: AtomicWaker,
+    /// Pushed, and not yet dealt with.
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+    /// The driver waits for room.
+    stalled: AtomicBool,
+}
+
+#[derive(Default)]
+struct Inner {
+    events: VecDeque<Event>,
+    closed: bool,
+}
+
+impl Queue {
+    /// Empties `batch` into the queue.
+    pub(crate) fn push(&self, batch: &mut Vec<Event>) {
+        if batch.is_empty() {
+            return;
+        }
+        self.bytes.fetch_add(batch.iter().map(size).sum(), Ordering::Relaxed);
+        self.events.fetch_add(batch.len(), Ordering::Relaxed);
+        lock(&self.inner).events.extend(batch.drain(..));
+        self.dispatcher.wake();
+    }
+
+    /// No more will come.
+    pub(crate) fn close(&self) {
+        lock(&self.inner).closed = true;
+        self.dispatcher.wake();
+    }
+
+    /// Swaps all that waits with `batch`, which is empty. False once no more will come.
+    pub(crate) fn poll_take(&self, cx: &Context<'_>, batch: &mut VecDeque<Event>) -> Poll<bool> {
+        self.dispatcher.register(cx.waker());
+        let mut inner = lock(&self.inner);
+        if inner.events.is_empty() {
+            if batch.capacity() > IDLE_CAPACITY {
+                *batch = VecDeque::new();
+            }
+            if inner.events.capacity() > IDLE_CAPACITY {
+                inner.events = VecDeque::new();
+            }
+            return if inner.closed { Poll::Ready(false) } else { Poll::Pending };
+        }
+        std::mem::swap(&mut inner.events, batch);
+        Poll::Ready(true)
+    }
+
+    /// These are dealt with. True if the driver waits for that.
+    #[must_use]
+    pub(crate) fn done(&self, events: usize, bytes: usize) -> bool {
+        let events = self.events.fetch_sub(events, Ordering::SeqCst) - events;
+        let bytes = self.bytes.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        events <= EVENTS / 2 && bytes <= BYTES / 2 && self.stalled.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether the driver is to stop reading. If so, [`Queue::done`] will tell when to go on.
+    pub(crate) fn is_full(&self) -> bool {
+        if !self.over() {
+            return false;
+        }
+        self.stalled.store(true, Ordering::SeqCst);
+        // The dispatcher may have caught up between the two.
+        self.over()
+    }
+
+    fn over(&self) -> bool {
+        self.events.load(Ordering::SeqCst) >= EVENTS || self.bytes.load(Ordering::SeqCst) >= BYTES
+    }
+}
+
+/// Bytes that an event holds.
+pub(crate) fn size(event: &Event) -> usize {
+    let (Event::Message { payload, .. } | Event::Sent { payload, .. } | Event::NotSent { payload, .. }) =
+        event
+    else {
+        return 0;
+    };
+    payload_size(payload)
+}
+
+fn payload_size(payload: &Payload) -> usize {
+    payload.json().len() + payload.attachments().iter().map(|bytes| bytes.len()).sum::<usize>()
+}

@@ -1,0 +1,66 @@
+//! Events as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::stream::Stream;
+use socketio_client_core::{ListenerId, SocketId};
+use tokio::sync::mpsc;
+
+use crate::message::Message;
+use crate::shared::{Shared, lock};
+
+/// Messages that wait for the stream's reader.
+pub(crate) const CAPACITY: usize = 32;
+
+/// The events of one name, as a [`Stream`]. Dropping it unsubscribes.
+///
+/// Nothing is lost: while its reader is 32 messages behind, the client's other listeners wait too, so read it, or drop it.
+/// It is no handle: it ends once the client has ended, that is when the last [`Client`](crate::Client) and
+/// [`Socket`](crate::Socket) is dropped. It does not end with a connection.
+pub struct Messages {
+    shared: Arc<Shared>,
+    socket: SocketId,
+    listener: Option<ListenerId>,
+    messages: mpsc::Receiver<Message>,
+}
+
+impl Messages {
+    pub(crate) const fn new(
+        shared: Arc<Shared>,
+        socket: SocketId,
+        listener: Option<ListenerId>,
+        messages: mpsc::Receiver<Message>,
+    ) -> Self {
+        Self { shared, socket, listener, messages }
+    }
+
+    /// The next event; `None` once the client has ended. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.messages.recv().await
+    }
+}
+
+impl Stream for Messages {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.messages.poll_recv(cx)
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        let removed =
+            self.listener.and_then(|listener| lock(&self.shared.listeners).off(self.socket, listener));
+        drop(removed);
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("waiting", &self.messages.len()).finish_non_exhaustive()
+    }
+}

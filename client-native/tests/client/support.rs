@@ -1,0 +1,135 @@
+//! A dialer into memory, and a server that is a script.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use socketio_client_native::{BoxedIo, Bytes, Client, ClientBuilder, Connector};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+/// Connections as the server accepts them.
+pub(crate) struct Server {
+    accepted: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+/// Options of a client, and the server that it reaches.
+pub(crate) fn pair() -> (ClientBuilder, Server) {
+    let (connector, server) = connector(1 << 20);
+    (Client::builder("http://server.test").connector(connector), server)
+}
+
+pub(crate) fn connector(pipe: usize) -> (Connector, Server) {
+    let (tx, accepted) = mpsc::unbounded_channel();
+    let connector = Connector::from_dial(move |_| {
+        let (ours, theirs) = tokio::io::duplex(pipe);
+        let refused = tx.send(theirs).is_err();
+        async move {
+            if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(Box::new(ours) as BoxedIo) }
+        }
+    });
+    (connector, Server { accepted })
+}
+
+/// Engine.IO's heartbeat, in milliseconds: interval and timeout.
+pub(crate) const SLOW: (u64, u64) = (25_000, 20_000);
+
+impl Server {
+    /// The next connection, as it was dialed.
+    pub(crate) async fn raw(&mut self) -> DuplexStream {
+        self.accepted.recv().await.expect("the client dials")
+    }
+
+    /// The next connection, with its Engine.IO session open.
+    pub(crate) async fn open(&mut self, heartbeat: (u64, u64)) -> Peer {
+        let stream = self.raw().await;
+        let uri = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&uri);
+        #[expect(clippy::result_large_err, reason = "the library's signature")]
+        let ws = tokio_tungstenite::accept_hdr_async(stream, move |request: &Request, response: Response| {
+            *seen.lock().unwrap() = request.uri().to_string();
+            Ok(response)
+        });
+        let ws = ws.await.expect("a WebSocket handshake");
+        let uri = std::mem::take(&mut *uri.lock().unwrap());
+        let mut peer = Peer { ws, uri };
+        let (interval, timeout) = heartbeat;
+        peer.send(format!(
+            r#"0{{"sid":"e1","upgrades":[],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
+        ))
+        .await;
+        peer
+    }
+
+    /// The next connection, with the root namespace connected.
+    pub(crate) async fn connect(&mut self) -> Peer {
+        let mut peer = self.open(SLOW).await;
+        peer.expect("40").await;
+        peer.send(r#"40{"sid":"s1"}"#).await;
+        peer
+    }
+}
+
+/// The server's end of one WebSocket.
+pub(crate) struct Peer {
+    pub(crate) ws: WebSocketStream<DuplexStream>,
+    pub(crate) uri: String,
+}
+
+impl Peer {
+    pub(crate) async fn send(&mut self, text: impl Into<String>) {
+        self.ws.send(WsMessage::text(text.into())).await.expect("the client is there");
+    }
+
+    pub(crate) async fn ws_send_binary(&mut self, bytes: &'static [u8]) {
+        self.ws.send(WsMessage::binary(bytes)).await.expect("the client is there");
+    }
+
+    /// The next message; WebSocket pings are answered meanwhile.
+    pub(crate) async fn message(&mut self) -> Option<WsMessage> {
+        loop {
+            match self.ws.next().await? {
+                Ok(WsMessage::Ping(_)) => {}
+                Ok(message) => return Some(message),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    pub(crate) async fn text(&mut self) -> String {
+        match self.message().await {
+            Some(WsMessage::Text(text)) => text.as_str().to_owned(),
+            other => panic!("a text expected, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn binary(&mut self) -> Bytes {
+        match self.message().await {
+            Some(WsMessage::Binary(bytes)) => bytes,
+            other => panic!("bytes expected, got {other:?}"),
+        }
+    }
+
+    pub(crate) async fn expect(&mut self, text: &str) {
+        assert_eq!(self.text().await, text);
+    }
+
+    /// Waits for the client's goodbye.
+    pub(crate) async fn closed(&mut self) {
+        loop {
+            match self.message().await {
+                None | Some(WsMessage::Close(_)) => return,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Fails a test that hangs instead of keeping it: in paused time this costs nothing.
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(600), future).await.expect("done in time")
+}

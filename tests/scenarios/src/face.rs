@@ -1,0 +1,52 @@
+//! How one codec writes down what the scenarios talk about.
+
+use socketio_client_core::Codec;
+
+/// A codec, and its forms of the payloads that scenarios use: a number with attachments of one byte each.
+pub trait Face {
+    /// The codec under test.
+    type Codec: Codec;
+
+    /// A new codec.
+    fn codec(&self) -> Self::Codec;
+
+    /// A message or polling body as the codec's text.
+    fn text(&self, wire: &str) -> <Self::Codec as Codec>::Text;
+    /// What a text says.
+    fn show(&self, text: &<Self::Codec as Codec>::Text) -> String;
+    /// A binary message of one byte.
+    fn binary(&self, byte: u8) -> <Self::Codec as Codec>::Binary;
+    /// That byte.
+    fn show_binary(&self, binary: &<Self::Codec as Codec>::Binary) -> u8;
+
+    /// An event's payload, as the application emits it.
+    fn event(&self, number: u32, attachments: &[u8]) -> <Self::Codec as Codec>::Payload;
+    /// An ack's payload, as the application answers with it.
+    fn ack(&self, number: u32) -> <Self::Codec as Codec>::Payload;
+    /// CONNECT's payload.
+    fn auth(&self, token: &str) -> <Self::Codec as Codec>::Payload;
+    /// The number and the attachments of an event's or an ack's payload.
+    fn read(&self, payload: &<Self::Codec as Codec>::Payload) -> (u32, Vec<u8>);
+
+    /// The number in an event's or an ack's payload on the wire.
+    fn number_in(&self, payload: &str) -> Option<u32>;
+    /// An event's payload on the wire.
+    fn event_wire(&self, number: u32, attachments: usize) -> String;
+    /// An ack's payload on the wire.
+    fn ack_wire(&self, number: u32) -> String;
+    /// CONNECT's payload on the wire.
+    fn auth_wire(&self, token: &str) -> String;
+    /// The payload of the answer to CONNECT.
+    fn connected_wire(&self, sid: &str) -> String;
+    /// The payload of a refusal.
+    fn refusal_wire(&self) -> String;
+    /// The server's handshake, with `0` in front.
+    fn handshake_wire(
+        &self,
+        sid: &str,
+        upgrades: &[&str],
+        interval: u64,
+        timeout: u64,
+        max_payload: usize,
+    ) -> String;
+}

@@ -1,0 +1,53 @@
+//! Every scenario by name.
+
+/// Hands the list of scenarios to another macro of this crate.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! for_each_scenario {
+    ($then:ident! [$($extra:tt)*]) => {
+        $crate::$then! { [$($extra)*]
+                ack: answers_that_wait_are_bounded answers_find_their_emit foreign_and_second_answers_are_ignored a_timeout_always_settles a_timeout_while_offline_takes_the_emit_back a_timeout_behind_a_full_sink_takes_the_emit_back the_default_time_is_configured a_cut_settles_what_was_sent_and_keeps_the_rest leaving_settles_acks events_can_be_answered an_answer_does_not_cross_connections a_queued_answer_dies_with_its_connection;
+                connect: opens_the_connection_and_then_the_namespace namespaces_share_one_connection a_refusal_is_final_until_connect connect_is_idempotent auth_travels_with_connect auth_is_asked_again_at_every_attempt auth_that_fails_is_reported disconnect_flushes_and_closes leaving_one_namespace_keeps_the_connection a_kick_is_final leaving_while_connecting_leaves_no_ghost coming_back_while_leaving_adopts_the_answer an_unanswered_connect_is_reported a_late_answer_to_connect_counts a_server_of_version_2_is_named late_input_is_ignored the_address_can_be_asked_for;
+                emit: emits_are_held_until_the_namespace_is_connected tickets_rise attachments_follow_their_packet attachments_arrive_with_their_packet a_full_buffer_refuses_and_hands_the_value_back unanswered_emits_count a_full_sink_holds_packets_back too_many_attachments_are_refused volatile_emits_are_dropped_unless_they_leave_at_once a_dropped_volatile_emit_settles_its_ack what_was_not_handed_over_comes_first_after_reconnecting emits_after_a_cut_are_held a_held_emit_can_be_cancelled a_flush_waits_for_the_pong a_flush_over_a_broken_connection_says_so a_flush_while_offline_waits a_flush_without_pings_ends_when_all_is_written observed_packets_are_shown_when_they_leave;
+                limits: malformed_packets_close_the_connection foreign_texts_close_the_connection unannounced_binary_closes_the_connection a_packet_between_attachments_closes_the_connection too_many_announced_attachments_close_the_connection too_many_attachment_bytes_close_the_connection an_unfinished_packet_closes_the_connection a_partial_packet_dies_with_its_connection an_emit_above_max_payload_is_refused a_flood_of_pings_is_answered_once a_body_of_too_many_packets_ends_the_session foreign_namespaces_are_ignored;
+                polling: one_get_waits_at_any_time one_post_is_in_flight_at_any_time attachments_leave_with_their_packet attachments_arrive_as_base64 bodies_stay_within_max_payload heartbeats_are_answered a_close_packet_ends_the_session leaving_says_goodbye leaving_while_opening_aborts_the_get a_failed_request_ends_the_session a_flush_ends_with_the_answer_to_the_post volatile_emits_are_dropped_during_a_post a_foreign_body_ends_the_session packets_behind_the_handshake_are_read;
+                reconnect: a_cut_is_followed_by_a_new_session the_first_attempt_is_retried the_limit_of_attempts_is_kept a_mere_open_does_not_reset_the_backoff a_connected_namespace_resets_the_backoff reconnect_now_does_not_wait leaving_ends_the_attempts without_reconnection_a_cut_is_final reconnection_can_be_turned_off_while_waiting a_hanging_transport_leaves_time_for_the_next the_next_transport_is_tried an_early_close_is_noticed_at_once silence_is_noticed a_bad_handshake_fails_the_attempt a_second_handshake_is_ignored the_network_can_be_cut_and_come_back no_transports_is_an_error;
+                upgrade: the_session_moves_to_websocket polling_goes_on_during_the_probe writes_go_on_while_the_get_is_released a_probe_that_fails_keeps_the_session a_wrong_answer_to_the_probe_keeps_the_session a_silent_probe_is_given_up a_probe_that_breaks_late_resumes_polling the_end_of_the_session_ends_the_probe no_probe_without_need a_remembered_upgrade_starts_with_websocket;
+        }
+    };
+}
+
+/// One `#[test]` for each scenario, with this [`Face`](crate::Face).
+#[macro_export]
+macro_rules! scenario_tests {
+    ([$face:expr] $($module:ident: $($name:ident)*;)*) => {
+        $(mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $(#[test]
+            fn $name() {
+                $crate::scenario::$module::$name(&$face);
+            })*
+        })*
+    };
+    ($face:expr) => {
+        $crate::for_each_scenario!(scenario_tests! [$face]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! scenario_list {
+    ([] $($module:ident: $($name:ident)*;)*) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($name)), $crate::scenario::$module::$name)),*),*]
+    };
+}
+
+/// One scenario: its name, and what to call.
+pub type Scenario<F> = (&'static str, fn(&F));
+
+/// All of them, for runners that have no `#[test]`.
+#[must_use]
+pub fn all<F: crate::Face>() -> &'static [Scenario<F>] {
+    crate::for_each_scenario!(scenario_list![])
+}

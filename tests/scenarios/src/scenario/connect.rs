@@ -1,0 +1,267 @@
+//! Connecting to namespaces, and leaving them.
+
+use socketio_client_core::{Auth, State, TransportError};
+
+use crate::{Face, Sim, millis, secs};
+
+/// The first namespace opens the connection.
+pub fn opens_the_connection_and_then_the_namespace<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    assert_eq!(sim.manager.state(), State::Disconnected);
+    let socket = sim.connect("/");
+    assert_eq!(sim.manager.state(), State::Connecting);
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40"]);
+    sim.expect_events(&["opened websocket"]);
+    assert!(!sim.manager.status(socket).connected && sim.manager.status(socket).active);
+    sim.server("w1", "40{S1}");
+    sim.expect_events(&["connected 0"]);
+    assert_eq!(sim.manager.status(socket).id, Some("S1"));
+    assert_eq!(sim.manager.state(), State::Connected);
+    sim.expect_lines(&[]);
+}
+
+/// Four namespaces share one connection; a refused one and an unknown one leave the others alone.
+pub fn namespaces_share_one_connection<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    for namespace in ["/", "/a", "/b", "/c"] {
+        sim.connect(namespace);
+    }
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40", "w1 40/a,", "w1 40/b,", "w1 40/c,"]);
+    sim.server("w1", "40{S0}");
+    sim.server("w1", "44/a,!");
+    sim.server("w1", "40/b,{S2}");
+    sim.server("w1", "44/c,!");
+    sim.expect_events(&[
+        "opened websocket",
+        "connected 0",
+        "connect error 1: refused",
+        "connected 2",
+        "connect error 3: refused",
+    ]);
+    sim.server("w1", "42/b,<5>");
+    sim.server("w1", "42<6>");
+    sim.expect_events(&["message 2 5", "message 0 6"]);
+    let later = sim.connect("/d");
+    sim.expect_lines(&["w1 40/d,"]);
+    sim.server("w1", "40/d,{S4}");
+    sim.expect_events(&["connected 4"]);
+    assert!(sim.manager.status(later).connected);
+}
+
+/// A refused namespace is not asked for again by itself, and the connection that nobody uses is closed.
+pub fn a_refusal_is_final_until_connect<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40"]);
+    sim.server("w1", "44!");
+    sim.expect_lines(&["close w1"]);
+    sim.expect_events(&["opened websocket", "closed forced close", "connect error 0: refused"]);
+    assert!(!sim.manager.status(socket).active);
+    sim.advance(secs(60));
+    sim.expect_lines(&[]);
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["open w2"]);
+}
+
+/// Connecting twice sends one CONNECT: a second one would make the server close the connection.
+pub fn connect_is_idempotent<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["w1 40"]);
+    sim.manager.connect(socket, sim.now);
+    sim.server("w1", "40{S1}");
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&[]);
+}
+
+/// Authentication data is sent with CONNECT.
+pub fn auth_travels_with_connect<F: Face>(face: &F) {
+    let auth = face.auth("token");
+    let mut sim = Sim::new(face);
+    sim.connect_with("/", Auth::Value(auth));
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40<token>"]);
+}
+
+/// Where it is asked for, CONNECT waits, and each attempt asks again.
+pub fn auth_is_asked_again_at_every_attempt<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connect_with("/", Auth::Ask);
+    sim.open_websocket("w1");
+    sim.expect_lines(&[]);
+    sim.expect_events(&["opened websocket", "authenticate 0"]);
+    let request = sim.auth_requests.pop_front().unwrap();
+    let auth = sim.face.auth("token");
+    sim.manager.authenticate(request, Ok(Some(auth)), sim.now);
+    sim.expect_lines(&["w1 40<token>"]);
+    sim.server("w1", "40{S1}");
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    let stale = request;
+    let request = sim.auth_requests.pop_front().unwrap();
+    let auth = sim.face.auth("token");
+    sim.manager.authenticate(stale, Ok(Some(auth)), sim.now);
+    sim.expect_lines(&[]);
+    let auth = sim.face.auth("renewed");
+    sim.manager.authenticate(request, Ok(Some(auth)), sim.now);
+    sim.expect_lines(&["w2 40<renewed>"]);
+}
+
+/// A provider that fails is reported like a refusal.
+pub fn auth_that_fails_is_reported<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect_with("/", Auth::Ask);
+    sim.open_websocket("w1");
+    let request = sim.auth_requests.pop_front().unwrap();
+    sim.manager.authenticate(request, Err("no token".into()), sim.now);
+    sim.expect_events(&[
+        "opened websocket",
+        "authenticate 0",
+        "closed forced close",
+        "connect error 0: no authentication data: no token",
+    ]);
+    assert!(!sim.manager.status(socket).active);
+    sim.expect_lines(&["close w1"]);
+}
+
+/// The application leaves: what was emitted goes first, then DISCONNECT, then the transport closes.
+pub fn disconnect_flushes_and_closes<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["w1 42<1>", "w1 41", "close w1"]);
+    sim.expect_events(&["disconnected 0 io client disconnect", "closed forced close"]);
+    sim.advance(secs(120));
+    sim.expect_lines(&[]);
+    assert_eq!(sim.manager.state(), State::Disconnected);
+}
+
+/// Leaving one namespace keeps the connection for the others.
+pub fn leaving_one_namespace_keeps_the_connection<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.expect_lines(&["w1 40/admin,"]);
+    sim.server("w1", "40/admin,{S2}");
+    sim.manager.disconnect(admin, sim.now);
+    sim.expect_lines(&["w1 41/admin,"]);
+    sim.expect_events(&["connected 1", "disconnected 1 io client disconnect"]);
+    assert!(sim.is_open("w1"));
+}
+
+/// A kicked client stays out.
+pub fn a_kick_is_final<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.server("w1", "41");
+    sim.expect_events(&["disconnected 0 io server disconnect", "closed forced close"]);
+    sim.expect_lines(&["close w1"]);
+    sim.advance(secs(300));
+    sim.expect_lines(&[]);
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["open w2"]);
+}
+
+/// Leaving before the answer to CONNECT: the DISCONNECT follows the answer, because the server closes the whole
+/// connection over one that comes earlier.
+pub fn leaving_while_connecting_leaves_no_ghost<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.expect_lines(&["w1 40/admin,"]);
+    sim.manager.disconnect(admin, sim.now);
+    sim.expect_lines(&[]);
+    sim.server("w1", "40/admin,{S2}");
+    sim.expect_lines(&["w1 41/admin,"]);
+    sim.expect_events(&[]);
+    sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 40/admin,"]);
+}
+
+/// Leaving and coming back while the answer is awaited: one CONNECT, and its answer counts.
+pub fn coming_back_while_leaving_adopts_the_answer<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.expect_lines(&["w1 40/admin,"]);
+    sim.manager.disconnect(admin, sim.now);
+    sim.manager.connect(admin, sim.now);
+    sim.server("w1", "40/admin,{S2}");
+    sim.expect_lines(&[]);
+    sim.expect_events(&["connected 1"]);
+}
+
+/// A server that does not answer CONNECT is noticed.
+pub fn an_unanswered_connect_is_reported<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.connect_timeout = secs(7));
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40"]);
+    sim.events();
+    sim.advance(millis(6999));
+    sim.expect_events(&[]);
+    sim.advance(millis(1));
+    let late = "the server did not answer the connection to the namespace in time";
+    sim.expect_events(&[&format!("connect error 0: {late}"), "closed transport error", "waiting 1 1000"]);
+    assert!(sim.manager.status(socket).active, "it is tried again");
+}
+
+/// While other namespaces use the connection it is kept, and a late answer counts.
+pub fn a_late_answer_to_connect_counts<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.connect_timeout = secs(7));
+    sim.connected();
+    sim.connect("/slow");
+    sim.advance(secs(8));
+    assert_eq!(sim.events().len(), 1);
+    assert!(sim.is_open("w1"));
+    sim.server("w1", "40/slow,{S2}");
+    sim.expect_events(&["connected 1"]);
+}
+
+/// A reply without `sid` is a server of version 2; saying so once is enough.
+pub fn a_server_of_version_2_is_named<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connect("/");
+    sim.open_websocket("w1");
+    sim.raw("w1", "40");
+    let events = sim.events();
+    assert!(events.last().unwrap().contains("v2.x"), "{events:?}");
+    sim.advance(secs(60));
+    sim.expect_lines(&["w1 40", "close w1"]);
+}
+
+/// Input for a transport that is gone changes nothing.
+pub fn late_input_is_ignored<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    sim.cut("w1");
+    sim.events();
+    sim.server("w1", "42<1>");
+    sim.server("w1", "40{S9}");
+    sim.closed("w1", TransportError::Offline);
+    sim.pong("w1");
+    sim.expect_events(&[]);
+    sim.expect_lines(&[]);
+}
+
+/// An attempt's address can be asked for.
+pub fn the_address_can_be_asked_for<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.ask_address = true);
+    sim.connect("/");
+    sim.expect_lines(&["resolve"]);
+    sim.resolve("http://elsewhere", &[("k", "v")]);
+    sim.open_websocket("w1");
+    sim.cut("w1");
+    sim.advance(secs(1));
+    assert_eq!(sim.lines().last().unwrap(), "resolve");
+    sim.resolve("nonsense", &[]);
+    assert!(sim.events().iter().any(|event| event.starts_with("open failed: websocket: the URL")));
+}

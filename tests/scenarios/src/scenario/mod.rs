@@ -1,0 +1,9 @@
+//! The scenarios, by theme. Each is one behaviour.
+
+pub mod ack;
+pub mod connect;
+pub mod emit;
+pub mod limits;
+pub mod polling;
+pub mod reconnect;
+pub mod upgrade;

@@ -1,0 +1,190 @@
+//! Long-polling.
+
+use socketio_client_core::{Config, EmitOptions, TransportError, TransportKind};
+
+use crate::{Face, Sim, secs};
+
+fn polling_only(config: &mut Config) {
+    config.transports = vec![TransportKind::Polling];
+}
+
+impl<'f, F: Face> Sim<'f, F> {
+    /// Polling only, connected to `/`; a GET waits.
+    fn polling(face: &'f F) -> (Self, socketio_client_core::SocketId) {
+        let mut sim = Self::with(face, polling_only);
+        let socket = sim.connect("/");
+        sim.open_polling("p1", &["websocket"]);
+        sim.expect_lines(&["get p1", "post p1 40"]);
+        sim.posted("p1");
+        sim.got("p1", &["40{S1}"]);
+        sim.expect_lines(&["get p1"]);
+        sim.expect_events(&["opened polling", "connected 0"]);
+        (sim, socket)
+    }
+}
+
+/// One GET waits at any time; each answer is followed by the next.
+pub fn one_get_waits_at_any_time<F: Face>(face: &F) {
+    let (mut sim, _) = Sim::polling(face);
+    sim.got("p1", &["42<1>", "42<2>"]);
+    sim.expect_events(&["message 0 1", "message 0 2"]);
+    sim.expect_lines(&["get p1"]);
+    sim.got("p1", &["6"]);
+    sim.expect_lines(&["get p1"]);
+}
+
+/// One POST is in flight at any time; what comes meanwhile leaves together with the next.
+pub fn one_post_is_in_flight_at_any_time<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["post p1 42<1> 42<2>"]);
+    sim.emit(socket, 3);
+    sim.emit(socket, 4);
+    sim.expect_lines(&[]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 42<3> 42<4>"]);
+}
+
+/// A packet and its attachments leave in one POST, as base64.
+pub fn attachments_leave_with_their_packet<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.try_emit(socket, 1, &[65], EmitOptions::default()).unwrap();
+    sim.expect_lines(&["post p1 451-<1> bQQ=="]);
+}
+
+/// Attachments arrive as base64.
+pub fn attachments_arrive_as_base64<F: Face>(face: &F) {
+    let (mut sim, _) = Sim::polling(face);
+    sim.got("p1", &["451-<1:1>", "bQQ=="]);
+    sim.expect_events(&["message 0 1:[65]"]);
+}
+
+/// A body stays within what the server accepts; the rest follows, in order.
+pub fn bodies_stay_within_max_payload<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    let socket = sim.connect("/");
+    sim.expect_lines(&["get p1"]);
+    let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, 200);
+    sim.got_raw("p1", &handshake);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.lines();
+    for number in 1000..1040 {
+        sim.emit(socket, number);
+    }
+    let mut sent = Vec::new();
+    let mut posts = 0;
+    loop {
+        let lines = sim.lines();
+        let Some(line) = lines.last() else { break };
+        let body = line.strip_prefix("post p1 ").unwrap();
+        let packets: Vec<_> = body.split(' ').map(str::to_string).collect();
+        let bytes: usize = packets.iter().map(|_| 3 + sim.face.event_wire(1000, 0).len()).sum();
+        assert!(bytes <= 200, "{bytes}: {body}");
+        sent.extend(packets);
+        posts += 1;
+        sim.posted("p1");
+    }
+    assert!(posts > 1);
+    assert_eq!(sent, (1000..1040).map(|number| format!("42<{number}>")).collect::<Vec<_>>());
+}
+
+/// Heartbeats are answered by a POST, in front of everything else.
+pub fn heartbeats_are_answered<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.emit(socket, 2);
+    sim.got("p1", &["2"]);
+    sim.expect_lines(&["get p1"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 3 42<2>"]);
+}
+
+/// The server's close packet ends the session.
+pub fn a_close_packet_ends_the_session<F: Face>(face: &F) {
+    let (mut sim, _) = Sim::polling(face);
+    sim.got("p1", &["42<1>", "1", "42<2>"]);
+    sim.expect_events(&[
+        "message 0 1",
+        "closed transport close",
+        "disconnected 0 transport close",
+        "waiting 1 1000",
+    ]);
+    sim.expect_lines(&["close p1"]);
+}
+
+/// Leaving posts what waits, DISCONNECT and a close packet, and then lets go of the GET.
+pub fn leaving_says_goodbye<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["post p1 42<1> 41 1"]);
+    sim.posted("p1");
+    sim.expect_lines(&["close p1"]);
+}
+
+/// Leaving while the first GET is unanswered aborts it, so that no session is left behind.
+pub fn leaving_while_opening_aborts_the_get<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    let socket = sim.connect("/");
+    sim.expect_lines(&["get p1"]);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["close p1"]);
+}
+
+/// A failed request ends the session; what was not posted is kept.
+pub fn a_failed_request_ends_the_session<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.emit(socket, 2);
+    sim.closed("p1", TransportError::Status { status: 400, body: "Session ID unknown".into() });
+    sim.expect_events(&["closed transport error", "disconnected 0 transport error", "waiting 1 1000"]);
+    sim.advance(secs(1));
+    sim.open_polling("p2", &[]);
+    sim.expect_lines(&["get p2", "post p2 40"]);
+    sim.posted("p2");
+    sim.got("p2", &["40{S2}"]);
+    sim.expect_lines(&["get p2", "post p2 42<2>"]);
+}
+
+/// A flush ends with the answer to the POST.
+pub fn a_flush_ends_with_the_answer_to_the_post<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.manager.flush(socket).unwrap();
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.expect_events(&[]);
+    sim.posted("p1");
+    sim.expect_events(&["flushed 0 #0 true"]);
+}
+
+/// A volatile emit is dropped while a POST is in flight.
+pub fn volatile_emits_are_dropped_during_a_post<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
+    sim.try_emit(socket, 1, &[], volatile).unwrap();
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.try_emit(socket, 2, &[], volatile).unwrap();
+    sim.posted("p1");
+    sim.expect_lines(&[]);
+}
+
+/// A body that is no Engine.IO payload, as a proxy's error page, ends the session with a reason.
+pub fn a_foreign_body_ends_the_session<F: Face>(face: &F) {
+    let (mut sim, _) = Sim::polling(face);
+    sim.got_raw("p1", "<html>");
+    sim.expect_events(&["closed transport error", "disconnected 0 transport error", "waiting 1 1000"]);
+}
+
+/// Packets in the handshake's own body are read after it.
+pub fn packets_behind_the_handshake_are_read<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    sim.connect("/");
+    sim.expect_lines(&["get p1"]);
+    let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, 1_000_000);
+    sim.got_raw("p1", &format!("{handshake}\u{1e}2\u{1e}6"));
+    sim.expect_lines(&["get p1", "post p1 3 40"]);
+}

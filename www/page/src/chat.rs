@@ -1,0 +1,246 @@
+//! The chat's side of the protocol: everything that this page does with Socket.IO.
+//!
+//! The server's side, with the list of events, is in `www/src/chat.rs`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::socketio::{AckError, Client, ClientEvent, Message, Socket, spawn};
+
+/// What happens in the chat, for the page to show.
+pub(crate) enum Event {
+    /// Attempts to connect.
+    Connection(ClientEvent),
+    /// Connected: events go both ways from here on.
+    Ready,
+    /// No longer connected.
+    Lost(&'static str),
+    /// Not connected; [`Chat::is_active`] tells whether the client goes on trying.
+    ConnectError(String),
+    /// The server does not let this name in.
+    Refused(String),
+    Who(Who),
+    Text(Text),
+    Typing(Typing),
+    /// The server has the message, and sent it to so many people.
+    Sent {
+        id: String,
+        to: usize,
+    },
+    /// The server refused the message.
+    NotSent {
+        id: String,
+        cause: String,
+    },
+    Delivered(Delivered),
+}
+
+/// Who we are to the server, said at every CONNECT.
+#[derive(Clone, Serialize)]
+pub(crate) struct Join {
+    pub(crate) name: String,
+    pub(crate) room: String,
+    pub(crate) key: String,
+}
+
+#[derive(Clone, Default, Deserialize)]
+pub(crate) struct Who {
+    pub(crate) people: Vec<Place>,
+    pub(crate) rooms: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(crate) room: String,
+}
+
+/// A message from somebody else; a private one has no room.
+#[derive(Deserialize)]
+pub(crate) struct Text {
+    pub(crate) id: String,
+    pub(crate) from: String,
+    pub(crate) room: Option<String>,
+    pub(crate) text: String,
+    /// When the server got it, in milliseconds since 1970.
+    pub(crate) at: f64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Typing {
+    pub(crate) name: String,
+    pub(crate) room: String,
+    pub(crate) on: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Delivered {
+    pub(crate) id: String,
+    pub(crate) by: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer<T> {
+    Refused { error: String },
+    Done(T),
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    to: usize,
+}
+
+/// The connection to the chat server. Dropping it closes the connection.
+#[derive(Clone)]
+pub(crate) struct Chat {
+    client: Client,
+    socket: Socket,
+    join: Rc<RefCell<Join>>,
+    tell: Rc<dyn Fn(Event)>,
+}
+
+impl Chat {
+    /// Connects, keeps the connection up, and tells `tell` what happens.
+    pub(crate) fn connect(url: &str, join: Join, tell: impl Fn(Event) + 'static) -> Result<Self, String> {
+        let join = Rc::new(RefCell::new(join));
+        let auth = join.clone();
+        let client = Client::builder(url)
+            // Asked at every CONNECT: whoever comes back is in their room again before the messages held
+            // meanwhile arrive there.
+            .auth_with(move || std::future::ready(auth.borrow().clone()))
+            .build()
+            .map_err(|error| error.to_string())?;
+        let socket = client.default_socket();
+        let chat = Self { client, socket, join, tell: Rc::new(tell) };
+        chat.listen();
+        Ok(chat)
+    }
+
+    /// Handlers hold no handle to the connection: they would keep it open for ever.
+    fn listen(&self) {
+        let tell = self.tell.clone();
+        self.client.on_event(move |event| tell(Event::Connection(event)));
+        let tell = self.tell.clone();
+        self.socket.on_connect_error(move |error| tell(Event::ConnectError(error.to_string())));
+        let tell = self.tell.clone();
+        self.socket.on_disconnect(move |reason| tell(Event::Lost(reason.as_str())));
+        let tell = self.tell.clone();
+        self.socket.on_connect(move || tell(Event::Ready));
+
+        self.on("who", Event::Who);
+        self.on("typing", Event::Typing);
+        self.on("delivered", Event::Delivered);
+        // The ack of these two is what becomes the sender's second tick.
+        self.on("message", Event::Text);
+        self.on("private", Event::Text);
+    }
+
+    /// Reads the event's argument, passes it on, and acknowledges it where that is asked for.
+    fn on<T: DeserializeOwned + 'static>(&self, event: &str, wrap: fn(T) -> Event) {
+        let tell = self.tell.clone();
+        self.socket.on(event, move |message: Message| {
+            // Not what the chat server sends: an ack would be a lie.
+            let Ok(argument) = message.parse() else { return };
+            tell(wrap(argument));
+            let _ = message.ack(&());
+        });
+    }
+
+    /// Goes to `room`; to the room that we are in, to learn who is there.
+    pub(crate) fn join(&self, room: &str) {
+        room.clone_into(&mut self.join.borrow_mut().room);
+        if !self.socket.is_connected() {
+            // The next CONNECT says it.
+            return;
+        }
+        let (socket, join, tell) = (self.socket.clone(), self.join.borrow().clone(), self.tell.clone());
+        spawn(async move {
+            match socket.emit_with_ack("join", &join).await {
+                Ok(Answer::Done(who)) => tell(Event::Who(who)),
+                Ok(Answer::Refused { error }) => tell(Event::Refused(error)),
+                Err(AckError::Disconnected) => {}
+                Err(error) => tell(Event::Refused(format!("the chat server does not answer: {error}"))),
+            }
+        });
+    }
+
+    /// Writes to everybody in `room`. Without a connection the client holds it.
+    pub(crate) fn say(&self, room: &str, id: &str, text: &str) {
+        #[derive(Serialize)]
+        struct Message {
+            room: String,
+            id: String,
+            text: String,
+        }
+        let message = Message { room: room.to_owned(), id: id.to_owned(), text: text.to_owned() };
+        self.send("message", id, message);
+    }
+
+    /// Writes to one person.
+    pub(crate) fn whisper(&self, to: &str, id: &str, text: &str) {
+        #[derive(Serialize)]
+        struct Private {
+            to: String,
+            id: String,
+            text: String,
+        }
+        let message = Private { to: to.to_owned(), id: id.to_owned(), text: text.to_owned() };
+        self.send("private", id, message);
+    }
+
+    fn send(&self, event: &'static str, id: &str, message: impl Serialize + 'static) {
+        let (socket, tell, id) = (self.socket.clone(), self.tell.clone(), id.to_owned());
+        spawn(async move {
+            let answer = loop {
+                match socket.emit_with_ack(event, &message).await {
+                    // It left us, and whether it arrived is not known. Sent again: receivers know it by its id.
+                    Err(AckError::Disconnected) if socket.is_active() => {}
+                    answer => break answer,
+                }
+            };
+            tell(match answer {
+                Ok(Answer::Done(Sent { to })) => Event::Sent { id, to },
+                Ok(Answer::Refused { error }) => Event::NotSent { id, cause: error },
+                Err(error) => Event::NotSent { id, cause: error.to_string() },
+            });
+        });
+    }
+
+    /// Says that we are typing, or no longer. Volatile: of no interest a moment later.
+    pub(crate) fn typing(&self, on: bool) {
+        #[derive(Serialize)]
+        struct Typing {
+            on: bool,
+        }
+        let _ = self.socket.volatile().emit("typing", &Typing { on });
+    }
+
+    /// Whether the client goes on trying to connect.
+    pub(crate) fn is_active(&self) -> bool {
+        self.socket.is_active()
+    }
+
+    /// How the messages travel just now.
+    pub(crate) fn transport(&self) -> Option<String> {
+        self.client.transport().map(|transport| transport.to_string())
+    }
+
+    /// Behaves as if the network were gone, or back.
+    pub(crate) fn set_offline(&self, offline: bool) {
+        self.client.set_offline(offline);
+    }
+
+    /// Does not wait for the next attempt.
+    pub(crate) fn retry(&self) {
+        self.client.reconnect_now();
+    }
+
+    /// Leaves for good.
+    pub(crate) fn close(&self) {
+        self.client.close();
+    }
+}

@@ -1,0 +1,198 @@
+//! What the page knows: the conversations, who is here, and how the connection is.
+
+use std::collections::BTreeMap;
+
+use crate::chat::{Delivered, Text, Who};
+
+/// Lines kept of each conversation.
+const LINES: usize = 1000;
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Conversation {
+    Room(String),
+    Person(String),
+}
+
+pub(crate) enum Line {
+    Text { id: String, from: String, text: String, at: f64, delivery: Option<Delivery> },
+    Note(String),
+}
+
+/// What became of a message of ours.
+#[derive(Default)]
+pub(crate) struct Delivery {
+    /// How many people the server sent it to, once the server has it.
+    to: Option<usize>,
+    /// Whose ack has come.
+    by: Vec<String>,
+    failed: Option<String>,
+}
+
+impl Delivery {
+    /// The name of its icon.
+    pub(crate) fn icon(&self) -> &'static str {
+        match self.to {
+            _ if self.failed.is_some() => "failed",
+            None => "held",
+            Some(to) if !self.by.is_empty() && self.by.len() >= to => "two",
+            Some(_) => "one",
+        }
+    }
+
+    /// What the icon says, in words.
+    pub(crate) fn words(&self) -> String {
+        match (&self.failed, self.to) {
+            (Some(cause), _) => format!("Not sent: {cause}"),
+            (None, None) => "Held until the server has it".to_owned(),
+            (None, Some(0)) if self.by.is_empty() => "The server has it; nobody else is here".to_owned(),
+            (None, Some(to)) if self.by.is_empty() => {
+                format!("The server has it; delivered to none of {to} yet")
+            }
+            (None, Some(to)) if self.by.len() < to => {
+                format!("Delivered to {}; {to} in all", self.by.join(", "))
+            }
+            (None, Some(_)) => format!("Delivered to {}", self.by.join(", ")),
+        }
+    }
+
+    /// The words that are worth showing without being asked.
+    pub(crate) fn short(&self) -> String {
+        match (&self.failed, self.to) {
+            (Some(cause), _) => cause.clone(),
+            (None, Some(to)) if to > 1 && self.by.len() < to => format!("{}/{to}", self.by.len()),
+            _ => String::new(),
+        }
+    }
+}
+
+/// How the connection is.
+pub(crate) enum Link {
+    Connecting,
+    Connected(String),
+    Down { reason: String, next: Next },
+}
+
+/// When a lost connection is tried again.
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    Unknown,
+    /// Attempt number, and its time in milliseconds since 1970.
+    At(u32, f64),
+    Now(u32),
+    Never,
+}
+
+pub(crate) struct State {
+    pub(crate) name: String,
+    pub(crate) room: String,
+    pub(crate) open: Conversation,
+    pub(crate) who: Who,
+    pub(crate) lines: BTreeMap<Conversation, Vec<Line>>,
+    pub(crate) unread: BTreeMap<Conversation, usize>,
+    /// Until when we believe that somebody is typing.
+    pub(crate) typing: BTreeMap<String, f64>,
+    pub(crate) link: Link,
+    pub(crate) cut: bool,
+}
+
+impl State {
+    pub(crate) fn new(name: String, room: String) -> Self {
+        Self {
+            open: Conversation::Room(room.clone()),
+            name,
+            room,
+            who: Who::default(),
+            lines: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            typing: BTreeMap::new(),
+            link: Link::Connecting,
+            cut: false,
+        }
+    }
+
+    /// The lines of the conversation on show.
+    pub(crate) fn shown(&self) -> &[Line] {
+        self.lines.get(&self.open).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many messages of ours the server does not have yet.
+    pub(crate) fn held(&self) -> usize {
+        let lines = self.lines.values().flatten();
+        lines
+            .filter(|line| matches!(line, Line::Text { delivery: Some(delivery), .. } if delivery.icon() == "held"))
+            .count()
+    }
+
+    pub(crate) fn push(&mut self, conversation: Conversation, line: Line) {
+        if conversation != self.open && matches!(line, Line::Text { .. }) {
+            *self.unread.entry(conversation.clone()).or_default() += 1;
+        }
+        let lines = self.lines.entry(conversation).or_default();
+        if lines.len() == LINES {
+            lines.remove(0);
+        }
+        lines.push(line);
+    }
+
+    /// A message from somebody else; the same one may come twice where its sender missed the first ack.
+    /// Returns the conversation that has a new line.
+    pub(crate) fn receive(&mut self, message: Text) -> Option<Conversation> {
+        let Text { id, from, room, text, at } = message;
+        let conversation = room.map_or_else(|| Conversation::Person(from.clone()), Conversation::Room);
+        let lines = self.lines.get(&conversation).map_or(&[][..], Vec::as_slice);
+        let known = |line: &Line| matches!(line, Line::Text { id: other, from: by, .. } if *other == id && *by == from);
+        if lines.iter().rev().any(known) {
+            return None;
+        }
+        self.typing.remove(&from);
+        self.push(conversation.clone(), Line::Text { id, from, text, at, delivery: None });
+        Some(conversation)
+    }
+
+    pub(crate) fn sent(&mut self, id: &str, to: usize) {
+        if let Some(delivery) = self.delivery(id) {
+            delivery.to = Some(to);
+        }
+    }
+
+    pub(crate) fn not_sent(&mut self, id: &str, cause: String) {
+        if let Some(delivery) = self.delivery(id) {
+            delivery.failed = Some(cause);
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, delivered: &Delivered) {
+        if let Some(delivery) = self.delivery(&delivered.id)
+            && !delivery.by.contains(&delivered.by)
+        {
+            delivery.by.push(delivered.by.clone());
+        }
+    }
+
+    fn delivery(&mut self, wanted: &str) -> Option<&mut Delivery> {
+        self.lines.values_mut().flatten().rev().find_map(|line| match line {
+            Line::Text { id, delivery: Some(delivery), .. } if id == wanted => Some(delivery),
+            _ => None,
+        })
+    }
+
+    /// Takes the new list, and notes who came to our room and who left it.
+    pub(crate) fn seen(&mut self, who: Who) {
+        let here = |who: &Who| -> Vec<String> {
+            let here = who.people.iter().filter(|place| place.room == self.room && place.name != self.name);
+            here.map(|place| place.name.clone()).collect()
+        };
+        let (before, now) = (here(&self.who), here(&who));
+        // Before the first list, and in a room that we have just entered, nobody "came".
+        let was_here =
+            |who: &Who| who.people.iter().any(|place| place.name == self.name && place.room == self.room);
+        let came = now.iter().filter(|name| !before.contains(name)).map(|name| format!("{name} is here"));
+        let left = before.iter().filter(|name| !now.contains(name)).map(|name| format!("{name} left"));
+        let notes: Vec<String> = if was_here(&self.who) { came.chain(left).collect() } else { Vec::new() };
+        for note in notes {
+            self.push(Conversation::Room(self.room.clone()), Line::Note(note));
+        }
+        self.typing.retain(|name, _| now.contains(name));
+        self.who = who;
+    }
+}

@@ -1,0 +1,101 @@
+//! Serves the page and, beside it, the chat server.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use socketioxide::SocketIo;
+use tokio::net::TcpSocket;
+
+use crate::args::Server;
+use crate::build::Page;
+use crate::chat;
+
+/// Takes the port without opening it: others are refused it, and so are its callers, until [`run`].
+pub(crate) fn reserve(port: u16) -> Result<TcpSocket, String> {
+    let socket = TcpSocket::new_v4().map_err(|error| format!("cannot make a socket: {error}"))?;
+    // Otherwise a port is unusable for a minute after a server with open connections has ended.
+    #[cfg(unix)]
+    let _ = socket.set_reuseaddr(true);
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|error| port_error(&error, port))?;
+    Ok(socket)
+}
+
+fn port_error(error: &std::io::Error, port: u16) -> String {
+    let cause = match error.kind() {
+        ErrorKind::AddrInUse => "is taken by another program".to_owned(),
+        ErrorKind::PermissionDenied => "is reserved for the administrator".to_owned(),
+        _ => format!("cannot be used ({error})"),
+    };
+    format!("port {port} {cause}; choose another with --port N, or --port 0 for any free one")
+}
+
+/// Opens the port and serves until the process ends.
+pub(crate) async fn run(port: TcpSocket, page: Page, server: Option<Server>) -> Result<(), String> {
+    let mut router = files(page, server.as_ref());
+    if let Some(server) = &server {
+        check(server);
+    } else {
+        let (layer, io) = SocketIo::builder().max_buffer_size(4096).ack_timeout(chat::DELIVERY).build_layer();
+        chat::install(&io);
+        router = router.layer(layer);
+    }
+
+    let wanted = port.local_addr().map_or(0, |address| address.port());
+    let listener = port.listen(1024).map_err(|error| port_error(&error, wanted))?;
+    let address = listener.local_addr().map_err(|error| format!("cannot read the address: {error}"))?;
+    println!("Chat at http://{address} (Ctrl-C ends it)");
+    let listener = listener.tap_io(|stream| {
+        // Chat frames are small: waiting to fill a segment would only delay them.
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).await.map_err(|error| format!("stopped serving: {error}"))
+}
+
+/// Says so when nothing listens there. Not an error: the page keeps trying, and shows that it does.
+fn check(server: &Server) {
+    let limit = Duration::from_secs(3);
+    let reached = (server.host.as_str(), server.port).to_socket_addrs().and_then(|mut addresses| {
+        let address = addresses.next().ok_or(ErrorKind::NotFound)?;
+        std::net::TcpStream::connect_timeout(&address, limit)
+    });
+    if let Err(error) = reached {
+        eprintln!("www: cannot reach {} ({error}); start that server, the page keeps trying", server.url);
+    }
+}
+
+/// Everything that the page consists of; all of its script is ours.
+fn files(page: Page, server: Option<&Server>) -> Router {
+    const HTML: &str = "text/html; charset=utf-8";
+    const JS: &str = "text/javascript; charset=utf-8";
+    let server = server.map_or("", |server| &server.url).replace('&', "&amp;").replace('"', "&quot;");
+    let index = include_str!("../assets/index.html").replace("{server}", &server);
+    [
+        ("/", HTML, index.into_bytes()),
+        ("/style.css", "text/css; charset=utf-8", include_bytes!("../assets/style.css").to_vec()),
+        ("/icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg").to_vec()),
+        ("/start.js", JS, include_bytes!("../assets/start.js").to_vec()),
+        ("/page.js", JS, page.js.into_bytes()),
+        ("/page_bg.wasm", "application/wasm", page.wasm),
+    ]
+    .into_iter()
+    .fold(Router::new(), |router, (path, kind, body)| {
+        let body = axum::body::Bytes::from(body);
+        let headers = [
+            (CONTENT_TYPE, kind),
+            // The next start may have built something else.
+            (CACHE_CONTROL, "no-store"),
+            // Scripts and styles come from here only; the socket may go to another server.
+            (
+                CONTENT_SECURITY_POLICY,
+                "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
+                 connect-src *; base-uri 'none'; form-action 'none'",
+            ),
+        ];
+        router.route(path, get(async move || (headers, body)))
+    })
+}
