@@ -120,7 +120,8 @@ impl<C: Codec> Manager<C> {
         let Self { codec, config, rng, phase, lingering, sockets, events, .. } = self;
         let post = lingering.as_mut().and_then(|Lingering { engine, said_goodbye, .. }| {
             fill_body(engine, sockets, codec, events)?;
-            if engine.queue.is_empty() && !*said_goodbye {
+            // In a body of its own: a Node server that reads both at once closes before it has acted on a DISCONNECT.
+            if engine.messages.is_empty() && engine.queue.is_empty() && !*said_goodbye {
                 *said_goodbye = true;
                 engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
             }
