@@ -187,7 +187,8 @@ fn a_plain_http_server() {
     assert_no_connection(&server.url(), &["503"], &["--transports", "websocket"]);
     // The right server, the wrong path.
     let server = NodeServer::start(Options::new());
-    assert_no_connection(&server.url(), &["404"], &["--path", "/wrong"]);
+    // It answers each handshake after a second, so that patience ends before half of this time does.
+    assert_no_connection(&server.url(), &["404"], &["--path", "/wrong", "--timeout", "2m"]);
 }
 
 #[test]
