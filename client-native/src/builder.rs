@@ -277,7 +277,7 @@ impl ClientBuilder {
         };
         let namespace = config.address.namespace.clone();
         // Seeded by the standard library's hasher, which asks the operating system.
-        let manager = Manager::new(Json::default(), config, RandomState::new().build_hasher().finish());
+        let manager = Manager::new(Json, config, RandomState::new().build_hasher().finish());
         let shared = Arc::new(Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace));
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
