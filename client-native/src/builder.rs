@@ -13,6 +13,8 @@ use serde::Serialize;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{Auth, Config, EncodeError, Limits, TransportKind as Transport, UrlError};
 
+use tokio::runtime::RuntimeFlavor;
+
 use crate::client::Client;
 use crate::dispatcher;
 use crate::driver::{Driver, Provider};
@@ -278,7 +280,9 @@ impl ClientBuilder {
         let namespace = config.address.namespace.clone();
         // Seeded by the standard library's hasher, which asks the operating system.
         let manager = Manager::new(Json, config, RandomState::new().build_hasher().finish());
-        let shared = Arc::new(Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace));
+        let threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let shared = Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace, threads);
+        let shared = Arc::new(shared);
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
         runtime.spawn(dispatcher::run(Arc::clone(&shared)));

@@ -14,7 +14,7 @@ use crate::driver::authenticate;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
 use crate::queue;
-use crate::shared::{Event, Shared, lock};
+use crate::shared::{Event, Shared, in_listener, lock};
 
 /// Events, and their bytes, after which the driver hears that there is room again, and other tasks have their turn.
 const TURN: usize = 64;
@@ -28,6 +28,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
         let (mut events, mut bytes) = (0, 0);
+        shared.about_to_block();
         while let Some(event) = batch.pop_front() {
             events += 1;
             bytes += queue::size(&event);
@@ -38,6 +39,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             if events >= TURN || bytes >= TURN_BYTES {
                 done(&shared, &mut events, &mut bytes);
                 tokio::task::yield_now().await;
+                shared.about_to_block();
             }
         }
         done(&shared, &mut events, &mut bytes);
@@ -47,7 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 fn done(shared: &Shared, events: &mut usize, bytes: &mut usize) {
     if shared.queue.done(std::mem::take(events), std::mem::take(bytes)) {
-        shared.driver.wake();
+        shared.wake();
     }
 }
 
@@ -82,7 +84,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// Calls application code.
 fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
-    catch_unwind(AssertUnwindSafe(listener)).map_err(|panic| Panicked(panic_message(&*panic)))
+    in_listener(|| catch_unwind(AssertUnwindSafe(listener))).map_err(|panic| Panicked(panic_message(&*panic)))
 }
 
 async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {

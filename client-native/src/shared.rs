@@ -1,5 +1,6 @@
 //! What handles, driver and dispatcher share.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -30,13 +31,27 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+thread_local! {
+    /// This thread runs a listener.
+    static IN_LISTENER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls application code on the dispatcher's thread.
+pub(crate) fn in_listener<R>(listener: impl FnOnce() -> R) -> R {
+    let outer = IN_LISTENER.replace(true);
+    let result = listener();
+    IN_LISTENER.set(outer);
+    result
+}
+
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     /// Apart from `state`, so that dispatching does not wait for the driver. Never locked while `state` is.
     pub(crate) listeners: Mutex<Listeners>,
     pub(crate) queue: Queue,
-    /// Wakes the driver.
     pub(crate) driver: AtomicWaker,
+    /// The runtime has threads besides the one that runs a listener.
+    threads: bool,
     pub(crate) auth: Auth<Payload>,
     pub(crate) auth_with: Option<Box<AuthFn>>,
     pub(crate) auto_connect: bool,
@@ -89,17 +104,41 @@ impl Shared {
         auth_with: Option<Box<AuthFn>>,
         auto_connect: bool,
         default_namespace: String,
+        threads: bool,
     ) -> Self {
         Self {
             state: Mutex::new(State { manager, waiters: Vec::new(), end: None, seen: Instant::default() }),
             listeners: Mutex::default(),
             queue: Queue::default(),
             driver: AtomicWaker::new(),
+            threads,
             auth,
             auth_with,
             auto_connect,
             default_namespace,
             epoch: tokio::time::Instant::now(),
+        }
+    }
+
+    /// Wakes the driver.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.driver.take() {
+            waker.wake();
+            if self.threads && IN_LISTENER.get() {
+                // The runtime keeps the driver for the thread that woke it, until the listener returns; with a second
+                // task in that place another thread gets the first.
+                tokio::spawn(std::future::ready(()));
+            }
+        }
+    }
+
+    /// To be called before a listener, which may block its thread. That thread may be the one that waits for sockets and
+    /// timers on behalf of the whole runtime, and it does not say when it ceases to. So another one is woken to do that:
+    /// two tasks in a row do, since the runtime keeps only the last for the thread that spawned them.
+    pub(crate) fn about_to_block(&self) {
+        if self.threads {
+            tokio::spawn(std::future::ready(()));
+            tokio::spawn(std::future::ready(()));
         }
     }
 
@@ -116,7 +155,7 @@ impl Shared {
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State, Instant) -> R) -> R {
         let now = self.now();
         let result = change(&mut lock(&self.state), now);
-        self.driver.wake();
+        self.wake();
         result
     }
 
@@ -149,7 +188,7 @@ impl Shared {
             let seen = state.seen;
             state.manager.emit(socket, payload, options, seen).map_err(|refused| refused.error)?
         };
-        self.driver.wake();
+        self.wake();
         Ok(id)
     }
 
@@ -180,7 +219,7 @@ impl Shared {
             }
             state.manager.ack(ack, payload).map_err(|refused| refused.error)?;
         }
-        self.driver.wake();
+        self.wake();
         Ok(())
     }
 

@@ -1,4 +1,9 @@
 //! The client against hand-written servers, over pipes in memory and in paused time.
 
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
 mod basics;
+mod lifecycle;
+mod listeners;
 mod support;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use socketio_client_native::{BoxedIo, Bytes, Client, ClientBuilder, Connector};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 /// Connections as the server accepts them.
 pub(crate) struct Server {
@@ -47,22 +48,7 @@ impl Server {
     /// The next connection, with its Engine.IO session open.
     pub(crate) async fn open(&mut self, heartbeat: (u64, u64)) -> Peer {
         let stream = self.raw().await;
-        let uri = Arc::new(Mutex::new(String::new()));
-        let seen = Arc::clone(&uri);
-        #[expect(clippy::result_large_err, reason = "the library's signature")]
-        let ws = tokio_tungstenite::accept_hdr_async(stream, move |request: &Request, response: Response| {
-            *seen.lock().unwrap() = request.uri().to_string();
-            Ok(response)
-        });
-        let ws = ws.await.expect("a WebSocket handshake");
-        let uri = std::mem::take(&mut *uri.lock().unwrap());
-        let mut peer = Peer { ws, uri };
-        let (interval, timeout) = heartbeat;
-        peer.send(format!(
-            r#"0{{"sid":"e1","upgrades":[],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
-        ))
-        .await;
-        peer
+        Peer::accept(stream, heartbeat).await
     }
 
     /// The next connection, with the root namespace connected.
@@ -75,12 +61,33 @@ impl Server {
 }
 
 /// The server's end of one WebSocket.
-pub(crate) struct Peer {
-    pub(crate) ws: WebSocketStream<DuplexStream>,
+pub(crate) struct Peer<S = DuplexStream> {
+    ws: WebSocketStream<S>,
     pub(crate) uri: String,
+    pub(crate) headers: HeaderMap,
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// Does the WebSocket handshake and opens an Engine.IO session.
+    pub(crate) async fn accept(stream: S, heartbeat: (u64, u64)) -> Self {
+        let request = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&request);
+        #[expect(clippy::result_large_err, reason = "the library's signature")]
+        let ws = tokio_tungstenite::accept_hdr_async(stream, move |request: &Request, response: Response| {
+            *seen.lock().expect("no panic") = Some((request.uri().to_string(), request.headers().clone()));
+            Ok(response)
+        });
+        let ws = ws.await.expect("a WebSocket handshake");
+        let (uri, headers) = request.lock().expect("no panic").take().expect("a request");
+        let mut peer = Self { ws, uri, headers };
+        let (interval, timeout) = heartbeat;
+        peer.send(format!(
+            r#"0{{"sid":"e1","upgrades":[],"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":1000000}}"#
+        ))
+        .await;
+        peer
+    }
+
     pub(crate) async fn send(&mut self, text: impl Into<String>) {
         self.ws.send(WsMessage::text(text.into())).await.expect("the client is there");
     }
