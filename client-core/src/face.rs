@@ -67,24 +67,31 @@ pub enum ClientEvent {
 }
 
 impl ClientEvent {
-    /// Takes what concerns the connection; the rest is handed back.
-    ///
-    /// # Errors
-    /// With the event, if it is for the listeners of a namespace.
-    pub fn of(event: Event<Json>) -> Result<Self, Event<Json>> {
-        Ok(match event {
-            Event::Opened { transport } => Self::Open { transport },
-            Event::OpenFailed { error } => Self::OpenError(error.into()),
-            Event::Closed { reason, .. } => Self::Close(reason),
-            Event::Waiting { attempt, delay } => Self::Waiting { attempt, delay },
-            Event::ReconnectAttempt { attempt, delay } => Self::ReconnectAttempt { attempt, delay },
-            Event::Reconnected { attempt } => Self::Reconnect { attempt },
+    /// What an event of the core says of the connection; `None` if it is for the listeners of a namespace.
+    #[must_use]
+    pub fn of(event: &Event<Json>) -> Option<Self> {
+        Some(match event {
+            Event::Opened { transport } => Self::Open { transport: *transport },
+            Event::OpenFailed { error } => Self::OpenError(error.clone().into()),
+            Event::Closed { reason, .. } => Self::Close(*reason),
+            Event::Waiting { attempt, delay } => Self::Waiting { attempt: *attempt, delay: *delay },
+            Event::ReconnectAttempt { attempt, delay } => {
+                Self::ReconnectAttempt { attempt: *attempt, delay: *delay }
+            }
+            Event::Reconnected { attempt } => Self::Reconnect { attempt: *attempt },
             Event::ReconnectFailed => Self::ReconnectFailed,
             Event::Ping => Self::Ping,
-            Event::Upgraded { transport } => Self::Upgrade(transport),
+            Event::Upgraded { transport } => Self::Upgrade(*transport),
             Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
-            Event::NotSent { emit, error, .. } => Self::NotSent { emit, error },
-            event => return Err(event),
+            Event::NotSent { emit, error, .. } => Self::NotSent { emit: *emit, error: error.clone() },
+            Event::Connected { .. }
+            | Event::ConnectError { .. }
+            | Event::Disconnected { .. }
+            | Event::Authenticate { .. }
+            | Event::Message { .. }
+            | Event::Ack { .. }
+            | Event::Sent { .. }
+            | Event::Flushed { .. } => return None,
         })
     }
 }

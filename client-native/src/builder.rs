@@ -279,7 +279,7 @@ impl ClientBuilder {
         };
         let namespace = config.address.namespace.clone();
         // Seeded by the standard library's hasher, which asks the operating system.
-        let manager = Manager::new(Json::default(), config, RandomState::new().build_hasher().finish());
+        let manager = Manager::new(Json, config, RandomState::new().build_hasher().finish());
         let threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let shared = Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace, threads);
         let shared = Arc::new(shared);

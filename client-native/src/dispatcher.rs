@@ -6,11 +6,10 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use socketio_client_core::SocketId;
+use socketio_client_core::{ClientEvent, ConnectError, SocketId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::client::ClientEvent;
 use crate::driver::authenticate;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
@@ -122,7 +121,7 @@ async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {
             }
         }),
         Event::ConnectError { socket, error } => {
-            let error = crate::error::ConnectError::from(error);
+            let error = ConnectError::from(error);
             each(shared, socket, CONNECT_ERROR, |handler| {
                 if let Handler::ConnectError(handler) = handler {
                     handler(error.clone());
@@ -133,7 +132,7 @@ async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {
             authenticate(shared, request);
             Ok(())
         }
-        event => ClientEvent::of(event).map_or(Ok(()), |event| client_event(shared, &event)),
+        event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
 }
 

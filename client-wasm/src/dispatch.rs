@@ -101,10 +101,9 @@ impl Shared {
     }
 
     fn tell(self: &Rc<Self>, event: Event<Json>) {
-        let event = match ClientEvent::of(event) {
-            Ok(event) => return self.tell_client(&event),
-            Err(event) => event,
-        };
+        if let Some(event) = ClientEvent::of(&event) {
+            return self.tell_client(&event);
+        }
         match event {
             Event::Connected { socket, .. } => {
                 self.settle_connects(socket, &Ok(()));

@@ -43,6 +43,11 @@
 //! It does not tell why a connection could not be opened, adds no headers to a WebSocket's handshake, and neither sends nor
 //! shows the pings of WebSocket: over that transport [`Socket::flushed`] proves only that the browser took everything.
 
+#[cfg(feature = "js")]
+pub mod js;
+#[cfg(feature = "js")]
+pub mod slots;
+
 #[cfg(feature = "rust")]
 mod ack;
 #[cfg(feature = "rust")]
