@@ -355,3 +355,30 @@ fn disconnect_ends_the_command_while_input_is_open() {
     let stats = server.wait_until("disconnects", 2);
     assert_eq!(stats["disconnects"][0]["reason"], "client namespace disconnect");
 }
+
+#[test]
+fn more_answers_are_wanted_than_anybody_keeps() {
+    let server = NodeServer::start(Options::new());
+    let mut sio = Sio::connect(&server.url(), &[]);
+    // More than the client's buffer holds: input waits instead.
+    for n in 0..12_000 {
+        sio.send(&json!({"emit": "call", "args": [n], "ack": true, "id": n}));
+    }
+    let mut answers = sio.wait_for_many("answers", 12_000, |line| line["type"] != "event");
+    answers.sort_by_key(|line| line["id"].as_u64());
+    let wrong = answers.iter().enumerate().find(|(n, line)| line["id"] != *n || line["args"] != json!([n]));
+    assert_eq!(wrong, None);
+
+    for n in 0..10_001 {
+        sio.send(&json!({"emit": "ask", "args": [n]}));
+    }
+    let questions = sio.wait_for_many("questions", 10_001, |line| line["event"] == "question");
+    // Only the last 10,000 are kept.
+    sio.send(&json!({"ack": questions[0]["ack"]}));
+    sio.wait_for("error", |line| line["type"] == "error");
+    for question in [&questions[1], &questions[10_000]] {
+        sio.send(&json!({"ack": question["ack"], "args": question["args"]}));
+        assert_eq!(sio.wait_for_event("answered")["args"], question["args"]);
+    }
+    assert_eq!(sio.finish().code(), 0);
+}

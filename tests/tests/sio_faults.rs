@@ -255,7 +255,12 @@ fn a_server_that_comes_later_is_found() {
     sio.send(&json!({"emit": "call", "args": ["held"], "ack": true, "id": 1}));
     let attempt = sio.wait_for("attempt", |line| is_type(line, "reconnect_attempt"));
     assert_eq!(attempt["attempt"], 1);
+    // `call` does not try again by itself, but where it is told to.
+    let call = ["call", &server.url(), "call", "held", "--reconnection-attempts", "1000", "--timeout", "30s"];
+    let call = Sio::run([&call[..], &QUICK[..]].concat());
     server.restart_on_same_port();
+    let ended = call.wait();
+    assert_eq!((ended.code(), &ended.lines[..]), (0, &[json!(["held"])][..]), "{ended:?}");
     assert_eq!(sio.wait_for_ack(1)["args"], json!(["held"]));
     assert_eq!(sio.finish().code(), 0);
 }

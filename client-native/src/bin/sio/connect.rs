@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use socketio_client_native::{AckError, Arguments, Message, Socket, Value};
 use tokio::time::Instant;
@@ -183,7 +183,12 @@ impl Run<'_> {
             self.calls += 1;
             let number = self.calls;
             self.pending.insert(number, emit.id);
-            self.answers.push(Box::pin(async move { (number, call.await) }));
+            // Looked at soon, and never told to wait for its turn, so that answers are printed in nearly
+            // the order in which they come.
+            self.answers.push(Box::pin(tokio::task::unconstrained(async move { (number, call.await) })));
+            while let Some(Some((call, answer))) = self.answers.next().now_or_never() {
+                self.answered(call, answer);
+            }
         } else if let Err(error) = socket.emit(&emit.event, &Arguments(&emit.args)) {
             self.error(&format!("{:?} was not sent: {error}", emit.event));
         }
