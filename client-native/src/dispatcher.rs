@@ -138,7 +138,7 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
             authenticate(shared, request);
             Ok(())
         }
-        event => ClientEvent::of(event).map_or(Ok(()), |event| client_event(shared, &event)),
+        event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
     .map(|()| None)
 }
