@@ -43,12 +43,15 @@ mod config;
 pub mod engine;
 mod error;
 mod event;
+#[cfg(feature = "json")]
+mod face;
 mod io;
 mod manager;
 mod outbox;
 pub mod packet;
 mod rng;
 mod router;
+mod setters;
 mod socket;
 mod time;
 
@@ -59,6 +62,8 @@ pub use error::{
     AckError, ConnectFailure, DecodeError, EmitError, EncodeError, OpenError, Refused, TransportError,
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, SocketId, State};
+#[cfg(feature = "json")]
+pub use face::{ClientEvent, ConnectError, FlushError};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::Manager;
 pub use router::{ListenerId, Router, Taken};

@@ -1,15 +1,11 @@
 //! One connection to one server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use socketio_client_core::{
-    DisconnectReason, EmitError, EmitId, ListenerId, State, TransportKind as Transport,
-};
+use socketio_client_core::{ClientEvent, ListenerId, State, TransportKind as Transport};
 
 use crate::builder::ClientBuilder;
-use crate::error::ConnectError;
-use crate::shared::{Event, Handle, Shared, lock};
+use crate::shared::{Handle, Shared, lock};
 use crate::socket::Socket;
 
 /// A connection to a server, with any number of namespaces. Clones are the same connection.
@@ -121,85 +117,5 @@ impl Client {
     /// [`Socket::connect`] opens it again.
     pub fn close(&self) {
         self.shared().close();
-    }
-}
-
-/// What happens to a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// The connection is open; its namespaces are being connected to.
-    Open {
-        /// Over which transport.
-        transport: Transport,
-    },
-    /// An attempt failed.
-    OpenError(ConnectError),
-    /// The connection ended.
-    Close(DisconnectReason),
-    /// The next attempt is planned.
-    Waiting {
-        /// Counted from 1 in each outage.
-        attempt: u32,
-        /// From now.
-        delay: Duration,
-    },
-    /// An attempt to reconnect starts.
-    ReconnectAttempt {
-        /// Counted from 1 in each outage.
-        attempt: u32,
-        /// How long it waited.
-        delay: Duration,
-    },
-    /// An attempt to reconnect has opened the connection.
-    Reconnect {
-        /// Which one.
-        attempt: u32,
-    },
-    /// All attempts that `reconnection_attempts` allows have failed. [`Client::reconnect_now`] starts again.
-    ReconnectFailed,
-    /// The server's heartbeat came, and was answered.
-    Ping,
-    /// The connection moved to a better transport.
-    Upgrade(Transport),
-    /// The better transport did not work; the connection goes on as it was.
-    UpgradeError(String),
-    /// An event that was accepted while offline is too large for this server. It was not sent.
-    NotSent {
-        /// Its ticket.
-        emit: EmitId,
-        /// Why.
-        error: EmitError,
-    },
-    /// A listener panicked, which ended the client.
-    Panicked {
-        /// The panic's word.
-        message: String,
-    },
-}
-
-impl ClientEvent {
-    pub(crate) fn of(event: Event) -> Option<Self> {
-        Some(match event {
-            Event::Opened { transport } => Self::Open { transport },
-            Event::OpenFailed { error } => Self::OpenError(error.into()),
-            Event::Closed { reason, .. } => Self::Close(reason),
-            Event::Waiting { attempt, delay } => Self::Waiting { attempt, delay },
-            Event::ReconnectAttempt { attempt, delay } => Self::ReconnectAttempt { attempt, delay },
-            Event::Reconnected { attempt } => Self::Reconnect { attempt },
-            Event::ReconnectFailed => Self::ReconnectFailed,
-            Event::Ping => Self::Ping,
-            Event::Upgraded { transport } => Self::Upgrade(transport),
-            Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
-            Event::NotSent { emit, error, .. } => Self::NotSent { emit, error },
-            Event::Connected { .. }
-            | Event::ConnectError { .. }
-            | Event::Disconnected { .. }
-            | Event::Authenticate { .. }
-            | Event::Message { .. }
-            | Event::Ack { .. }
-            | Event::Sent { .. }
-            | Event::Flushed { .. } => return None,
-        })
     }
 }

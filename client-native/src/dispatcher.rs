@@ -6,11 +6,10 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use socketio_client_core::{SocketId, Taken};
+use socketio_client_core::{ClientEvent, ConnectError, SocketId, Taken};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::client::ClientEvent;
 use crate::driver::authenticate;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
@@ -128,7 +127,7 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
             }
         }),
         Event::ConnectError { socket, error } => {
-            let error = crate::error::ConnectError::from(error);
+            let error = ConnectError::from(error);
             each(shared, socket, CONNECT_ERROR, |handler| {
                 if let Handler::ConnectError(handler) = handler {
                     handler(error.clone());
@@ -139,7 +138,7 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
             authenticate(shared, request);
             Ok(())
         }
-        event => ClientEvent::of(event).map_or(Ok(()), |event| client_event(shared, &event)),
+        event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
     .map(|()| None)
 }

@@ -58,14 +58,14 @@ use std::time::Duration;
 pub use ack::EmitWithAck;
 pub use builder::ClientBuilder;
 pub use bytes::Bytes;
-pub use client::{Client, ClientEvent};
-pub use error::{BuildError, ConnectError, FlushError};
+pub use client::Client;
+pub use error::BuildError;
 pub use message::{Message, Outgoing};
 pub use socket::{Socket, Volatile};
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
-    AckError, DecodeError, DisconnectReason, EmitError, EmitId, EncodeError, Limits, ListenerId, State,
-    TransportError, TransportKind as Transport, UrlError,
+    AckError, ClientEvent, ConnectError, DecodeError, DisconnectReason, EmitError, EmitId, EncodeError,
+    FlushError, Limits, ListenerId, State, TransportError, TransportKind as Transport, UrlError,
 };
 pub use stream::Messages;
 pub use transport::{BoxedIo, Connector, TlsOptions};

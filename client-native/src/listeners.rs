@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use socketio_client_core::{DisconnectReason, ListenerId, Router, SocketId, Taken};
+use socketio_client_core::{
+    ClientEvent, ConnectError, DisconnectReason, ListenerId, Router, SocketId, Taken,
+};
 use tokio::sync::mpsc;
 
-use crate::client::ClientEvent;
-use crate::error::ConnectError;
 use crate::message::{Message, Outgoing};
 
 /// Under these names the listeners of a namespace's own events are kept. A server that sends events of such names reaches

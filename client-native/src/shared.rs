@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, EmitError, EmitId, EmitOptions, Instant, SocketId, SocketOptions,
-    State as Connection,
+    AckError, AckId, Auth, ConnectError, EmitError, EmitId, EmitOptions, FlushError, Instant, SocketId,
+    SocketOptions, State as Connection,
 };
 use tokio::sync::oneshot;
 
-use crate::error::{ConnectError, End, FlushError};
+use crate::error::End;
 use crate::listeners::Listeners;
 use crate::queue::{Fill, Queue};
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    DisconnectReason, EmitError, EmitId, EmitOptions, ListenerId, SocketId, State as Connection,
+    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, FlushError, ListenerId, SocketId,
+    State as Connection,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ack::EmitWithAck;
-use crate::error::{ConnectError, FlushError};
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
 use crate::shared::{Handle, Shared, lock};

@@ -149,6 +149,28 @@ impl LineProcess {
         }
     }
 
+    /// Like [`LineProcess::wait_for`] among all lines, also those passed over; the next call starts where it would have.
+    #[track_caller]
+    pub fn wait_for_any(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
+        let mut at = 0;
+        let found = self.shared.wait(|seen| {
+            while let Some(line) = seen.lines.get(at) {
+                at += 1;
+                if wanted(line) {
+                    return Some(Some(line.clone()));
+                }
+            }
+            seen.stdout_ended.then_some(None)
+        });
+        match found {
+            Ok(Some(line)) => line,
+            Ok(None) => {
+                self.panic_with(&self.shared.lock(), &format!("its output ended without {what}"), self.next)
+            }
+            Err(seen) => self.panic_with(&seen, &format!("no {what} within {PATIENCE:?}"), self.next),
+        }
+    }
+
     /// Waits for `count` lines that `wanted` accepts, in order of arrival.
     #[track_caller]
     pub fn wait_for_many(

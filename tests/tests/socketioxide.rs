@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
 use socketio_client_native::{AckError, Client, ConnectError, Message, Transport};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};

@@ -23,7 +23,8 @@ pub(crate) fn page() -> Result<Page, String> {
     // A directory of its own: the cargo that started us may hold the lock of the usual one.
     let target_dir = www.join(".build");
 
-    eprintln!("www: building the page; the first time takes a minute");
+    let patience = if target_dir.exists() { "" } else { "; the first time takes a minute" };
+    eprintln!("www: building the page{patience}");
     let status = toolchain
         .cargo(&www.join("page"))
         .args(["--release", "--target", TARGET, "--target-dir"])
@@ -71,13 +72,16 @@ impl Toolchain {
         if has_target(dir) {
             return Ok(Self::Usual);
         }
-        eprintln!("www: adding the WebAssembly target (rustup target add {TARGET})");
-        let added = Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir).status();
-        if added.is_ok_and(|status| status.success()) && has_target(dir) {
-            return Ok(Self::Usual);
+        if let Ok(mut rustup) =
+            Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir).spawn()
+        {
+            eprintln!("www: adding the WebAssembly target (rustup target add {TARGET})");
+            if rustup.wait().is_ok_and(|status| status.success()) && has_target(dir) {
+                return Ok(Self::Usual);
+            }
         }
         if let Some(linker) = debian_linker() {
-            eprintln!("www: rustup cannot add it; using Debian's rustc-web");
+            eprintln!("www: using Debian's rustc-web for WebAssembly");
             return Ok(Self::Debian { linker });
         }
         Err(format!(

@@ -120,7 +120,9 @@ impl<C: Codec> Manager<C> {
         let Self { codec, config, rng, phase, lingering, sockets, events, .. } = self;
         let post = lingering.as_mut().and_then(|Lingering { engine, said_goodbye, .. }| {
             fill_body(engine, sockets, codec, events)?;
-            if engine.queue.is_empty() && !*said_goodbye {
+            // In a POST of its own: the Node server handles a packet a tick after the body, and the end of the session at
+            // once, so packets beside it would be lost.
+            if engine.queue.is_empty() && engine.messages.is_empty() && !*said_goodbye {
                 *said_goodbye = true;
                 engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
             }

@@ -31,6 +31,8 @@ const POST_ANSWER: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Client<Connector, Full<Bytes>>,
+    /// For handshakes: keeps no connection, and takes none that was used before.
+    fresh: Client<Connector, Full<Bytes>>,
 }
 
 impl Http {
@@ -40,8 +42,9 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self { client }
+            .build(connector.clone());
+        let fresh = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { client, fresh }
     }
 
     /// Asks for `url` and gives the whole body, of at most `limit` bytes. Dropping the future closes the connection.
@@ -104,13 +107,22 @@ impl Http {
         }
     }
 
-    /// One request as it is, one answer as it is.
-    pub(super) async fn send(
+    async fn send(
         &self,
         request: Request<Full<Bytes>>,
         target: &Target,
     ) -> Result<Response<Incoming>, TransportError> {
         self.client.request(request).await.map_err(|error| classify(&error, target))
+    }
+
+    /// One request as it is, one answer as it is, over a connection of its own, as browsers do it: a Node server leaves a
+    /// handshake for a path that it does not know unanswered where the connection has carried an answer before.
+    pub(super) async fn handshake(
+        &self,
+        request: Request<Full<Bytes>>,
+        target: &Target,
+    ) -> Result<Response<Incoming>, TransportError> {
+        self.fresh.request(request).await.map_err(|error| classify(&error, target))
     }
 }
 

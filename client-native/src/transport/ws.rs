@@ -58,7 +58,7 @@ pub async fn open(
     let value = HeaderValue::from_str(&key).map_err(|error| not_websocket(&error.to_string()))?;
     headers.insert(header::SEC_WEBSOCKET_KEY, value);
 
-    let mut response = http.send(target.request(Method::GET, headers, Bytes::new()), &target).await?;
+    let mut response = http.handshake(target.request(Method::GET, headers, Bytes::new()), &target).await?;
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => verify(response.headers(), &key, &protocols)?,
         status if status.is_success() => {

@@ -4,11 +4,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::socketio::{AckError, Client, ClientEvent, Message, Socket, spawn};
+
+/// How long a server may take to let us in; one that knows no `join` never answers.
+const JOIN: Duration = Duration::from_secs(10);
 
 /// What happens in the chat, for the page to show.
 pub(crate) enum Event {
@@ -159,11 +163,14 @@ impl Chat {
         }
         let (socket, join, tell) = (self.socket.clone(), self.join.borrow().clone(), self.tell.clone());
         spawn(async move {
-            match socket.emit_with_ack("join", &join).await {
+            match socket.emit_with_ack("join", &join).timeout(JOIN).await {
                 Ok(Answer::Done(who)) => tell(Event::Who(who)),
                 Ok(Answer::Refused { error }) => tell(Event::Refused(error)),
                 Err(AckError::Disconnected) => {}
-                Err(error) => tell(Event::Refused(format!("the chat server does not answer: {error}"))),
+                Err(AckError::Timeout) => {
+                    tell(Event::Refused("This server does not answer: is it a chat server?".to_owned()))
+                }
+                Err(error) => tell(Event::Refused(error.to_string())),
             }
         });
     }

@@ -4,7 +4,7 @@
 
 mod chat;
 mod state;
-mod stub;
+
 mod view;
 
 use std::cell::{Cell, RefCell};
@@ -16,8 +16,8 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 
 use chat::{Chat, Event, Join};
 use socketio::ClientEvent;
+use socketio_client_wasm as socketio;
 use state::{Conversation, Delivery, Line, Link, Next, State};
-use stub as socketio;
 use view::View;
 
 /// How long somebody counts as typing after the last sign of it, in milliseconds.
@@ -27,6 +27,8 @@ struct App {
     view: View,
     state: RefCell<State>,
     chat: RefCell<Option<Chat>>,
+    /// Counts the times that we joined.
+    joined: Cell<u32>,
     /// Begins the id of each message: unique to this page.
     prefix: String,
     sent: Cell<u32>,
@@ -43,6 +45,7 @@ fn start() {
         view,
         state: RefCell::new(State::new(String::new(), String::new())),
         chat: RefCell::default(),
+        joined: Cell::default(),
         prefix: random(),
         sent: Cell::default(),
         typing: Cell::default(),
@@ -124,8 +127,11 @@ impl App {
         }
         *self.state.borrow_mut() = State::new(name.clone(), room.clone());
         let app = Rc::downgrade(self);
+        let number = self.joined.get() + 1;
+        self.joined.set(number);
         let tell = move |event| {
-            if let Some(app) = app.upgrade() {
+            // A connection that we left may still have something to say, and nobody to say it to.
+            if let Some(app) = app.upgrade().filter(|app| app.joined.get() == number) {
                 app.happened(event);
             }
         };

@@ -1,0 +1,221 @@
+//! From the core's events to the application's listeners and futures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use socketio_client_core::codec::{Json, Payload};
+use socketio_client_core::{
+    AckError, AuthRequest, ClientEvent, ConnectError, DisconnectReason, EmitId, Event, FlushError, ResolveId,
+    Router, SocketId,
+};
+
+use crate::channel::Sender;
+use crate::driver::Shared;
+use crate::message::{Message, Outgoing};
+
+/// Listens to the connection.
+pub(crate) type ClientHandler = Rc<dyn Fn(ClientEvent)>;
+
+/// Listens to a namespace. One router holds all kinds, so that an id is enough to remove any.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    Message(Rc<dyn Fn(Message)>),
+    Outgoing(Rc<dyn Fn(Outgoing)>),
+    Connect(Rc<dyn Fn()>),
+    Disconnect(Rc<dyn Fn(DisconnectReason)>),
+    ConnectError(Rc<dyn Fn(ConnectError)>),
+}
+
+/// No event of a server can have these names.
+pub(crate) mod lifecycle {
+    pub(crate) const CONNECT: &str = "connect";
+    pub(crate) const DISCONNECT: &str = "disconnect";
+    pub(crate) const CONNECT_ERROR: &str = "connect_error";
+    /// Listens to what leaves.
+    pub(crate) const OUTGOING: &str = "\0outgoing";
+}
+
+/// Who waits for what on one namespace.
+pub(crate) struct Namespace {
+    pub(crate) name: Rc<str>,
+    pub(crate) router: Router<Handler>,
+    pub(crate) acks: BTreeMap<EmitId, Sender<Result<Payload, AckError>>>,
+    pub(crate) flushes: Vec<(EmitId, Sender<Result<(), FlushError>>)>,
+    pub(crate) connects: Vec<Sender<Result<(), ConnectError>>>,
+    /// Why it is not connected, where that is known.
+    pub(crate) error: Option<ConnectError>,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            router: Router::new(),
+            acks: BTreeMap::new(),
+            flushes: Vec::new(),
+            connects: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+enum News {
+    Resolve(ResolveId),
+    Event(Event<Json>),
+}
+
+impl Shared {
+    /// Tells the application all that has happened, in order. A nested call does nothing: the outer one goes on.
+    pub(crate) fn dispatch(self: &Rc<Self>) {
+        if self.read(|inner| std::mem::replace(&mut inner.dispatching, true)) {
+            return;
+        }
+        while let Some(news) = self.read(|inner| {
+            let resolve = inner.resolve.take().map(News::Resolve);
+            resolve.or_else(|| inner.events.pop_front().map(News::Event))
+        }) {
+            match news {
+                News::Resolve(id) => self.resolve(id),
+                News::Event(event) => self.tell(event),
+            }
+        }
+        self.read(|inner| inner.dispatching = false);
+    }
+
+    /// Asks the application where the next attempt is to go.
+    fn resolve(&self, id: ResolveId) {
+        let sources = self.read(|inner| Rc::clone(&inner.sources));
+        let headers = sources.ask_headers();
+        let address = sources.ask_address();
+        self.call(|inner, now| {
+            inner.headers = headers;
+            inner.manager.resolved(id, address, now);
+        });
+    }
+
+    fn tell(self: &Rc<Self>, event: Event<Json>) {
+        if let Some(event) = ClientEvent::of(&event) {
+            return self.tell_client(&event);
+        }
+        match event {
+            Event::Connected { socket, .. } => {
+                self.settle_connects(socket, &Ok(()));
+                self.tell_namespace(socket, lifecycle::CONNECT, |handler| {
+                    if let Handler::Connect(call) = handler {
+                        call();
+                    }
+                });
+            }
+            Event::ConnectError { socket, error } => {
+                let error = ConnectError::from(error);
+                let given_up = self.read(|inner| {
+                    let given_up = !inner.manager.status(socket).active || inner.is_idle();
+                    if given_up && let Some(namespace) = inner.namespaces.get_mut(&socket) {
+                        namespace.error = Some(error.clone());
+                    }
+                    given_up
+                });
+                if given_up {
+                    self.settle_connects(socket, &Err(error.clone()));
+                }
+                self.tell_namespace(socket, lifecycle::CONNECT_ERROR, |handler| {
+                    if let Handler::ConnectError(call) = handler {
+                        call(error.clone());
+                    }
+                });
+            }
+            Event::Disconnected { socket, reason, .. } => {
+                self.tell_namespace(socket, lifecycle::DISCONNECT, |handler| {
+                    if let Handler::Disconnect(call) = handler {
+                        call(reason);
+                    }
+                });
+            }
+            Event::Authenticate { request, socket: _ } => self.authenticate(request),
+            Event::Message { socket, payload, ack } => {
+                let message = Message::new(payload, ack, Rc::downgrade(self));
+                self.tell_namespace(socket, message.event(), |handler| {
+                    if let Handler::Message(call) = handler {
+                        call(message.clone());
+                    }
+                });
+            }
+            Event::Ack { socket, emit, result } => {
+                let sender = self.read(|inner| inner.namespaces.get_mut(&socket)?.acks.remove(&emit));
+                if let Some(sender) = sender {
+                    sender.send(result);
+                }
+            }
+            Event::Sent { socket, payload } => {
+                let outgoing = Outgoing::new(payload);
+                self.tell_namespace(socket, lifecycle::OUTGOING, |handler| {
+                    if let Handler::Outgoing(call) = handler {
+                        call(outgoing.clone());
+                    }
+                });
+            }
+            Event::Flushed { socket, emit, delivered } => {
+                let result = if delivered { Ok(()) } else { Err(FlushError::Uncertain) };
+                let settled = self.read(|inner| {
+                    let flushes = inner.namespaces.get_mut(&socket).map(|namespace| &mut namespace.flushes);
+                    flushes.map_or_else(Vec::new, |flushes| {
+                        let (settled, rest) = flushes.drain(..).partition(|(last, _)| *last <= emit);
+                        *flushes = rest;
+                        settled
+                    })
+                });
+                for (_, sender) in settled {
+                    sender.send(result.clone());
+                }
+            }
+            // What concerns the connection was told above.
+            _ => {}
+        }
+    }
+
+    fn tell_client(&self, event: &ClientEvent) {
+        let handlers = self.read(|inner| inner.listeners.take(""));
+        for handler in handlers.iter() {
+            handler(event.clone());
+        }
+    }
+
+    /// Shows `call` the listeners for any name and those for this one: it picks those of the right kind.
+    fn tell_namespace(&self, socket: SocketId, name: &str, call: impl Fn(&Handler)) {
+        let handlers =
+            self.read(|inner| inner.namespaces.get_mut(&socket).map(|namespace| namespace.router.take(name)));
+        for handler in handlers.iter().flat_map(|handlers| handlers.iter()) {
+            call(handler);
+        }
+    }
+
+    pub(crate) fn settle_connects(&self, socket: SocketId, result: &Result<(), ConnectError>) {
+        let waiting = self.read(|inner| {
+            inner.namespaces.get_mut(&socket).map(|namespace| std::mem::take(&mut namespace.connects))
+        });
+        for sender in waiting.into_iter().flatten() {
+            sender.send(result.clone());
+        }
+    }
+
+    /// Asks the application for the data of one CONNECT.
+    fn authenticate(self: &Rc<Self>, request: AuthRequest) {
+        let sources = self.read(|inner| Rc::clone(&inner.sources));
+        let Some(answer) = sources.ask_auth() else { return };
+        // The question must not keep a client open that nobody else wants.
+        let shared = Rc::downgrade(self);
+        wasm_bindgen_futures::spawn_local(async move {
+            let data = answer.await;
+            if let Some(shared) = shared.upgrade() {
+                shared.call(|inner, now| inner.manager.authenticate(request, data.map(Some), now));
+            }
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! Between the core and the browser: obeys the core's commands, and feeds it what the browser's callbacks tell.
+//!
+//! Everything runs on one thread, inside callbacks of the browser and calls of the application. The borrow of
+//! [`Inner`] ends before any code of the application runs, and that code runs only in [`Shared::dispatch`], never inside
+//! a call that the application makes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use socketio_client_core::codec::Json;
+use socketio_client_core::{
+    Command, Config, Event, Input, Instant, Manager, ResolveId, Router, SocketId, State, TransportError,
+    TransportId,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::builder::Sources;
+use crate::clock::{Clock, Timer, queue_microtask};
+use crate::dispatch::{ClientHandler, Namespace};
+use crate::transport::fetch::{self, Request};
+use crate::transport::ws::{Heard, Link};
+
+/// While the browser has much to send, it is looked at again after this. A WebSocket has no event for that.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What all handles share.
+pub(crate) struct Shared(RefCell<Inner>);
+
+/// A client. Callbacks of the browser hold only a `Weak` to it.
+pub(crate) struct Inner {
+    shared: Weak<Shared>,
+    clock: Clock,
+    pub(crate) manager: Manager<Json>,
+    links: Vec<(TransportId, Link)>,
+    requests: Vec<(TransportId, Method, Request)>,
+    timer: Timer,
+    /// [`Shared::dispatch`] will run after the application's call.
+    soon: bool,
+    pub(crate) dispatching: bool,
+    /// Polled from the core, not yet told.
+    pub(crate) events: VecDeque<Event<Json>>,
+    pub(crate) resolve: Option<ResolveId>,
+    pub(crate) sources: Rc<Sources>,
+    /// For polling; a browser adds none to a WebSocket.
+    pub(crate) headers: Vec<(String, String)>,
+    limit: usize,
+    pub(crate) namespaces: BTreeMap<SocketId, Namespace>,
+    pub(crate) listeners: Router<ClientHandler>,
+    /// The last handle is gone; this keeps the rest until the goodbye has left.
+    lingering: Option<Rc<Shared>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Get,
+    Post,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, sources: Sources) -> Rc<Self> {
+        // 53 bits are all that `Math.random` has. It need not be secret: it spreads reconnects, and names requests.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        let limit = config.limits.message;
+        Rc::new_cyclic(|shared: &Weak<Self>| {
+            let due = shared.clone();
+            Self(RefCell::new(Inner {
+                shared: shared.clone(),
+                clock: Clock::new(),
+                manager: Manager::new(Json, config, seed),
+                links: Vec::new(),
+                requests: Vec::new(),
+                timer: Timer::new(move || react(&due, Inner::due)),
+                soon: false,
+                dispatching: false,
+                events: VecDeque::new(),
+                resolve: None,
+                headers: sources.headers.clone(),
+                sources: Rc::new(sources),
+                limit,
+                namespaces: BTreeMap::new(),
+                listeners: Router::new(),
+                lingering: None,
+            }))
+        })
+    }
+
+    /// Looks, without changing anything that the core has to act on.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut Inner) -> R) -> R {
+        look(&mut self.0.borrow_mut())
+    }
+
+    /// For calls of the application: what follows is sent at once, and told to the application after its call.
+    pub(crate) fn call<R>(&self, act: impl FnOnce(&mut Inner, Instant) -> R) -> R {
+        let mut inner = self.0.borrow_mut();
+        let now = inner.clock.now();
+        let result = act(&mut inner, now);
+        inner.drive(now);
+        if inner.has_news() && !inner.dispatching && !inner.soon {
+            inner.soon = true;
+            let shared = inner.shared.clone();
+            // It cannot be taken back, so JavaScript owns it: the client may be gone when it runs.
+            let soon = Closure::once_into_js(move || react(&shared, |inner, _| inner.soon = false));
+            queue_microtask(soon.unchecked_ref());
+        }
+        result
+    }
+
+    /// The last handle is gone: leaves, and keeps what is needed until that is done.
+    pub(crate) fn close_for_good(self: &Rc<Self>) {
+        let forgotten = self.call(|inner, now| {
+            inner.manager.close(now);
+            inner.lingering = Some(Rc::clone(self));
+            (std::mem::take(&mut inner.namespaces), std::mem::take(&mut inner.listeners))
+        });
+        // Outside the borrow: what the application's closures own is dropped with them.
+        drop(forgotten);
+    }
+}
+
+/// Something happened in the world: tells the core, obeys it, and tells the application.
+fn react(shared: &Weak<Shared>, act: impl FnOnce(&mut Inner, Instant)) {
+    let Some(shared) = shared.upgrade() else { return };
+    {
+        let mut inner = shared.0.borrow_mut();
+        let now = inner.clock.now();
+        act(&mut inner, now);
+        inner.drive(now);
+    }
+    shared.dispatch();
+}
+
+impl Inner {
+    fn has_news(&self) -> bool {
+        !self.events.is_empty() || self.resolve.is_some()
+    }
+
+    /// Carries out all that the core wants, until it wants no more.
+    fn drive(&mut self, now: Instant) {
+        loop {
+            // A message that is not there may still have queued a command, so commands come last.
+            let pulled = self.pull();
+            let mut obeyed = false;
+            while let Some(command) = self.manager.poll_command() {
+                self.obey(command, now);
+                obeyed = true;
+            }
+            if !pulled && !obeyed {
+                break;
+            }
+        }
+        while let Some(event) = self.manager.poll_event() {
+            self.events.push_back(event);
+        }
+        let full = self.links.iter().any(|(_, link)| link.is_open() && !link.has_room());
+        let retry = full.then(|| now + RETRY);
+        let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
+        self.timer.arm(due, now);
+        if self.lingering.is_some() && self.links.is_empty() && self.requests.is_empty() {
+            // Whoever calls this holds another.
+            self.lingering = None;
+        }
+    }
+
+    /// Hands messages to WebSockets while they have room.
+    fn pull(&mut self) -> bool {
+        let Self { manager, links, .. } = self;
+        let mut pulled = false;
+        for (transport, link) in links {
+            while link.is_open()
+                && link.has_room()
+                && let Some(frame) = manager.poll_message(*transport)
+            {
+                link.write(frame);
+                pulled = true;
+            }
+        }
+        pulled
+    }
+
+    fn obey(&mut self, command: Command<Json>, now: Instant) {
+        match command {
+            Command::Resolve { id } => self.resolve = Some(id),
+            Command::Open { transport, url } => self.open(transport, &url, now),
+            Command::Get { transport, url } => self.request(transport, Method::Get, &url, None, now),
+            Command::Post { transport, url, body } => {
+                self.request(transport, Method::Post, &url, Some(&body), now);
+            }
+            Command::Close { transport } => {
+                self.links.retain(|(id, _)| *id != transport);
+                self.requests.retain(|(id, _, _)| *id != transport);
+            }
+        }
+    }
+
+    fn open(&mut self, transport: TransportId, url: &str, now: Instant) {
+        let shared = self.shared.clone();
+        let hear = move |heard| {
+            let input = match heard {
+                Heard::Opened => Input::Opened { transport },
+                Heard::Message(message) => Input::Message { transport, message },
+                Heard::Closed(error) => Input::Closed { transport, error },
+            };
+            react(&shared, |inner, now| inner.manager.handle_input(input, now));
+        };
+        match Link::open(url, self.limit, hear) {
+            Ok(link) => self.links.push((transport, link)),
+            Err(error) => self.manager.handle_input(Input::Closed { transport, error }, now),
+        }
+    }
+
+    fn request(
+        &mut self,
+        transport: TransportId,
+        method: Method,
+        url: &str,
+        body: Option<&ByteString>,
+        now: Instant,
+    ) {
+        let shared = self.shared.clone();
+        let done = move |answer: Result<String, TransportError>| {
+            react(&shared, |inner, now| {
+                inner.requests.retain(|(id, kind, _)| (*id, *kind) != (transport, method));
+                let input = match (answer, method) {
+                    (Ok(body), Method::Get) => Input::Got { transport, body: body.into() },
+                    (Ok(_), Method::Post) => Input::Posted { transport },
+                    (Err(error), _) => Input::Closed { transport, error },
+                };
+                inner.manager.handle_input(input, now);
+            });
+        };
+        match fetch::send(url, body.map(|body| &**body), &self.headers, self.limit, done) {
+            Ok(request) => self.requests.push((transport, method, request)),
+            Err(error) => self.manager.handle_input(Input::Closed { transport, error }, now),
+        }
+    }
+
+    fn due(&mut self, now: Instant) {
+        self.timer.fired();
+        self.manager.handle_timeout(now);
+    }
+
+    /// Nothing is open and nothing is planned.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.manager.state() == State::Disconnected
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.try_borrow() {
+            Ok(inner) => inner.manager.fmt(f),
+            Err(_) => f.write_str("Manager"),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The codec of the JavaScript face: payloads stay in JavaScript, and Rust holds their numbers.
+//!
+//! A payload is a reference-counted [`Slot`] of the table in `js/slots.js`. A text is a head, a slot and a length: the
+//! module cuts it, parses the payload with `JSON.parse` and checks its shape before it calls, so that the core learns
+//! header and verdict together and no payload byte enters WebAssembly. Headers that were read before cross as numbers.
+
+mod table;
+mod text;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use socketio_client_core::engine::PacketType;
+use socketio_client_core::packet::{Header, PacketKind, header};
+use socketio_client_core::{Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message};
+
+pub use self::table::Slot;
+use self::text::Heads;
+pub use self::text::{Head, Inbox, Part, Shape, Start, Text};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Slots {
+    heads: Rc<RefCell<Heads>>,
+}
+
+impl Slots {
+    /// Where JavaScript leaves the texts that this codec is to read.
+    #[must_use]
+    pub fn inbox(&self) -> Inbox {
+        Inbox::new(Rc::clone(&self.heads))
+    }
+}
+
+/// A binary message.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// A `Uint8Array`.
+    pub slot: Slot,
+    /// Its bytes.
+    pub length: usize,
+}
+
+/// The arguments of a packet.
+#[derive(Clone)]
+pub struct Payload(Rc<Value>);
+
+struct Value {
+    slot: Slot,
+    /// Of its JSON.
+    length: usize,
+    /// Of a payload that is sent.
+    parts: Vec<Binary>,
+    attachments: usize,
+}
+
+impl Payload {
+    fn received(slot: Slot, length: usize, attachments: usize) -> Self {
+        Self(Rc::new(Value { slot, length, parts: Vec::new(), attachments }))
+    }
+
+    /// What `outgoing` in `slots.js` returned.
+    #[must_use]
+    pub fn outgoing(numbers: &[u32]) -> Option<Self> {
+        let mut pairs = numbers.chunks_exact(2).filter_map(|pair| match pair {
+            [slot, length] => Some(Binary { slot: Slot::adopt(*slot), length: *length as usize }),
+            _ => None,
+        });
+        let Binary { slot, length } = pairs.next()?;
+        let parts: Vec<_> = pairs.collect();
+        Some(Self(Rc::new(Value { slot, length, attachments: parts.len(), parts })))
+    }
+
+    /// For JavaScript.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.0.slot.number()
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({})", self.slot())
+    }
+}
+
+/// A packet that waits for attachments.
+#[derive(Debug)]
+pub struct Partial {
+    header: Header,
+    payload: Payload,
+    parts: Vec<Binary>,
+    bytes: usize,
+}
+
+fn malformed(cause: &str) -> DecodeError {
+    DecodeError::Payload { cause: cause.to_owned() }
+}
+
+/// Whether a packet of this kind may have such a payload.
+fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
+    match (kind, shape) {
+        (_, Shape::Malformed) => Err(malformed("it is not JSON")),
+        (PacketKind::Event, Shape::Event)
+        | (PacketKind::Ack, Shape::Event | Shape::Array)
+        | (PacketKind::Connect, Shape::Object | Shape::None)
+        | (PacketKind::ConnectError, Shape::Object | Shape::Text | Shape::None)
+        | (PacketKind::Disconnect, Shape::None) => Ok(()),
+        (PacketKind::Event, _) => Err(malformed("an event must be an array that starts with its name")),
+        (PacketKind::Ack, _) => Err(malformed("an ack must be an array")),
+        (PacketKind::Connect, _) => Err(malformed("the answer to a connection must be an object")),
+        (PacketKind::ConnectError, _) => Err(malformed("a refusal must be an object or a text")),
+        (PacketKind::Disconnect, _) => Err(malformed("a disconnection has none")),
+    }
+}
+
+impl Codec for Slots {
+    type Text = Text;
+    type Binary = Binary;
+    type Payload = Payload;
+    type Partial = Partial;
+
+    fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
+        match text {
+            Text::Part(Part { head: Head::Text(head), .. }) => PacketType::of(head),
+            Text::Part(_) => Ok(PacketType::Message),
+            Text::Body(_) => Err(DecodeError::Engine { found: String::new() }),
+        }
+    }
+
+    fn control(&mut self, text: &'static str) -> Text {
+        Text::Part(Part::plain(text))
+    }
+
+    fn handshake(&mut self, text: &Text) -> Result<Handshake, DecodeError> {
+        let error = |cause: &str| DecodeError::Handshake { cause: cause.to_owned() };
+        let Text::Part(Part { payload: Some(payload), shape: Shape::Object, .. }) = text else {
+            return Err(error("it is not a JSON object"));
+        };
+        let slot = payload.slot();
+        // Casts saturate, and NaN was left out.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let number =
+            |name| Some(table::number(slot, name)).filter(|found| *found >= 0.0).map(|found| found as u64);
+        let millis = |name| number(name).map(Duration::from_millis).ok_or_else(|| error(name));
+        Ok(Handshake {
+            sid: table::text(slot, "sid").ok_or_else(|| error("it has no sid"))?,
+            upgrades: table::texts(slot, "upgrades"),
+            ping_interval: millis("pingInterval")?,
+            ping_timeout: millis("pingTimeout")?,
+            max_payload: number("maxPayload").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+        })
+    }
+
+    fn split(&mut self, body: Text, limits: &Limits) -> Result<VecDeque<Text>, DecodeError> {
+        let messages = match body {
+            Text::Part(_) => return Ok(VecDeque::from([body])),
+            Text::Body(messages) => messages,
+        };
+        if messages.len() > limits.packets {
+            return Err(DecodeError::Limit { what: "packets", limit: limits.packets });
+        }
+        let texts = messages.into_iter().filter_map(|message| match message {
+            Message::Text(text) => Some(text),
+            Message::Binary(_) => None,
+        });
+        Ok(texts.collect())
+    }
+
+    fn join(&mut self, queue: &mut VecDeque<Message<Self>>, max: Option<usize>) -> Text {
+        let mut body: Vec<Message<Self>> = Vec::new();
+        let mut length = 0_usize;
+        while let Some(next) = queue.pop_front() {
+            let size = match &next {
+                Message::Text(Text::Part(part)) => part.len(),
+                Message::Binary(binary) => binary.base64_len(),
+                // Nothing makes one of these for a queue.
+                Message::Text(Text::Body(_)) => 0,
+            };
+            let longer = length.saturating_add(size).saturating_add(usize::from(!body.is_empty()));
+            if !body.is_empty() && max.is_some_and(|max| longer > max) {
+                queue.push_front(next);
+                break;
+            }
+            length = longer;
+            body.push(next);
+        }
+        Text::Body(body)
+    }
+
+    fn base64(&mut self, text: Text) -> Result<Binary, DecodeError> {
+        let Text::Part(Part { payload: Some(payload), .. }) = text else { return Err(DecodeError::Base64) };
+        Ok(Binary { slot: payload.0.slot.clone(), length: payload.0.length })
+    }
+
+    fn decode(&mut self, text: Text, limits: &Limits) -> Result<Decoded<Self>, DecodeError> {
+        let Text::Part(Part { head, payload, shape }) = text else {
+            return Err(DecodeError::Engine { found: String::new() });
+        };
+        let header = match head {
+            Head::Read(header) => header,
+            Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
+            // Comes here only if it is no header.
+            Head::Text(text) => {
+                header::parse(text.get(1..).unwrap_or_default())?;
+                return Err(DecodeError::Header { cause: "malformed" });
+            }
+        };
+        if header.attachments > limits.attachments {
+            return Err(DecodeError::Limit { what: "attachments", limit: limits.attachments });
+        }
+        check(header.kind, shape)?;
+        Ok(match payload {
+            Some(payload) if header.attachments > 0 => {
+                Decoded::Partial(Partial { header, payload, parts: Vec::new(), bytes: 0 })
+            }
+            payload => Decoded::Packet(header, payload),
+        })
+    }
+
+    fn missing(&self, partial: &Partial) -> usize {
+        partial.header.attachments.saturating_sub(partial.parts.len())
+    }
+
+    fn attach(
+        &mut self,
+        mut partial: Partial,
+        binary: Binary,
+        limits: &Limits,
+    ) -> Result<Decoded<Self>, DecodeError> {
+        partial.bytes = partial.bytes.saturating_add(binary.length);
+        if partial.bytes > limits.attachment_bytes {
+            let what = "bytes in the attachments of one packet";
+            return Err(DecodeError::Limit { what, limit: limits.attachment_bytes });
+        }
+        partial.parts.push(binary);
+        if self.missing(&partial) > 0 {
+            return Ok(Decoded::Partial(partial));
+        }
+        let Partial { header, payload, parts, bytes } = partial;
+        let numbers: Vec<_> = parts.iter().map(|part| part.slot.number()).collect();
+        let slot = u32::try_from(table::assemble(payload.slot(), &numbers))
+            .map_err(|_| malformed("a placeholder names no attachment"))?;
+        let length = payload.0.length.saturating_add(bytes);
+        let payload = Payload::received(Slot::adopt(slot), length, header.attachments);
+        Ok(Decoded::Packet(header, Some(payload)))
+    }
+
+    fn encode(
+        &mut self,
+        header: &Header,
+        payload: Option<&Payload>,
+        out: &mut VecDeque<Message<Self>>,
+    ) -> Result<(), EncodeError> {
+        let mut head = String::from("4");
+        header::write(header, &mut head);
+        out.push_back(Message::Text(Text::Part(Part::sent(head, payload.cloned()))));
+        out.extend(payload.into_iter().flat_map(|payload| &payload.0.parts).cloned().map(Message::Binary));
+        Ok(())
+    }
+
+    fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
+        let sid = table::text(payload.slot(), "sid").ok_or_else(|| malformed("it has no sid"))?;
+        Ok(Connected { sid, pid: table::text(payload.slot(), "pid") })
+    }
+
+    fn attachments(&self, payload: &Payload) -> usize {
+        payload.0.attachments
+    }
+
+    fn size(&self, payload: &Payload) -> usize {
+        payload.0.parts.iter().fold(payload.0.length, |sum, part| sum.saturating_add(part.length))
+    }
+
+    fn largest(&self, payload: &Payload) -> usize {
+        payload.0.parts.iter().map(|part| part.length).fold(payload.0.length, usize::max)
+    }
+}

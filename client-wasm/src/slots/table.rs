@@ -1,0 +1,46 @@
+//! Numbers for values that JavaScript keeps.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+// The table itself, and whatever has to look inside a value: pure functions over it.
+#[wasm_bindgen(module = "/js/slots.js")]
+extern "C" {
+    fn release(slot: u32);
+    /// The text in a field.
+    pub(super) fn text(slot: u32, name: &str) -> Option<String>;
+    /// The number in a field, or NaN.
+    pub(super) fn number(slot: u32, name: &str) -> f64;
+    /// The texts of the list in a field.
+    pub(super) fn texts(slot: u32, name: &str) -> Vec<String>;
+    /// A new number for a value with attachments in the places of its placeholders, or -1.
+    pub(super) fn assemble(slot: u32, attachments: &[u32]) -> i32;
+}
+
+/// A value's number. JavaScript forgets the value when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Slot(Rc<Owned>);
+
+#[derive(Debug)]
+struct Owned(u32);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
+impl Slot {
+    /// Takes over a number that JavaScript has given out.
+    #[must_use]
+    pub fn adopt(slot: u32) -> Self {
+        Self(Rc::new(Owned(slot)))
+    }
+
+    /// For JavaScript.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.0.0
+    }
+}

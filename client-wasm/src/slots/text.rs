@@ -1,0 +1,232 @@
+//! Texts as (head, slot, length), and headers that were read before.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use socketio_client_core::packet::{Header, PacketKind, header};
+use socketio_client_core::{DecodeError, Message};
+
+use super::{Binary, Payload, Slot, Slots};
+
+/// What `JSON.parse` made of a payload; the same numbers as in `slots.js`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// There is none.
+    None,
+    /// Not JSON.
+    Malformed,
+    /// An array that starts with an event's name.
+    Event,
+    /// Any other array.
+    Array,
+    /// An object.
+    Object,
+    /// A text.
+    Text,
+    /// A number, `true`, `false` or `null`.
+    Other,
+}
+
+impl Shape {
+    fn of(number: u8) -> Self {
+        match number {
+            0 => Self::None,
+            2 => Self::Event,
+            3 => Self::Array,
+            4 => Self::Object,
+            5 => Self::Text,
+            6 => Self::Other,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// What stands before a payload.
+#[derive(Clone, Debug)]
+pub enum Head {
+    /// As text: all of a message of Engine.IO's own, or what goes before a payload that is sent.
+    Text(Rc<str>),
+    /// Read just now.
+    Read(Header),
+    /// Read before, by its number.
+    Known {
+        /// In [`Heads`].
+        id: u32,
+        /// The one thing that differs each time.
+        ack: Option<u64>,
+    },
+}
+
+/// One text message.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub(super) head: Head,
+    pub(super) payload: Option<Payload>,
+    pub(super) shape: Shape,
+}
+
+impl Part {
+    pub(super) fn plain(text: &str) -> Self {
+        Self { head: Head::Text(text.into()), payload: None, shape: Shape::None }
+    }
+
+    pub(super) fn sent(head: String, payload: Option<Payload>) -> Self {
+        Self { head: Head::Text(head.into()), payload, shape: Shape::None }
+    }
+
+    /// What JavaScript writes before the payload's JSON.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        match &self.head {
+            Head::Text(text) => text,
+            // These only come in.
+            Head::Read(_) | Head::Known { .. } => "",
+        }
+    }
+
+    /// What JavaScript writes behind the head.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.head().len() + self.payload.as_ref().map_or(0, |payload| payload.0.length)
+    }
+}
+
+/// A text message, or a polling body.
+#[derive(Debug)]
+pub enum Text {
+    /// One.
+    Part(Part),
+    /// Several; binary ones become base64.
+    Body(Vec<Message<Slots>>),
+}
+
+/// Headers that JavaScript knows by number, so that no text crosses for them.
+#[derive(Debug, Default)]
+pub(super) struct Heads(Vec<Header>);
+
+impl Heads {
+    /// A server that makes up names cannot fill the memory.
+    const MAX: usize = 256;
+
+    pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
+        let found = self.0.get(id as usize).ok_or(DecodeError::Header { cause: "unknown number" })?;
+        Ok(Header { ack, ..found.clone() })
+    }
+
+    /// Only what has nothing else that varies.
+    fn add(&mut self, header: &Header) -> Option<u32> {
+        let plain = matches!(header.kind, PacketKind::Event | PacketKind::Ack) && header.attachments == 0;
+        if !plain || self.0.len() >= Self::MAX {
+            return None;
+        }
+        self.0.push(Header { ack: None, ..header.clone() });
+        u32::try_from(self.0.len() - 1).ok()
+    }
+}
+
+/// Where JavaScript's `Reader` leaves texts. What it says has been parsed and checked before any call.
+#[derive(Debug)]
+pub struct Inbox {
+    heads: Rc<RefCell<Heads>>,
+    read: Option<Header>,
+    texts: VecDeque<Part>,
+}
+
+/// What to do with a header's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The payload starts after so many UTF-16 units.
+    At(usize),
+    /// The header may go on behind what was shown.
+    Unfinished,
+    /// No header. Decoding the text tells why.
+    Malformed,
+}
+
+impl Inbox {
+    pub(super) fn new(heads: Rc<RefCell<Heads>>) -> Self {
+        Self { heads, read: None, texts: VecDeque::new() }
+    }
+
+    /// Reads a header from the start of an Engine.IO text (`4…`); `whole` if that is all of it.
+    pub fn header(&mut self, start: &str, whole: bool) -> Start {
+        let Some(packet) = start.strip_prefix('4') else { return Start::Malformed };
+        let Ok(parsed) = header::parse(packet) else { return Start::Malformed };
+        let Some(head) = start.get(..parsed.payload + 1) else { return Start::Malformed };
+        if head.len() == start.len() && !whole {
+            return Start::Unfinished;
+        }
+        self.read = Some(Header {
+            kind: parsed.kind,
+            attachments: parsed.attachments,
+            namespace: parsed.namespace.into(),
+            ack: parsed.ack,
+        });
+        Start::At(head.encode_utf16().count())
+    }
+
+    /// A number for the header that was read last, if it may have one.
+    pub fn remember(&mut self) -> Option<u32> {
+        self.read.as_ref().and_then(|header| self.heads.borrow_mut().add(header))
+    }
+
+    /// A packet with the header that was read last.
+    pub fn packet(&mut self, slot: u32, shape: u8, length: u32) {
+        let payload = adopt(slot, shape, length);
+        match self.read.take() {
+            Some(header) => self.push(Head::Read(header), payload, shape),
+            None => self.control("4"),
+        }
+    }
+
+    /// A packet with a header that has a number.
+    pub fn known(&mut self, id: u32, ack: Option<u64>, slot: u32, shape: u8, length: u32) {
+        self.push(Head::Known { id, ack }, adopt(slot, shape, length), shape);
+    }
+
+    /// The server's handshake.
+    pub fn handshake(&mut self, slot: u32, shape: u8, length: u32) {
+        self.push(Head::Text("0".into()), adopt(slot, shape, length), shape);
+    }
+
+    /// The bytes of a base64 text.
+    pub fn base64(&mut self, slot: u32, shape: u8, length: u32) {
+        self.push(Head::Text("b".into()), adopt(slot, shape, length), shape);
+    }
+
+    /// Any other text.
+    pub fn control(&mut self, text: &str) {
+        self.texts.push_back(Part::plain(text));
+    }
+
+    /// The oldest of the texts that were left.
+    pub fn text(&mut self) -> Option<Text> {
+        self.texts.pop_front().map(Text::Part)
+    }
+
+    /// All of them, as a polling body.
+    pub fn body(&mut self) -> Text {
+        Text::Body(self.texts.drain(..).map(|part| Message::Text(Text::Part(part))).collect())
+    }
+
+    fn push(&mut self, head: Head, payload: Option<Payload>, shape: u8) {
+        self.texts.push_back(Part { head, payload, shape: Shape::of(shape) });
+    }
+}
+
+/// The slot is taken over whatever becomes of the text.
+fn adopt(slot: u32, shape: u8, length: u32) -> Option<Payload> {
+    let there = !matches!(Shape::of(shape), Shape::None | Shape::Malformed);
+    there.then(|| Payload::received(Slot::adopt(slot), length as usize, 0))
+}
+
+impl Binary {
+    pub(super) const fn base64_len(&self) -> usize {
+        1 + self.length.div_ceil(3) * 4
+    }
+}

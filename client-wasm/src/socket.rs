@@ -1,0 +1,273 @@
+//! The handle to a namespace.
+
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketio_client_core::codec::Payload;
+use socketio_client_core::{
+    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, FlushError, ListenerId, SocketId,
+};
+
+use crate::ack::EmitWithAck;
+use crate::channel::{Receiver, channel};
+use crate::client::Handle;
+use crate::dispatch::{Handler, lifecycle};
+use crate::driver::Shared;
+use crate::message::{Message, Outgoing};
+use crate::stream::Messages;
+
+/// A namespace of a [`Client`](crate::Client). Clones are handles to the same namespace.
+///
+/// Listeners run in the order of the events, and never inside a call that the application makes.
+#[derive(Clone)]
+pub struct Socket {
+    pub(crate) handle: Rc<Handle>,
+    pub(crate) id: SocketId,
+    namespace: Rc<str>,
+}
+
+impl Socket {
+    pub(crate) fn new(handle: Rc<Handle>, id: SocketId, namespace: Rc<str>) -> Self {
+        Self { handle, id, namespace }
+    }
+
+    /// Its name, such as `/` or `/chat`.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The server's id for it, while connected. Another after each reconnect.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        self.handle.read(|inner| inner.manager.status(self.id).id.map(str::to_owned))
+    }
+
+    /// Whether events go both ways now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.handle.read(|inner| inner.manager.status(self.id).connected)
+    }
+
+    /// Whether it is connected, or being connected again by itself.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.handle.read(|inner| inner.manager.status(self.id).active)
+    }
+
+    /// Whether the server resumed the session before, and replayed what was missed.
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        self.handle.read(|inner| inner.manager.status(self.id).recovered)
+    }
+
+    /// Sends an event: at once if connected, else it is held and sent after the connection, in order. `()` is no
+    /// arguments, a tuple is the list of arguments, everything else is one argument.
+    ///
+    /// # Errors
+    /// If it cannot be sent, or finds no room in the buffer. Nothing is held then.
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<EmitId, EmitError> {
+        self.send(Payload::event(event, args)?, EmitOptions::default())
+    }
+
+    /// The same, with an answer by the server's handler:
+    /// `let n: u32 = socket.emit_with_ack("count", &()).await?`. Sent when awaited.
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> EmitWithAck<T> {
+        EmitWithAck::new(self.clone(), Payload::event(event, args))
+    }
+
+    /// For what is of no interest a moment later: `socket.volatile().emit("cursor", &(x, y))`.
+    #[must_use]
+    pub fn volatile(&self) -> Volatile<'_> {
+        Volatile(self)
+    }
+
+    fn send(&self, payload: Payload, options: EmitOptions) -> Result<EmitId, EmitError> {
+        self.handle
+            .call(|inner, now| inner.manager.emit(self.id, payload, options, now))
+            .map_err(|refused| refused.error)
+    }
+
+    /// Resolves once all that was emitted before this call has left: over polling when the server has confirmed it, over
+    /// WebSocket when the browser has taken it, which gives no proof.
+    ///
+    /// # Errors
+    /// If the connection ended first, so that nothing is known.
+    pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + 'static {
+        let receiver = self.handle.call(|inner, _| {
+            let Some(last) = inner.manager.flush(self.id) else { return Err(Ok(())) };
+            let flushes = inner.namespaces.get_mut(&self.id).map(|namespace| &mut namespace.flushes);
+            let (sender, receiver) = channel();
+            flushes.ok_or(Err(FlushError::Closed))?.push((last, sender));
+            Ok(receiver)
+        });
+        self.clone().wait(receiver, FlushError::Closed)
+    }
+
+    /// Resolves once the namespace is connected, at once if it is.
+    ///
+    /// # Errors
+    /// If it is not going to be: the server refused it, nobody asked for it, or no further attempt is made. A failed
+    /// attempt is no error while another one follows.
+    pub fn connected(&self) -> impl Future<Output = Result<(), ConnectError>> + 'static {
+        let receiver = self.handle.read(|inner| {
+            let status = inner.manager.status(self.id);
+            if status.connected {
+                return Err(Ok(()));
+            }
+            let hopeless = !status.active || inner.is_idle();
+            let namespace = inner.namespaces.get_mut(&self.id).ok_or(Err(ConnectError::Closed))?;
+            if hopeless {
+                return Err(Err(namespace.error.clone().unwrap_or(ConnectError::Disconnected)));
+            }
+            let (sender, receiver) = channel();
+            namespace.connects.retain(|waiting| !waiting.is_closed());
+            namespace.connects.push(sender);
+            Ok(receiver)
+        });
+        self.clone().wait(receiver, ConnectError::Closed)
+    }
+
+    /// Keeps a handle, so that the connection outlives what is waited for.
+    async fn wait<E>(
+        self,
+        receiver: Result<Receiver<Result<(), E>>, Result<(), E>>,
+        closed: E,
+    ) -> Result<(), E> {
+        match receiver {
+            Err(known) => known,
+            Ok(receiver) => receiver.recv().await.unwrap_or(Err(closed)),
+        }
+    }
+
+    /// Calls `handler` for each event of this name.
+    pub fn on(&self, event: &str, handler: impl Fn(Message) + 'static) -> ListenerId {
+        self.add(|router| router.on(event, Handler::Message(Rc::new(handler))))
+    }
+
+    /// Calls `handler` for the next event of this name only.
+    pub fn once(&self, event: &str, handler: impl Fn(Message) + 'static) -> ListenerId {
+        self.add(|router| router.once(event, Handler::Message(Rc::new(handler))))
+    }
+
+    /// Calls `handler` for each event, before the listeners for its name.
+    pub fn on_any(&self, handler: impl Fn(Message) + 'static) -> ListenerId {
+        self.add(|router| router.on_any(Handler::Message(Rc::new(handler))))
+    }
+
+    /// Calls `handler` for each event of ours that is handed to the transport.
+    pub fn on_any_outgoing(&self, handler: impl Fn(Outgoing) + 'static) -> ListenerId {
+        self.handle.read(|inner| inner.manager.observe(self.id, true));
+        self.add(|router| router.on(lifecycle::OUTGOING, Handler::Outgoing(Rc::new(handler))))
+    }
+
+    /// Calls `handler` each time the namespace is connected.
+    pub fn on_connect(&self, handler: impl Fn() + 'static) -> ListenerId {
+        self.add(|router| router.on(lifecycle::CONNECT, Handler::Connect(Rc::new(handler))))
+    }
+
+    /// Calls `handler` each time the namespace is no longer connected.
+    pub fn on_disconnect(&self, handler: impl Fn(DisconnectReason) + 'static) -> ListenerId {
+        self.add(|router| router.on(lifecycle::DISCONNECT, Handler::Disconnect(Rc::new(handler))))
+    }
+
+    /// Calls `handler` each time the namespace could not be connected; [`is_active`](Self::is_active) tells whether the
+    /// client goes on trying.
+    pub fn on_connect_error(&self, handler: impl Fn(ConnectError) + 'static) -> ListenerId {
+        self.add(|router| router.on(lifecycle::CONNECT_ERROR, Handler::ConnectError(Rc::new(handler))))
+    }
+
+    fn add(&self, add: impl FnOnce(&mut socketio_client_core::Router<Handler>) -> ListenerId) -> ListenerId {
+        self.handle.read(|inner| {
+            let namespace = inner.namespaces.entry(self.id);
+            add(&mut namespace.or_insert_with(|| crate::dispatch::Namespace::new(&self.namespace)).router)
+        })
+    }
+
+    /// Removes one listener, of whatever kind; false if it is gone already.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        self.handle.off(self.id, listener)
+    }
+
+    /// Removes all listeners for events of this name, and ends their streams.
+    pub fn off_event(&self, event: &str) {
+        let removed = self
+            .handle
+            .read(|inner| inner.namespaces.get_mut(&self.id).map(|it| it.router.remove_event(event)));
+        drop(removed);
+    }
+
+    /// The events of this name as a stream. Dropping it unsubscribes.
+    pub fn stream(&self, event: &str) -> Messages {
+        let (sender, receiver) = channel();
+        let listener = self.on(event, move |message| sender.send(message));
+        Messages::new(receiver, Rc::downgrade(&self.handle), self.id, listener)
+    }
+
+    /// Connects, if [`auto_connect`](crate::ClientBuilder::auto_connect) is off, after [`disconnect`](Self::disconnect), or
+    /// after the server refused or ended the namespace.
+    pub fn connect(&self) {
+        self.handle.call(|inner, now| inner.manager.connect(self.id, now));
+    }
+
+    /// Leaves the namespace; what was emitted before still leaves first. The connection stays open for the others, and is
+    /// closed with the last.
+    pub fn disconnect(&self) {
+        self.handle.call(|inner, now| inner.manager.disconnect(self.id, now));
+        self.handle.gave_up(self.id);
+    }
+}
+
+impl Shared {
+    pub(crate) fn off(&self, socket: SocketId, listener: ListenerId) -> bool {
+        // Dropped outside the borrow: what it owns may call back.
+        let removed = self.read(|inner| {
+            let router = &mut inner.namespaces.get_mut(&socket)?.router;
+            let removed = router.remove(listener)?;
+            let listens = |handler: &Handler| matches!(handler, Handler::Outgoing(_));
+            if listens(&removed) && !router.take(lifecycle::OUTGOING).iter().any(listens) {
+                inner.manager.observe(socket, false);
+            }
+            Some(removed)
+        });
+        removed.is_some()
+    }
+
+    /// The application left a namespace: nobody is to wait for it to be connected.
+    pub(crate) fn gave_up(&self, socket: SocketId) {
+        self.read(|inner| {
+            if let Some(namespace) = inner.namespaces.get_mut(&socket) {
+                namespace.error = None;
+            }
+        });
+        self.settle_connects(socket, &Err(ConnectError::Disconnected));
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// Emits that are dropped unless they can be sent at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Volatile<'a>(&'a Socket);
+
+impl Volatile<'_> {
+    /// Sends an event if the namespace is connected and the transport takes it now; else it is dropped without error.
+    ///
+    /// # Errors
+    /// If it could not be sent by any transport.
+    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<EmitId, EmitError> {
+        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
+        self.0.send(Payload::event(event, args)?, options)
+    }
+}

@@ -1,0 +1,166 @@
+// The browser's Rust face in Node, against the Node server.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import WebSocket from "ws";
+import { Child, nodeServer, root } from "../page/harness.mjs";
+import { build } from "./build.mjs";
+
+globalThis.WebSocket = WebSocket;
+const module = build("face", "node");
+const face = await import(module);
+
+test("one application source runs in the browser too", async (t) => {
+  const server = await nodeServer(t);
+  await face.portable(server.url);
+});
+
+for (const transport of ["websocket", "polling"]) {
+  test(`${transport}: emits, events, acks and bytes both ways`, async (t) => {
+    const server = await nodeServer(t);
+    assert.deepEqual(await face.round_trip(server.url, transport), [
+      `${transport} true`,
+      'echo "é漢😀",1,[true]',
+      "ack 7 x",
+      "binary true true",
+      "question true Ok(())",
+      "again true Err(AlreadyAcknowledged)",
+      'answered "yes",2',
+      'not sent: "connect" is a reserved event name',
+    ]);
+  });
+
+  test(`${transport}: reconnects, and keeps what was emitted meanwhile`, async (t) => {
+    const server = await nodeServer(t);
+    assert.deepEqual(await face.reconnect(server.url, transport), [
+      "transport close",
+      "waiting 1",
+      "attempt 1",
+      "reconnect 1",
+      "1",
+      "2",
+      "3",
+      "true",
+    ]);
+  });
+
+  test(`${transport}: a message above the limit ends the connection, not the client`, async (t) => {
+    const server = await nodeServer(t);
+    assert.deepEqual(await face.too_large(server.url, transport), [
+      "40000",
+      "transport error",
+      "socket has been disconnected",
+      "40000",
+    ]);
+  });
+
+  test(`${transport}: a server that is not there`, async () => {
+    const nobody = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => nobody.once("listening", resolve));
+    const { port } = nobody.address();
+    await new Promise((resolve) => nobody.close(resolve));
+    const error = await face.failure(`http://127.0.0.1:${port}`, transport);
+    assert.match(error, new RegExp(`^${transport}: cannot connect to 127\\.0\\.0\\.1:${port}: .*browser`));
+  });
+
+  test(`${transport}: the last handle closes; what was emitted before arrives`, async (t) => {
+    const server = await nodeServer(t);
+    assert.equal(await face.dropped(server.url, transport), "ended true");
+    server.send({ wait: "disconnects", min: 1 });
+    const { waited } = await server.waitJson("the goodbye", (line) => line.waited);
+    assert.deepEqual(waited.disconnects.map(({ reason }) => reason), ["client namespace disconnect"]);
+    assert.deepEqual(waited.events.counts, { record: 3 });
+  });
+}
+
+test("moves from polling to WebSocket without losing or reordering anything", async (t) => {
+  const server = await nodeServer(t);
+  assert.deepEqual(await face.upgrade(server.url), ["open polling", "upgrade websocket", "websocket"]);
+});
+
+test("a namespace that refuses, then lets in with other data", async (t) => {
+  const server = await nodeServer(t);
+  assert.deepEqual(await face.refused(server.url), [
+    'the server refused the namespace: not authorized Some(Ok({"code": "denied"}))',
+    "false the server refused the namespace: not authorized",
+    "/secret true",
+  ]);
+});
+
+test("an HTTP server that is no Socket.IO server", async (t) => {
+  const server = createServer((_, response) => response.writeHead(503).end("down for lunch"));
+  server.listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await new Promise((resolve) => server.once("listening", resolve));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  assert.equal(
+    await face.failure(url, "polling"),
+    "polling: the server answered with HTTP status 503: down for lunch",
+  );
+  assert.match(await face.failure(url, "websocket"), /^websocket: cannot connect to /);
+});
+
+test("listeners may do anything, and never run inside a call", async (t) => {
+  const server = await nodeServer(t);
+  assert.deepEqual(await face.listeners(server.url), [
+    "out echo 1",
+    "any 1",
+    "once 1",
+    "out echo 2",
+    "any 2",
+    "false Disconnected",
+    "io client disconnect",
+  ]);
+});
+
+test("acks that do not come, and a full buffer", async (t) => {
+  const server = await nodeServer(t);
+  assert.deepEqual(await face.unanswered(server.url), [
+    "operation has timed out",
+    "socket has been disconnected",
+    "the ack came, but the payload does not fit the expected type: invalid type: string \"text\", expected u32",
+    "offline false Reconnecting",
+    "full true",
+    "online",
+  ]);
+});
+
+test("what a full browser does not take waits in the client", async (t) => {
+  const server = await nodeServer(t);
+  let stuck = true;
+  let buffered = 0;
+  class Slow extends WebSocket {
+    get bufferedAmount() {
+      return stuck ? buffered : 0;
+    }
+    send(data) {
+      buffered += data.length;
+      super.send(data);
+    }
+  }
+  globalThis.WebSocket = Slow;
+  t.after(() => (globalThis.WebSocket = WebSocket));
+  const [before, ...after] = await face.flood(server.url, () => (stuck = false));
+  const sent = Number(before.split(" ")[0]);
+  assert.ok(sent > 10 && sent < 50, before);
+  assert.deepEqual(after, ["answered 10000", "100 of 100"]);
+});
+
+test("URL, query and headers are asked again at each attempt", async (t) => {
+  const server = await nodeServer(t);
+  const [query] = await face.asked("http://127.0.0.1:1", server.url);
+  assert.equal(query, '"1" "2"');
+});
+
+test("without a client nothing keeps the program running", async (t) => {
+  const server = await nodeServer(t);
+  const script = `
+    import WebSocket from "ws";
+    globalThis.WebSocket = WebSocket;
+    const { background } = await import(${JSON.stringify(module)});
+    const stop = background(${JSON.stringify(server.url)}, (line) => { console.log(line); stop.free(); });
+  `;
+  const child = new Child(t, process.execPath, ["--input-type=module", "-e", script], { cwd: `${root}/tests` });
+  await child.wait("the connection", (line) => line === "connected");
+  assert.deepEqual(await child.exit, { code: 0, signal: null });
+});

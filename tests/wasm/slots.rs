@@ -1,0 +1,207 @@
+//! The scenarios of the core with the slot codec, whose payloads are JavaScript's. `slots.test.mjs` runs them.
+
+// A wrong assumption is to end a scenario; exports to JavaScript need no second documentation.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used)]
+
+use std::cell::RefCell;
+
+use js_sys::Uint8Array;
+use scenarios::Face;
+use socketio_client_core::{Codec, Decoded, Limits, Message};
+use socketio_client_wasm::js::Texts;
+use socketio_client_wasm::slots::{Binary, Payload, Slot, Slots, Text};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/js/slots.js")]
+extern "C" {
+    fn put(value: &JsValue) -> u32;
+    fn value(slot: u32) -> JsValue;
+    fn json(slot: u32) -> String;
+    fn base64(slot: u32) -> String;
+    fn outgoing(value: &JsValue) -> Vec<u32>;
+    fn live() -> u32;
+
+    type Reader;
+    #[wasm_bindgen(constructor)]
+    fn new(door: Texts) -> Reader;
+    #[wasm_bindgen(method)]
+    fn read(this: &Reader, text: &str);
+    #[wasm_bindgen(method, js_name = readBody)]
+    fn read_body(this: &Reader, body: &str, max: u32);
+}
+
+// What the test's own module says of values: `globalThis.scenario`.
+#[wasm_bindgen(js_namespace = scenario)]
+extern "C" {
+    /// An event's arguments.
+    fn event(number: u32, attachments: &[u8]) -> JsValue;
+    /// An ack's.
+    fn answer(number: u32) -> JsValue;
+    /// CONNECT's object.
+    fn token(text: &str) -> JsValue;
+    /// The number in a payload, then its attachments' bytes.
+    fn numbers(value: &JsValue) -> Vec<u32>;
+}
+
+/// A codec and JavaScript's half of it, new in each scenario.
+struct SlotFace {
+    door: RefCell<Option<(Texts, Reader)>>,
+}
+
+impl SlotFace {
+    fn read(&self, wire: &str) -> Text {
+        let door = self.door.borrow();
+        let (texts, reader) = door.as_ref().unwrap();
+        if wire.contains('\u{1e}') {
+            reader.read_body(wire, 1_000_000);
+            return texts.body();
+        }
+        reader.read(wire);
+        texts.text().unwrap()
+    }
+}
+
+fn show(text: &Text) -> String {
+    match text {
+        Text::Part(part) => {
+            part.head().to_owned() + &part.payload().map(|payload| json(payload.slot())).unwrap_or_default()
+        }
+        Text::Body(messages) => {
+            let texts = messages.iter().map(|message| match message {
+                Message::Text(text) => show(text),
+                Message::Binary(binary) => format!("b{}", base64(binary.slot.number())),
+            });
+            texts.collect::<Vec<_>>().join("\u{1e}")
+        }
+    }
+}
+
+impl Face for SlotFace {
+    type Codec = Slots;
+
+    fn codec(&self) -> Slots {
+        let codec = Slots::default();
+        let texts = Texts::new(&codec);
+        *self.door.borrow_mut() = Some((texts.clone(), Reader::new(texts)));
+        codec
+    }
+
+    fn text(&self, wire: &str) -> Text {
+        self.read(wire)
+    }
+
+    fn show(&self, text: &Text) -> String {
+        show(text)
+    }
+
+    fn binary(&self, byte: u8) -> Binary {
+        Binary { slot: Slot::adopt(put(&Uint8Array::from([byte].as_slice()))), length: 1 }
+    }
+
+    fn show_binary(&self, binary: &Binary) -> u8 {
+        Uint8Array::from(value(binary.slot.number())).get_index(0)
+    }
+
+    fn event(&self, number: u32, attachments: &[u8]) -> Payload {
+        Payload::outgoing(&outgoing(&event(number, attachments))).unwrap()
+    }
+
+    fn ack(&self, number: u32) -> Payload {
+        Payload::outgoing(&outgoing(&answer(number))).unwrap()
+    }
+
+    fn auth(&self, text: &str) -> Payload {
+        Payload::outgoing(&outgoing(&token(text))).unwrap()
+    }
+
+    fn read(&self, payload: &Payload) -> (u32, Vec<u8>) {
+        let numbers = numbers(&value(payload.slot()));
+        let (number, bytes) = numbers.split_first().unwrap();
+        (*number, bytes.iter().map(|byte| u8::try_from(*byte).unwrap()).collect())
+    }
+
+    fn number_in(&self, payload: &str) -> Option<u32> {
+        let args = payload.strip_prefix("[\"e\",").or_else(|| payload.strip_prefix('['))?;
+        args.split([',', ']']).next()?.parse().ok()
+    }
+
+    fn event_wire(&self, number: u32, attachments: usize) -> String {
+        let placeholders = (0..attachments).map(|num| format!(r#",{{"_placeholder":true,"num":{num}}}"#));
+        format!(r#"["e",{number}{}]"#, placeholders.collect::<String>())
+    }
+
+    fn ack_wire(&self, number: u32) -> String {
+        format!("[{number}]")
+    }
+
+    fn auth_wire(&self, token: &str) -> String {
+        format!(r#"{{"token":"{token}"}}"#)
+    }
+
+    fn connected_wire(&self, sid: &str) -> String {
+        format!(r#"{{"sid":"{sid}"}}"#)
+    }
+
+    fn refusal_wire(&self) -> String {
+        r#"{"message":"no","data":{"code":7}}"#.into()
+    }
+
+    fn handshake_wire(
+        &self,
+        sid: &str,
+        upgrades: &[&str],
+        interval: u64,
+        timeout: u64,
+        max_payload: usize,
+    ) -> String {
+        format!(
+            r#"0{{"sid":"{sid}","upgrades":{upgrades:?},"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{max_payload}}}"#
+        )
+    }
+}
+
+/// The names of all scenarios.
+#[wasm_bindgen]
+pub fn scenarios() -> Vec<String> {
+    scenarios::all::<SlotFace>().iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Runs one; returns how many values JavaScript still keeps afterwards. `failed` gets the message of a panic.
+#[wasm_bindgen]
+pub fn run(name: &str, failed: js_sys::Function) -> u32 {
+    thread_local!(static FAILED: RefCell<Option<js_sys::Function>> = const { RefCell::new(None) });
+    FAILED.set(Some(failed));
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.to_string();
+        FAILED.with_borrow(|failed| {
+            failed.as_ref().map(|failed| failed.call1(&JsValue::NULL, &message.into()))
+        });
+    }));
+    let (_, scenario) = scenarios::all::<SlotFace>().iter().find(|(known, _)| *known == name).unwrap();
+    let face = SlotFace { door: RefCell::default() };
+    scenario(&face);
+    drop(face);
+    live()
+}
+
+/// What the codec makes of one text: an error, or the header and the payload as JSON. Each text is read twice, so that
+/// the second time its header is one that is known.
+#[wasm_bindgen]
+pub fn decode(wire: &str) -> String {
+    let face = SlotFace { door: RefCell::default() };
+    let mut codec = face.codec();
+    let mut once = || {
+        let text = face.read(wire);
+        match codec.decode(text, &Limits::default()) {
+            Err(error) => error.to_string(),
+            Ok(Decoded::Partial(_)) => "partial".to_owned(),
+            Ok(Decoded::Packet(header, payload)) => {
+                let payload = payload.map(|payload| json(payload.slot())).unwrap_or_default();
+                format!("{:?} {} {:?} {payload}", header.kind, header.namespace, header.ack)
+            }
+        }
+    };
+    let first = once();
+    assert_eq!(once(), first);
+    first
+}

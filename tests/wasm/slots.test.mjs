@@ -1,0 +1,70 @@
+// The core's scenarios with the slot codec: the same list that its other codecs pass.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { build } from "./build.mjs";
+
+globalThis.scenario = {
+  event: (number, attachments) => ["e", number, ...Array.from(attachments, (byte) => Uint8Array.of(byte))],
+  answer: (number) => [number],
+  token: (token) => ({ token }),
+  numbers(args) {
+    const values = args[0] === "e" ? args.slice(1) : args;
+    const bytes = values.filter((value) => value instanceof Uint8Array).map(([byte]) => byte);
+    return Uint32Array.of(values.find((value) => typeof value === "number"), ...bytes);
+  },
+};
+
+const slots = await import(build("slots", "node", "--no-default-features", "--features", "js"));
+
+const names = slots.scenarios();
+test("the list is there", () => assert.ok(names.length > 90, String(names.length)));
+
+for (const name of names) {
+  test(name, () => {
+    let message = "";
+    let live;
+    try {
+      live = slots.run(name, (text) => (message = text));
+    } catch (error) {
+      throw new Error(message || String(error));
+    }
+    assert.equal(live, 0, "every value was released");
+  });
+}
+
+test("headers are the core's, whatever stands in them", () => {
+  const long = `/${"n".repeat(1000)}`;
+  for (const [wire, expected] of [
+    ['42["x",1]', 'Event / None ["x",1]'],
+    ['4212["x"]', 'Event / Some(12) ["x"]'],
+    ['42/room7,3["x"]', 'Event /room7 Some(3) ["x"]'],
+    ['42/a[b,3["x"]', 'Event /a[b Some(3) ["x"]'],
+    ['42/é漢😀,["x"]', 'Event /é漢😀 None ["x"]'],
+    [`42${long},9["x"]`, `Event ${long} Some(9) ["x"]`],
+    ['4212345678901234567890["x"]', 'Event / Some(12345678901234567890) ["x"]'],
+    ["43/a,0[]", "Ack /a Some(0) []"],
+    ["41/a,", "Disconnect /a None "],
+    ['44/a,{"message":"[no]"}', 'ConnectError /a None {"message":"[no]"}'],
+    ['40{"sid":"["}', 'Connect / None {"sid":"["}'],
+    ['451-["x",{"_placeholder":true,"num":0}]', "partial"],
+  ]) {
+    assert.equal(slots.decode(wire), expected);
+  }
+  for (const [wire, expected] of [
+    ["47", /unknown packet type/],
+    ["4", /empty packet/],
+    ["451[]", /no "-"/],
+    ["42999999999999999999999[]", /ack id too large/],
+    ["42", /must be an array/],
+    ["42{}", /must be an array/],
+    ['42["x"', /not JSON/],
+    ['42["connect"]', /starts with its name/],
+    ["42[[]]", /starts with its name/],
+    ["43{}", /must be an array/],
+    ["40[]", /must be an object/],
+    ["41[]", /has none/],
+    ["4599999999-[]", /attachments above/],
+  ]) {
+    assert.match(slots.decode(wire), expected, wire);
+  }
+});
