@@ -75,7 +75,8 @@ impl Timer {
     /// with each ping, costs no call into JavaScript until the timer has run.
     pub(crate) fn arm(&mut self, due: Option<Instant>, now: Instant) {
         let Some(due) = due else { return self.clear() };
-        if self.armed.as_ref().is_some_and(|(_, armed)| *armed <= due) {
+        // One that is overdue slept with the computer, and has as long to go as when it fell asleep.
+        if self.armed.as_ref().is_some_and(|(_, armed)| *armed <= due && *armed > now) {
             return;
         }
         self.clear();

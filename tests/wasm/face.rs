@@ -23,6 +23,17 @@ use wasm_bindgen::prelude::*;
 type Failure = Box<dyn std::error::Error>;
 type Lines = Vec<String>;
 
+#[wasm_bindgen(js_namespace = console)]
+extern "C" {
+    fn error(message: &str);
+}
+
+/// A panic ends a task, and nobody would be told.
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+}
+
 /// A result as JavaScript wants it.
 fn told<T>(result: Result<T, Failure>) -> Result<T, JsError> {
     result.map_err(|error| JsError::new(&error.to_string()))
@@ -334,6 +345,27 @@ pub async fn unanswered(url: &str) -> Result<Lines, JsError> {
             assert_eq!(echo.next().await.unwrap().parse::<u32>()?, n);
         }
         log.note("online");
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
+/// The computer sleeps; what happens next is noticed without waiting for the heartbeat's own timer.
+#[wasm_bindgen]
+pub async fn slept(url: &str, sleeps: &js_sys::Function) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client = quick(url, "websocket").build()?;
+        let socket = client.socket("/");
+        socket.connected().await?;
+        let lost = log.clone();
+        socket.on_disconnect(move |reason| lost.note(reason.as_str()));
+        sleeps.call0(&JsValue::NULL).unwrap();
+        let lost: Result<(), AckError> = socket.emit_with_ack("never", &()).await;
+        log.note(lost.unwrap_err().to_string());
+        socket.connected().await?;
+        log.note("back");
         Ok(())
     };
     told(run.await)?;

@@ -146,6 +146,16 @@ test("what a full browser does not take waits in the client", async (t) => {
   assert.deepEqual(after, ["answered 10000", "100 of 100"]);
 });
 
+test("a session that slept too long is replaced as soon as anything happens", async (t) => {
+  const server = await nodeServer(t);
+  const { now } = Date;
+  t.after(() => (Date.now = now));
+  const begin = performance.now();
+  const lines = await face.slept(server.url, () => (Date.now = () => now() + 3_600_000));
+  assert.deepEqual(lines, ["ping timeout", "socket has been disconnected", "back"]);
+  assert.ok(performance.now() - begin < 15_000, "the heartbeat's own timer has 45 s to go");
+});
+
 test("URL, query and headers are asked again at each attempt", async (t) => {
   const server = await nodeServer(t);
   const [query] = await face.asked("http://127.0.0.1:1", server.url);

@@ -166,7 +166,7 @@ pub fn scenarios() -> Vec<String> {
     scenarios::all::<SlotFace>().iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// Runs one; returns how many values JavaScript still keeps afterwards. `failed` gets the message of a panic.
+/// Runs one; returns how many more values JavaScript keeps afterwards. `failed` gets the message of a panic.
 #[wasm_bindgen]
 pub fn run(name: &str, failed: js_sys::Function) -> u32 {
     thread_local!(static FAILED: RefCell<Option<js_sys::Function>> = const { RefCell::new(None) });
@@ -178,10 +178,11 @@ pub fn run(name: &str, failed: js_sys::Function) -> u32 {
         });
     }));
     let (_, scenario) = scenarios::all::<SlotFace>().iter().find(|(known, _)| *known == name).unwrap();
+    let before = live();
     let face = SlotFace { door: RefCell::default() };
     scenario(&face);
     drop(face);
-    live()
+    live() - before
 }
 
 /// What the codec makes of one text: an error, or the header and the payload as JSON. Each text is read twice, so that

@@ -51,7 +51,7 @@ pub enum Head {
     Read(Header),
     /// Read before, by its number.
     Known {
-        /// In [`Heads`].
+        /// As `remember` gave it out.
         id: u32,
         /// The one thing that differs each time.
         ack: Option<u64>,

@@ -11,7 +11,11 @@ fn main() -> ExitCode {
     };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(input).typescript(false);
-    let bound = if target == "web" { bindgen.web(true) } else { bindgen.nodejs_module(true) };
+    let bound = if target == "web" {
+        bindgen.omit_default_module_path(false).web(true)
+    } else {
+        bindgen.nodejs_module(true)
+    };
     match bound.and_then(|bindgen| bindgen.generate(output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
