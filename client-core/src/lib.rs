@@ -51,6 +51,7 @@ mod outbox;
 pub mod packet;
 mod rng;
 mod router;
+mod setters;
 mod socket;
 mod time;
 

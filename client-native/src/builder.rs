@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{Auth, Config, EncodeError, Limits, TransportKind as Transport, UrlError};
+use socketio_client_core::{Auth, Config, EncodeError, UrlError};
 
 use tokio::runtime::RuntimeFlavor;
 
@@ -69,10 +69,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The path of requests. Default `/socket.io`.
-    pub fn path(self, path: impl Into<String>) -> Self {
-        self.set(|config| config.path = path.into())
-    }
+    socketio_client_core::config_setters!();
 
     /// Adds a pair to the query of every request.
     pub fn query(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -127,107 +124,6 @@ impl ClientBuilder {
         headers: impl Fn() -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.provider.headers_with = Some(Box::new(headers));
-        self
-    }
-
-    /// Transports, in the order in which they are tried. Default WebSocket, then polling.
-    pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
-        self.set(|config| config.transports = transports.into_iter().collect())
-    }
-
-    /// Whether a polling session tries to move to WebSocket. Default true.
-    pub fn upgrade(self, on: bool) -> Self {
-        self.set(|config| config.upgrade = on)
-    }
-
-    /// Whether an attempt goes on with the next transport when one fails. Default true.
-    pub fn try_all_transports(self, on: bool) -> Self {
-        self.set(|config| config.try_all_transports = on)
-    }
-
-    /// Whether an attempt begins with WebSocket if it worked before. Default false.
-    pub fn remember_upgrade(self, on: bool) -> Self {
-        self.set(|config| config.remember_upgrade = on)
-    }
-
-    /// Whether requests carry a cache-buster. Default: polling requests do.
-    pub fn timestamp_requests(self, on: Option<bool>) -> Self {
-        self.set(|config| config.timestamp_requests = on)
-    }
-
-    /// The cache-buster's key. Default `t`.
-    pub fn timestamp_param(self, key: impl Into<String>) -> Self {
-        self.set(|config| config.timestamp_param = key.into())
-    }
-
-    /// Whether the path ends with a slash. Default true.
-    pub fn add_trailing_slash(self, on: bool) -> Self {
-        self.set(|config| config.add_trailing_slash = on)
-    }
-
-    /// Time for a whole attempt, over all transports. Default 20 s.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|config| config.timeout = timeout)
-    }
-
-    /// Time for the server to accept one namespace. Default 20 s.
-    pub fn connect_timeout(self, timeout: Duration) -> Self {
-        self.set(|config| config.connect_timeout = timeout)
-    }
-
-    /// Time for acks whose emit names none. Default none.
-    pub fn ack_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.ack_timeout = timeout)
-    }
-
-    /// Whether to connect again by itself. Default true.
-    pub fn reconnection(self, on: bool) -> Self {
-        self.set(|config| config.reconnection = on)
-    }
-
-    /// Attempts per outage. Default no limit.
-    pub fn reconnection_attempts(self, attempts: Option<u32>) -> Self {
-        self.set(|config| config.reconnection_attempts = attempts)
-    }
-
-    /// The delay before the first attempt. Default 1 s.
-    pub fn reconnection_delay(self, delay: Duration) -> Self {
-        self.set(|config| config.reconnection_delay = delay)
-    }
-
-    /// The delay doubles up to this. Default 5 s.
-    pub fn reconnection_delay_max(self, delay: Duration) -> Self {
-        self.set(|config| config.reconnection_delay_max = delay)
-    }
-
-    /// How far a delay is spread, 0 to 1. Default 0.5.
-    pub fn randomization_factor(self, factor: f64) -> Self {
-        self.set(|config| config.randomization_factor = factor)
-    }
-
-    /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
-    pub fn buffer_size(self, emits: usize) -> Self {
-        self.set(|config| config.buffer_size = emits)
-    }
-
-    /// Bytes of those that wait to be sent. Default 16 MiB.
-    pub fn buffer_bytes(self, bytes: usize) -> Self {
-        self.set(|config| config.buffer_bytes = bytes)
-    }
-
-    /// Attachments of one packet that we send. Default 10: a stock Node server closes the connection above that.
-    pub fn send_attachments(self, attachments: usize) -> Self {
-        self.set(|config| config.send_attachments = attachments)
-    }
-
-    /// Bounds on what the server may send.
-    pub fn limits(self, limits: Limits) -> Self {
-        self.set(|config| config.limits = limits)
-    }
-
-    /// Whether a new namespace connects by itself. Default true; otherwise call [`Socket::connect`](crate::Socket::connect).
-    pub fn auto_connect(mut self, on: bool) -> Self {
-        self.auto_connect = on;
         self
     }
 

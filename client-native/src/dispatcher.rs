@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use socketio_client_core::{ClientEvent, ConnectError, SocketId};
+use socketio_client_core::{ClientEvent, ConnectError, SocketId, Taken};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -32,7 +32,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         while let Some(event) = batch.pop_front() {
             events += 1;
             bytes += queue::size(&event);
-            if let Err(Panicked(message)) = dispatch(&shared, event).await {
+            let mut stalled = dispatch(&shared, event);
+            while let Ok(Some(Stalled { stream, message, rest })) = stalled {
+                // The only error is that nobody reads it any more.
+                let _ = stream.send(message).await;
+                stalled = rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message));
+            }
+            if let Err(Panicked(message)) = stalled {
                 fail(&shared, message);
                 break 'client;
             }
@@ -87,20 +93,20 @@ fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
     in_listener(|| catch_unwind(AssertUnwindSafe(listener))).map_err(|panic| Panicked(panic_message(&*panic)))
 }
 
-async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {
+/// A message that waits for a stream, and those who get it afterwards.
+struct Stalled {
+    stream: mpsc::Sender<Message>,
+    message: Message,
+    rest: Option<(Taken<Handler>, usize, Message)>,
+}
+
+/// Not async: a future would copy each event several times.
+fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panicked> {
     match event {
         Event::Message { socket, payload, ack } => {
             let taken = lock(&shared.listeners).take(socket, payload.event_name());
-            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(()) };
-            let message = Message::new(payload, ack, shared);
-            let mut handlers = taken.iter().peekable();
-            while let Some(handler) = handlers.next() {
-                if handlers.peek().is_none() {
-                    return message_to(handler, message).await;
-                }
-                message_to(handler, message.clone()).await?;
-            }
-            Ok(())
+            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
+            return deliver(taken, 0, Message::new(payload, ack, shared));
         }
         Event::Sent { socket, payload } => {
             let outgoing = Outgoing(payload);
@@ -134,27 +140,38 @@ async fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<(), Panicked> {
         }
         event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
+    .map(|()| None)
 }
 
-/// Hands one message to one handler. A stream that is full is waited for; one that is gone is passed over.
-async fn message_to(handler: &Handler, message: Message) -> Result<(), Panicked> {
-    match handler {
-        Handler::Event(handler) => call(|| handler(message)),
-        Handler::Stream(stream) => {
-            stream_to(stream, message).await;
-            Ok(())
+/// Hands a message to the handlers from the one at `next` on. Stops at a stream that is full; one that is gone is passed
+/// over.
+fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Option<Stalled>, Panicked> {
+    let mut handlers = taken.iter().skip(next).peekable();
+    let mut message = message;
+    let mut at = next;
+    while let Some(handler) = handlers.next() {
+        at += 1;
+        // The last one gets the message itself.
+        let copy = handlers.peek().map(|_| message.clone());
+        match handler {
+            Handler::Event(handler) => call(|| handler(message))?,
+            Handler::Stream(stream) => {
+                if let Err(TrySendError::Full(message)) = stream.try_send(message) {
+                    let stream = stream.clone();
+                    drop(handlers);
+                    let rest = copy.map(|copy| (taken, at, copy));
+                    return Ok(Some(Stalled { stream, message, rest }));
+                }
+            }
+            Handler::Outgoing(_)
+            | Handler::Connect(_)
+            | Handler::Disconnect(_)
+            | Handler::ConnectError(_) => {}
         }
-        Handler::Outgoing(_) | Handler::Connect(_) | Handler::Disconnect(_) | Handler::ConnectError(_) => {
-            Ok(())
-        }
+        let Some(copy) = copy else { break };
+        message = copy;
     }
-}
-
-async fn stream_to(stream: &mpsc::Sender<Message>, message: Message) {
-    if let Err(TrySendError::Full(message)) = stream.try_send(message) {
-        // The only error is that nobody reads it any more.
-        let _ = stream.send(message).await;
-    }
+    Ok(None)
 }
 
 fn each(

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
-use crate::shared::{Event, Settled, Shared, lock};
+use crate::shared::{Settled, Shared, lock};
 use crate::transport::{Http, WebSocket, ws};
 
 /// Messages read from one WebSocket before the core sees them.
@@ -76,6 +76,15 @@ struct Pending {
     future: Pin<Box<dyn Future<Output = Done> + Send>>,
 }
 
+/// What the core says.
+struct Outcome {
+    deadline: Option<Instant>,
+    /// The client has ended, and the core wants nothing any more.
+    idle: bool,
+    /// There is something for the dispatcher.
+    events: bool,
+}
+
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     provider: Provider,
@@ -93,7 +102,6 @@ pub(crate) struct Driver {
     inputs: Vec<Input<Json>>,
     frames: Vec<(TransportId, Frame<Json>)>,
     commands: Vec<Command<Json>>,
-    events: Vec<Event>,
     settled: Vec<Settled>,
 }
 
@@ -114,7 +122,6 @@ impl Driver {
             inputs: Vec::new(),
             frames: Vec::new(),
             commands: Vec::new(),
-            events: Vec::new(),
             settled: Vec::new(),
         }
     }
@@ -131,9 +138,11 @@ impl Driver {
         {
             self.armed = None;
         }
-        let (deadline, idle) = self.consult(drained);
+        let Outcome { deadline, idle, events } = self.consult(drained);
         more |= self.write(cx);
-        self.shared.queue.push(&mut self.events);
+        if events {
+            self.shared.queue.wake();
+        }
         self.settled.drain(..).for_each(Settled::tell);
         more |= !self.commands.is_empty();
         self.obey();
@@ -194,7 +203,7 @@ impl Driver {
     }
 
     /// The one critical section: input in; commands, frames and events out.
-    fn consult(&mut self, drained: bool) -> (Option<Instant>, bool) {
+    fn consult(&mut self, drained: bool) -> Outcome {
         let now = self.shared.now();
         let mut state = lock(&self.shared.state);
         state.seen = now;
@@ -223,9 +232,11 @@ impl Driver {
         while let Some(command) = state.manager.poll_command() {
             self.commands.push(command);
         }
-        state.drain(&mut self.events, &mut self.settled);
+        let mut events = self.shared.queue.fill();
+        state.drain(&mut events, &mut self.settled);
+        let events = events.finish();
         let idle = state.end.is_some() && state.manager.state() == Connection::Disconnected;
-        (state.manager.poll_timeout(), idle)
+        Outcome { deadline: state.manager.poll_timeout(), idle, events }
     }
 
     /// Writes what was pulled, with one flush for each WebSocket. True if there may be more to pull, or to tell.

@@ -1,8 +1,8 @@
 //! Events on their way from the driver to the dispatcher.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
@@ -35,14 +35,13 @@ struct Inner {
 }
 
 impl Queue {
-    /// Empties `batch` into the queue.
-    pub(crate) fn push(&self, batch: &mut Vec<Event>) {
-        if batch.is_empty() {
-            return;
-        }
-        self.bytes.fetch_add(batch.iter().map(size).sum(), Ordering::Relaxed);
-        self.events.fetch_add(batch.len(), Ordering::Relaxed);
-        lock(&self.inner).events.extend(batch.drain(..));
+    /// Opens the queue for one batch.
+    pub(crate) fn fill(&self) -> Fill<'_> {
+        Fill { queue: self, inner: lock(&self.inner), events: 0, bytes: 0 }
+    }
+
+    /// Wakes the dispatcher.
+    pub(crate) fn wake(&self) {
         self.dispatcher.wake();
     }
 
@@ -89,6 +88,33 @@ impl Queue {
 
     fn over(&self) -> bool {
         self.events.load(Ordering::SeqCst) >= EVENTS || self.bytes.load(Ordering::SeqCst) >= BYTES
+    }
+}
+
+/// A batch on its way into the queue.
+pub(crate) struct Fill<'a> {
+    queue: &'a Queue,
+    inner: MutexGuard<'a, Inner>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Fill<'_> {
+    pub(crate) fn push(&mut self, event: Event) {
+        self.events += 1;
+        self.bytes += size(&event);
+        self.inner.events.push_back(event);
+    }
+
+    /// Hands the batch over. True if there is anything in it, so that [`Queue::wake`] is due.
+    pub(crate) fn finish(self) -> bool {
+        if self.events == 0 {
+            return false;
+        }
+        // Before the lock is released, so that the dispatcher cannot subtract first.
+        self.queue.events.fetch_add(self.events, Ordering::SeqCst);
+        self.queue.bytes.fetch_add(self.bytes, Ordering::SeqCst);
+        true
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::error::End;
 use crate::listeners::Listeners;
-use crate::queue::Queue;
+use crate::queue::{Fill, Queue};
 
 pub(crate) type Manager = socketio_client_core::Manager<Json>;
 pub(crate) type Event = socketio_client_core::Event<Json>;
@@ -301,7 +301,7 @@ impl State {
     }
 
     /// Takes the core's events: those that somebody awaits into `settled`, those that listeners may want into `events`.
-    pub(crate) fn drain(&mut self, events: &mut Vec<Event>, settled: &mut Vec<Settled>) {
+    pub(crate) fn drain(&mut self, events: &mut Fill<'_>, settled: &mut Vec<Settled>) {
         let mut connection_changed = false;
         while let Some(event) = self.manager.poll_event() {
             match event {

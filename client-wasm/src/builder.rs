@@ -4,13 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde::Serialize;
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{
-    Address, Auth, Config, EncodeError, Limits, SocketOptions, TransportKind, UrlError,
-};
+use socketio_client_core::{Address, Auth, Config, EncodeError, SocketOptions, UrlError};
 use thiserror::Error;
 
 use crate::client::Client;
@@ -111,15 +108,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Request path. Default `/socket.io`. (The URL's path names a namespace.)
-    pub fn path(self, path: impl Into<String>) -> Self {
-        self.set(|config| config.path = path.into())
-    }
-
-    /// Whether the request path ends in a slash. Default true.
-    pub fn add_trailing_slash(self, on: bool) -> Self {
-        self.set(|config| config.add_trailing_slash = on)
-    }
+    socketio_client_core::config_setters!();
 
     /// Adds a parameter to every request. To be repeated for more.
     pub fn query(self, key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -167,104 +156,6 @@ impl ClientBuilder {
     /// Asked at each attempt, and added to [`header`](Self::header).
     pub fn headers_with(mut self, ask: impl Fn() -> Vec<(String, String)> + 'static) -> Self {
         self.headers_with = Some(Rc::new(ask));
-        self
-    }
-
-    /// In order of preference. Default WebSocket, then polling.
-    pub fn transports(self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
-        self.set(|config| config.transports = transports.into_iter().collect())
-    }
-
-    /// Whether a session that polls tries to move to WebSocket. Default true.
-    pub fn upgrade(self, on: bool) -> Self {
-        self.set(|config| config.upgrade = on)
-    }
-
-    /// Whether an attempt goes on with the next transport when one fails. Default true.
-    pub fn try_all_transports(self, on: bool) -> Self {
-        self.set(|config| config.try_all_transports = on)
-    }
-
-    /// Whether a session starts with WebSocket if it worked before. Default false.
-    pub fn remember_upgrade(self, on: bool) -> Self {
-        self.set(|config| config.remember_upgrade = on)
-    }
-
-    /// A cache-buster on every request; `None`, the default, means on polling only.
-    pub fn timestamp_requests(self, on: Option<bool>) -> Self {
-        self.set(|config| config.timestamp_requests = on)
-    }
-
-    /// The cache-buster's name. Default `t`.
-    pub fn timestamp_param(self, name: impl Into<String>) -> Self {
-        self.set(|config| config.timestamp_param = name.into())
-    }
-
-    /// Time for a whole attempt, over all transports. Default 20 s.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|config| config.timeout = timeout)
-    }
-
-    /// Time for the answer to one namespace's CONNECT. Default 20 s.
-    pub fn connect_timeout(self, timeout: Duration) -> Self {
-        self.set(|config| config.connect_timeout = timeout)
-    }
-
-    /// Time for acks whose emit names none. Default none: for ever.
-    pub fn ack_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.ack_timeout = timeout)
-    }
-
-    /// Whether to connect again by itself. Default true.
-    pub fn reconnection(self, on: bool) -> Self {
-        self.set(|config| config.reconnection = on)
-    }
-
-    /// Attempts per outage. Default no limit.
-    pub fn reconnection_attempts(self, attempts: Option<u32>) -> Self {
-        self.set(|config| config.reconnection_attempts = attempts)
-    }
-
-    /// Before the first of them. Default 1 s.
-    pub fn reconnection_delay(self, delay: Duration) -> Self {
-        self.set(|config| config.reconnection_delay = delay)
-    }
-
-    /// The delay doubles up to this. Default 5 s.
-    pub fn reconnection_delay_max(self, delay: Duration) -> Self {
-        self.set(|config| config.reconnection_delay_max = delay)
-    }
-
-    /// How far a delay is spread, 0 to 1. Default 0.5.
-    pub fn randomization_factor(self, factor: f64) -> Self {
-        self.set(|config| config.randomization_factor = factor)
-    }
-
-    /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
-    pub fn buffer_size(self, emits: usize) -> Self {
-        self.set(|config| config.buffer_size = emits)
-    }
-
-    /// Bytes of those that wait to be sent. Default 16 MiB.
-    pub fn buffer_bytes(self, bytes: usize) -> Self {
-        self.set(|config| config.buffer_bytes = bytes)
-    }
-
-    /// Attachments of one event that we send. Default 10: a stock Node server closes the connection above that.
-    pub fn send_attachments(self, attachments: usize) -> Self {
-        self.set(|config| config.send_attachments = attachments)
-    }
-
-    /// Bounds on what the server may send.
-    pub fn limits(self, limits: Limits) -> Self {
-        self.set(|config| config.limits = limits)
-    }
-
-    /// Whether [`Client::socket`] connects the namespace. Default true; otherwise [`Socket::connect`] does.
-    ///
-    /// [`Socket::connect`]: crate::Socket::connect
-    pub fn auto_connect(mut self, on: bool) -> Self {
-        self.auto_connect = on;
         self
     }
 

@@ -11,7 +11,7 @@ let server;
 const open = [];
 
 before(async () => {
-  executable = await build();
+  executable = await build('www');
   server = await start(executable);
 });
 after(async () => {

@@ -1,23 +1,14 @@
 // The demonstration page in real browsers: several tabs in one room, a network that is cut, a server that is killed.
 //
-// CHROMIUM and FIREFOX name other executables. SCREENSHOT=file takes the README's picture, in Chromium.
+// SCREENSHOT=file takes the README's picture, in Chromium.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import puppeteer from 'puppeteer-core';
+import { Child, browsers, launch } from './harness.mjs';
 import { build, start } from './www.mjs';
 
-const browsers = {
-  chromium: {
-    browser: 'chrome',
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // Its sandbox refuses to start as root, and containers have little shared memory.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  },
-  firefox: { browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr' },
-};
 const viewport = { width: 1100, height: 720 };
 
-for (const [name, options] of Object.entries(browsers)) {
+for (const name of browsers) {
   describe(name, () => {
     let executable;
     let server;
@@ -29,9 +20,9 @@ for (const [name, options] of Object.entries(browsers)) {
     const problems = [];
 
     before(async () => {
-      executable = await build();
+      executable = await build('www');
       server = await start(executable);
-      browser = await puppeteer.launch({ ...options, headless: true, defaultViewport: viewport });
+      browser = await launch(name);
     });
     after(async () => {
       await browser?.close();
@@ -40,6 +31,7 @@ for (const [name, options] of Object.entries(browsers)) {
 
     async function join(person) {
       const page = await browser.newPage();
+      await page.setViewport(viewport);
       page.on('response', (response) => {
         if (/javascript|wasm/.test(response.headers()['content-type'] ?? '')) {
           scripts.add(new URL(response.url()).pathname);
@@ -76,6 +68,31 @@ for (const [name, options] of Object.entries(browsers)) {
       await until(ada, said, ['Grace', 'Me, in another tab.']);
       await until(ada, ticked, ['two', 'Hello, who is there?']);
       await until(grace, ticked, ['two', 'Me, in another tab.']);
+    });
+
+    test('a native client is in the same room', async (t) => {
+      const sio = new Child(t, await build('sio'), ['connect', server.url]);
+      sio.send({ emit: 'join', args: [{ name: 'Sio', room: 'lobby' }], ack: true, id: 'join' });
+      const joined = await sio.waitJson('the answer to join', (line) => line.type === 'ack' && line.id === 'join');
+      assert.deepEqual(joined.args[0].people.map((person) => person.name).sort(), ['Ada', 'Grace', 'Linus', 'Sio']);
+      await until(ada, present, ['Grace', 'Linus', 'Sio']);
+
+      sio.send({ emit: 'message', args: [{ room: 'lobby', id: 'from-sio', text: 'Hello from a terminal.' }], ack: true, id: 'm' });
+      await until(ada, said, ['Sio', 'Hello from a terminal.']);
+      await until(grace, said, ['Sio', 'Hello from a terminal.']);
+      await sio.waitJson('the tick', (line) => line.event === 'delivered' && line.args[0].id === 'from-sio');
+
+      await press(ada, '[data-kind="person"][data-name="Sio"]');
+      await say(ada, 'Hello, terminal.');
+      const message = await sio.waitJson('the message', (line) => line.event === 'private');
+      assert.equal(message.args[0].text, 'Hello, terminal.');
+      sio.send({ ack: message.ack, args: [] });
+      await until(ada, ticked, ['two', 'Hello, terminal.']);
+      await press(ada, '[data-kind="room"][data-name="lobby"]');
+
+      sio.process.stdin.end();
+      assert.equal((await sio.exit).code, 0);
+      await until(ada, present, ['Grace', 'Linus']);
     });
 
     test('typing shows, and ends', async () => {

@@ -1,12 +1,12 @@
 // Starts and kills the demonstration server.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { root } from './harness.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const packages = { www: ['-p', 'www'], sio: ['-p', 'socketio-client-native', '--features', 'cli', '--bin', 'sio'] };
 
-/** Builds `www` and says where its executable is. */
-export async function build() {
-  const cargo = spawn('cargo', ['build', '-q', '-p', 'www', '--message-format=json'], {
+/** Builds `www` or `sio`, and says where its executable is. */
+export async function build(name) {
+  const cargo = spawn('cargo', ['build', '-q', ...packages[name], '--message-format=json'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -15,7 +15,7 @@ export async function build() {
   const status = await new Promise((resolve) => cargo.once('close', resolve));
   if (status !== 0) throw new Error(`cargo build ended with ${status}`);
   const lines = out.split('\n').filter(Boolean).map((line) => JSON.parse(line));
-  return lines.find((line) => line.target?.name === 'www' && line.executable).executable;
+  return lines.find((line) => line.target?.name === name && line.executable).executable;
 }
 
 /** Runs it to its end: `{ status, out, err }`. */

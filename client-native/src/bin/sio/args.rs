@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Standard input and output as JSON lines.
     ///
     /// Reads {"emit":EVENT,"args":[..],"ack":true,"id":ID,"namespace":NSP} (all but "emit" may be left out),
-    /// {"ack":N,"args":[..]} to answer an event, {"disconnect":true}. Bytes are {"$bytes":"<base64>"}.
+    /// {"ack":N,"args":[..]} to answer an event, {"disconnect":true}. Bytes are {"$bytes":"BASE64"}.
     /// At the end of input everything is sent and answered before the command ends.
     Connect {
         #[command(flatten)]

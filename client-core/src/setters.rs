@@ -1,0 +1,119 @@
+//! The options that both Rust faces offer in the same words.
+
+/// Setters of a builder for the [`Config`](crate::Config) behind its method `set(self, impl FnOnce(&mut Config)) -> Self`.
+///
+/// Both shells' builders expand it, so that an option has one name, one meaning and one text.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! config_setters {
+    () => {
+        /// The path of requests (`path`). Default `/socket.io`. The URL's own path names a namespace.
+        pub fn path(self, path: impl Into<String>) -> Self {
+            self.set(|config| config.path = path.into())
+        }
+
+        /// Whether the path of requests ends in a slash (`addTrailingSlash`). Default true.
+        pub fn add_trailing_slash(self, on: bool) -> Self {
+            self.set(|config| config.add_trailing_slash = on)
+        }
+
+        /// Transports in order of preference (`transports`). Default WebSocket, then polling: it connects in a tenth of
+        /// the time. The JavaScript client's default is the other way round.
+        pub fn transports(self, transports: impl IntoIterator<Item = $crate::TransportKind>) -> Self {
+            self.set(|config| config.transports = transports.into_iter().collect())
+        }
+
+        /// Whether a polling session tries to move to WebSocket (`upgrade`). Default true.
+        pub fn upgrade(self, on: bool) -> Self {
+            self.set(|config| config.upgrade = on)
+        }
+
+        /// Whether an attempt goes on with the next transport when one fails (`tryAllTransports`). Default true; false in
+        /// the JavaScript client.
+        pub fn try_all_transports(self, on: bool) -> Self {
+            self.set(|config| config.try_all_transports = on)
+        }
+
+        /// Whether an attempt begins with WebSocket if it worked before (`rememberUpgrade`). Default false.
+        pub fn remember_upgrade(self, on: bool) -> Self {
+            self.set(|config| config.remember_upgrade = on)
+        }
+
+        /// A cache-buster on every request (`timestampRequests`). Default `None`: on polling only.
+        pub fn timestamp_requests(self, on: Option<bool>) -> Self {
+            self.set(|config| config.timestamp_requests = on)
+        }
+
+        /// The cache-buster's name (`timestampParam`). Default `t`.
+        pub fn timestamp_param(self, name: impl Into<String>) -> Self {
+            self.set(|config| config.timestamp_param = name.into())
+        }
+
+        /// Time for a whole attempt, over all transports (`timeout`). Default 20 s.
+        pub fn timeout(self, timeout: core::time::Duration) -> Self {
+            self.set(|config| config.timeout = timeout)
+        }
+
+        /// Time for the server's answer to one namespace's CONNECT. Default 20 s. The JavaScript client waits for ever.
+        pub fn connect_timeout(self, timeout: core::time::Duration) -> Self {
+            self.set(|config| config.connect_timeout = timeout)
+        }
+
+        /// Time for acks whose emit names none (`ackTimeout`). Default none: for ever.
+        pub fn ack_timeout(self, timeout: Option<core::time::Duration>) -> Self {
+            self.set(|config| config.ack_timeout = timeout)
+        }
+
+        /// Whether to connect again by itself (`reconnection`). Default true.
+        pub fn reconnection(self, on: bool) -> Self {
+            self.set(|config| config.reconnection = on)
+        }
+
+        /// Attempts per outage (`reconnectionAttempts`). Default no limit.
+        pub fn reconnection_attempts(self, attempts: Option<u32>) -> Self {
+            self.set(|config| config.reconnection_attempts = attempts)
+        }
+
+        /// The delay before the first attempt (`reconnectionDelay`). Default 1 s.
+        pub fn reconnection_delay(self, delay: core::time::Duration) -> Self {
+            self.set(|config| config.reconnection_delay = delay)
+        }
+
+        /// The delay doubles up to this (`reconnectionDelayMax`). Default 5 s.
+        pub fn reconnection_delay_max(self, delay: core::time::Duration) -> Self {
+            self.set(|config| config.reconnection_delay_max = delay)
+        }
+
+        /// How far a delay is spread, 0 to 1 (`randomizationFactor`). Default 0.5.
+        pub fn randomization_factor(self, factor: f64) -> Self {
+            self.set(|config| config.randomization_factor = factor)
+        }
+
+        /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
+        pub fn buffer_size(self, emits: usize) -> Self {
+            self.set(|config| config.buffer_size = emits)
+        }
+
+        /// Bytes of those that wait to be sent. Default 16 MiB.
+        pub fn buffer_bytes(self, bytes: usize) -> Self {
+            self.set(|config| config.buffer_bytes = bytes)
+        }
+
+        /// Attachments of one event that we send. Default 10: a stock Node server closes the connection above that.
+        pub fn send_attachments(self, attachments: usize) -> Self {
+            self.set(|config| config.send_attachments = attachments)
+        }
+
+        /// Bounds on what the server may send.
+        pub fn limits(self, limits: $crate::Limits) -> Self {
+            self.set(|config| config.limits = limits)
+        }
+
+        /// Whether a new namespace connects by itself (`autoConnect`). Default true; otherwise call
+        /// [`Socket::connect`](crate::Socket::connect).
+        pub fn auto_connect(mut self, on: bool) -> Self {
+            self.auto_connect = on;
+            self
+        }
+    };
+}
