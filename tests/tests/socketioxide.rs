@@ -3,6 +3,7 @@
 // Tests: a wrong assumption is to end them.
 #![allow(clippy::unwrap_used)]
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,30 +11,48 @@ use bytes::Bytes;
 use socketio_client_native::{AckError, Client, ConnectError, Message, Transport};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
+use socketioxide::handler::ConnectHandler;
 use tests::PATIENCE;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
+
+/// The server tells the client that it is connected an instant before it lets its own handlers send.
+async fn ready(socket: &SocketRef) {
+    while !socket.connected() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What the server does. As a middleware, which runs before the client is told that it is connected: a handler runs in a
+/// task of its own, and events that come before it are dropped.
+async fn behave(socket: SocketRef) -> Result<(), Infallible> {
+    socket.on("echo", async |socket: SocketRef, Data::<String>(text)| {
+        ready(&socket).await;
+        socket.emit("echo", &text).unwrap();
+    });
+    socket.on("call", async |socket: SocketRef, Data::<u32>(number), ack: AckSender| {
+        ready(&socket).await;
+        ack.send(&number).unwrap();
+    });
+    socket.on("silence", async || ());
+    socket.on("bytes", async |socket: SocketRef, Data::<Bytes>(bytes)| {
+        socket.emit("bytes", &bytes).unwrap();
+    });
+    socket.on("ask", async |socket: SocketRef| {
+        let answer = socket.emit_with_ack::<_, u32>("question", "how many?").unwrap().await.unwrap();
+        socket.emit("answered", &answer).unwrap();
+    });
+    socket.on("leave", async |socket: SocketRef| socket.disconnect().unwrap());
+    Ok(())
+}
 
 /// Starts a server on a free port: `echo`, `call` (answers with its argument), `ask` (asks for an ack and reports it),
 /// `bytes`, and the namespaces `/` and `/admin`.
 async fn server() -> String {
     let (layer, io) = SocketIo::builder().build_layer();
     for namespace in ["/", "/admin"] {
-        io.ns(namespace, async |socket: SocketRef| {
-            socket.on("echo", async |socket: SocketRef, Data::<String>(text)| {
-                socket.emit("echo", &text).unwrap();
-            });
-            socket.on("call", async |Data::<u32>(number), ack: AckSender| ack.send(&number).unwrap());
-            socket.on("silence", async || ());
-            socket.on("bytes", async |socket: SocketRef, Data::<Bytes>(bytes)| {
-                socket.emit("bytes", &bytes).unwrap();
-            });
-            socket.on("ask", async |socket: SocketRef| {
-                let answer = socket.emit_with_ack::<_, u32>("question", "how many?").unwrap().await.unwrap();
-                socket.emit("answered", &answer).unwrap();
-            });
-            socket.on("leave", async |socket: SocketRef| socket.disconnect().unwrap());
-        });
+        let handler = async |_: SocketRef| ();
+        io.ns(namespace, handler.with(behave));
     }
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
