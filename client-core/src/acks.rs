@@ -21,6 +21,8 @@ struct Pending {
     emit: EmitId,
     deadline: Option<Instant>,
     sent: bool,
+    /// Nobody waits for the answer.
+    forgotten: bool,
 }
 
 /// An entry that has left.
@@ -39,7 +41,7 @@ impl Acks {
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.pending.insert(id, Pending { emit, deadline, sent: false });
+        self.pending.insert(id, Pending { emit, deadline, sent: false, forgotten: false });
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, id));
         }
@@ -49,6 +51,10 @@ impl Acks {
     /// The emit is handed to a transport. False if nobody waits any longer, so that it need not be sent.
     pub(crate) fn mark_sent(&mut self, id: u64) -> bool {
         let Some(pending) = self.pending.get_mut(&id) else { return false };
+        if pending.forgotten {
+            self.remove(id);
+            return true;
+        }
         if !pending.sent {
             pending.sent = true;
             self.in_flight += 1;
@@ -66,12 +72,24 @@ impl Acks {
 
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        let Pending { emit, deadline, sent } = self.pending.remove(&id)?;
+        let Pending { emit, deadline, sent, .. } = self.pending.remove(&id)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, id));
         }
         self.in_flight -= usize::from(sent);
         Some(Settled { emit, sent })
+    }
+
+    /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
+    pub(crate) fn forget(&mut self, emit: EmitId) {
+        let Some((&id, pending)) = self.pending.iter_mut().find(|(_, pending)| pending.emit == emit) else {
+            return;
+        };
+        if pending.sent {
+            self.remove(id);
+        } else {
+            pending.forgotten = true;
+        }
     }
 
     /// One entry whose time is over.

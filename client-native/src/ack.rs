@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{AckError, EmitError, EmitOptions, SocketId};
+use socketio_client_core::{AckError, EmitError, EmitId, EmitOptions, SocketId};
 use tokio::sync::oneshot;
 
 use crate::error::End;
@@ -20,7 +20,7 @@ use crate::socket::Socket;
 /// [`Message::parse`](crate::Message::parse).
 ///
 /// Nothing is sent before it is first polled, so awaited, or [`send`](Self::send) is called; if it is dropped before that,
-/// nothing ever is. Dropping it later does not take the event back.
+/// nothing ever is. Dropping it later does not take the event back; its answer is then ignored.
 #[must_use = "nothing is sent before it is awaited, or `send` is called"]
 pub struct EmitWithAck<T> {
     socket: Socket,
@@ -32,7 +32,7 @@ pub struct EmitWithAck<T> {
 
 enum Step {
     New(Result<Payload, EmitError>),
-    Sent(oneshot::Receiver<AckResult>),
+    Sent(EmitId, oneshot::Receiver<AckResult>),
     Failed(AckError),
     Done,
 }
@@ -60,7 +60,7 @@ impl<T> EmitWithAck<T> {
         let options = EmitOptions { ack: true, timeout: self.timeout, volatile: false };
         let sent = payload.and_then(|payload| self.socket.shared().emit_with_ack(self.id, payload, options));
         self.step = match sent {
-            Ok(answer) => Step::Sent(answer),
+            Ok((emit, answer)) => Step::Sent(emit, answer),
             Err(error) => Step::Failed(AckError::NotSent(error)),
         };
     }
@@ -74,7 +74,7 @@ impl<T: DeserializeOwned> Future for EmitWithAck<T> {
             self.start();
         }
         let result = match &mut self.step {
-            Step::Sent(answer) => match Pin::new(answer).poll(cx) {
+            Step::Sent(_, answer) => match Pin::new(answer).poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(result)) => result,
                 Poll::Ready(Err(_)) => Err(self.socket.shared().end().unwrap_or(End::Closed).into()),
@@ -88,11 +88,20 @@ impl<T: DeserializeOwned> Future for EmitWithAck<T> {
     }
 }
 
+impl<T> Drop for EmitWithAck<T> {
+    /// An answer that nobody awaits takes no room.
+    fn drop(&mut self) {
+        if let Step::Sent(emit, _) = self.step {
+            self.socket.shared().forget_ack(self.id, emit);
+        }
+    }
+}
+
 impl<T> fmt::Debug for EmitWithAck<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
             Step::New(_) => "not sent",
-            Step::Sent(_) => "waits for the ack",
+            Step::Sent(..) => "waits for the ack",
             Step::Failed(_) | Step::Done => "settled",
         };
         f.debug_tuple("EmitWithAck").field(&step).finish()

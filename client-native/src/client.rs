@@ -1,5 +1,6 @@
 //! One connection to one server.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use socketio_client_core::{ClientEvent, ListenerId, State, TransportKind as Transport};
@@ -117,5 +118,22 @@ impl Client {
     /// [`Socket::connect`] opens it again.
     pub fn close(&self) {
         self.shared().close();
+    }
+
+    /// Resolves once nothing is open and nothing is planned: after [`close`](Self::close), or after the last namespace was
+    /// left, when the server has said goodbye too (or a second has passed).
+    ///
+    /// ```no_run
+    /// # async fn example(client: socketio_client_native::Client) {
+    /// client.close();
+    /// client.closed().await;
+    /// # }
+    /// ```
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closed = self.shared().closed();
+        async move {
+            // The driver is gone, and with it every transport.
+            let _ = closed.await;
+        }
     }
 }

@@ -12,6 +12,7 @@ use socketio_client_core::{
     Address, AuthRequest, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
     UrlError,
 };
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::dispatcher::panic_message;
@@ -103,6 +104,8 @@ pub(crate) struct Driver {
     frames: Vec<(TransportId, Frame<Json>)>,
     commands: Vec<Command<Json>>,
     settled: Vec<Settled>,
+    /// To be told once the last transport is gone.
+    closers: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -123,6 +126,7 @@ impl Driver {
             frames: Vec::new(),
             commands: Vec::new(),
             settled: Vec::new(),
+            closers: Vec::new(),
         }
     }
 
@@ -152,8 +156,14 @@ impl Driver {
         more |= !self.commands.is_empty();
         self.obey();
         more |= self.closing.len() > closing;
-        if idle && self.links.is_empty() && self.pending.is_empty() && self.closing.is_empty() {
-            return Poll::Ready(true);
+        if self.links.is_empty() && self.pending.is_empty() && self.closing.is_empty() {
+            for closer in self.closers.drain(..) {
+                // Who has stopped waiting does not mind.
+                let _ = closer.send(());
+            }
+            if idle {
+                return Poll::Ready(true);
+            }
         }
         more |= self.arm(deadline, cx);
         if more { Poll::Ready(false) } else { Poll::Pending }
@@ -240,7 +250,11 @@ impl Driver {
         let mut events = self.shared.queue.fill();
         state.drain(&mut events, &mut self.settled);
         let events = events.finish();
-        let idle = state.end.is_some() && state.manager.state() == Connection::Disconnected;
+        let disconnected = state.manager.state() == Connection::Disconnected;
+        if disconnected {
+            self.closers.append(&mut state.closers);
+        }
+        let idle = disconnected && state.end.is_some();
         Outcome { deadline: state.manager.poll_timeout(), idle, events }
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) manager: Manager,
     pub(crate) waiters: Vec<Waiters>,
+    /// Who waits for the connection's end.
+    pub(crate) closers: Vec<oneshot::Sender<()>>,
     /// Set once; nothing is accepted afterwards.
     pub(crate) end: Option<End>,
     /// When the driver last looked. Good enough where only order matters.
@@ -107,7 +109,13 @@ impl Shared {
         threads: bool,
     ) -> Self {
         Self {
-            state: Mutex::new(State { manager, waiters: Vec::new(), end: None, seen: Instant::default() }),
+            state: Mutex::new(State {
+                manager,
+                waiters: Vec::new(),
+                closers: Vec::new(),
+                end: None,
+                seen: Instant::default(),
+            }),
             listeners: Mutex::default(),
             queue: Queue::default(),
             driver: AtomicWaker::new(),
@@ -198,7 +206,7 @@ impl Shared {
         socket: SocketId,
         payload: Payload,
         options: EmitOptions,
-    ) -> Result<oneshot::Receiver<AckResult>, EmitError> {
+    ) -> Result<(EmitId, oneshot::Receiver<AckResult>), EmitError> {
         let (waiter, receiver) = oneshot::channel();
         self.change(|state, now| {
             if let Some(end) = &state.end {
@@ -208,8 +216,23 @@ impl Shared {
             if let Some(waiters) = state.waiters(socket) {
                 waiters.acks.insert(id, waiter);
             }
-            Ok(receiver)
+            Ok((id, receiver))
         })
+    }
+
+    pub(crate) fn forget_ack(&self, socket: SocketId, emit: EmitId) {
+        let mut state = lock(&self.state);
+        state.manager.forget_ack(socket, emit);
+        if let Some(waiters) = state.waiters(socket) {
+            waiters.acks.remove(&emit);
+        }
+    }
+
+    /// Tells when nothing is open and nothing is planned.
+    pub(crate) fn closed(&self) -> oneshot::Receiver<()> {
+        let (closer, closed) = oneshot::channel();
+        self.change(|state, _| state.closers.push(closer));
+        closed
     }
 
     pub(crate) fn ack(&self, ack: AckId, payload: Payload) -> Result<(), EmitError> {

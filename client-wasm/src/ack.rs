@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{AckError, EmitOptions, EncodeError};
+use socketio_client_core::{AckError, EmitId, EmitOptions, EncodeError};
 
 use crate::channel::{Receiver, channel};
 use crate::socket::Socket;
@@ -18,7 +18,7 @@ use crate::socket::Socket;
 /// [`Message::parse`](crate::Message::parse).
 ///
 /// Nothing is sent before it is first polled, so awaited, or [`send`](Self::send) is called; if it is dropped before that,
-/// nothing ever is. Dropping it later does not take the event back.
+/// nothing ever is. Dropping it later does not take the event back; its answer is then ignored.
 #[must_use = "nothing is sent before it is awaited, or `send` is called"]
 pub struct EmitWithAck<T> {
     /// Whoever waits for an answer wants the connection.
@@ -30,7 +30,7 @@ pub struct EmitWithAck<T> {
 
 enum Step {
     New(Result<Payload, EncodeError>),
-    Sent(Receiver<Result<Payload, AckError>>),
+    Sent(EmitId, Receiver<Result<Payload, AckError>>),
     Failed(AckError),
     Done,
 }
@@ -68,10 +68,10 @@ impl<T> EmitWithAck<T> {
                     .map_err(|refused| AckError::NotSent(refused.error))?;
                 let (sender, receiver) = channel();
                 inner.namespaces.get_mut(&socket).ok_or(AckError::Closed)?.acks.insert(emit, sender);
-                Ok(receiver)
+                Ok((emit, receiver))
             })
         });
-        self.step = sent.map_or_else(Step::Failed, Step::Sent);
+        self.step = sent.map_or_else(Step::Failed, |(emit, answer)| Step::Sent(emit, answer));
     }
 }
 
@@ -81,7 +81,7 @@ impl<T: DeserializeOwned> Future for EmitWithAck<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.start();
         let result = match &self.step {
-            Step::Sent(answer) => match answer.poll(cx) {
+            Step::Sent(_, answer) => match answer.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(answer) => answer.unwrap_or(Err(AckError::Closed)),
             },
@@ -94,11 +94,24 @@ impl<T: DeserializeOwned> Future for EmitWithAck<T> {
     }
 }
 
+impl<T> Drop for EmitWithAck<T> {
+    /// An answer that nobody awaits takes no room.
+    fn drop(&mut self) {
+        if let Step::Sent(emit, _) = self.step {
+            let socket = self.socket.id;
+            self.socket.handle.read(|inner| {
+                inner.manager.forget_ack(socket, emit);
+                inner.namespaces.get_mut(&socket).and_then(|namespace| namespace.acks.remove(&emit))
+            });
+        }
+    }
+}
+
 impl<T> fmt::Debug for EmitWithAck<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
             Step::New(_) => "not sent",
-            Step::Sent(_) => "waits for the ack",
+            Step::Sent(..) => "waits for the ack",
             Step::Failed(_) | Step::Done => "settled",
         };
         f.debug_tuple("EmitWithAck").field(&step).finish()

@@ -1,6 +1,7 @@
 //! The handle to a connection.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -121,6 +122,13 @@ impl Client {
         for socket in sockets {
             self.handle.gave_up(socket);
         }
+    }
+
+    /// Resolves once nothing is open and nothing is planned: after [`close`](Self::close), or after the last namespace was
+    /// left.
+    pub fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let closed = self.handle.call(|inner, _| inner.closed());
+        async move { while poll_fn(|cx| closed.poll(cx)).await.is_some() {} }
     }
 }
 

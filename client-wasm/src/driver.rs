@@ -19,6 +19,7 @@ use socketio_client_core::{
 use wasm_bindgen::prelude::*;
 
 use crate::builder::Sources;
+use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
 use crate::transport::fetch::{self, Request};
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     limit: usize,
     pub(crate) namespaces: BTreeMap<SocketId, Namespace>,
     pub(crate) listeners: Router<ClientHandler>,
+    /// Who waits for the connection's end.
+    closers: Vec<Sender<()>>,
     /// The last handle is gone; this keeps the rest until the goodbye has left.
     lingering: Option<Rc<Shared>>,
 }
@@ -84,6 +87,7 @@ impl Shared {
                 limit,
                 namespaces: BTreeMap::new(),
                 listeners: Router::new(),
+                closers: Vec::new(),
                 lingering: None,
             }))
         })
@@ -160,7 +164,9 @@ impl Inner {
         let retry = full.then(|| now + RETRY);
         let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
         self.timer.arm(due, now);
-        if self.lingering.is_some() && self.links.is_empty() && self.requests.is_empty() {
+        if self.links.is_empty() && self.requests.is_empty() && self.is_idle() {
+            // Dropping them tells those who wait; they run later.
+            self.closers.clear();
             // Whoever calls this holds another.
             self.lingering = None;
         }
@@ -237,6 +243,13 @@ impl Inner {
             Ok(request) => self.requests.push((transport, method, request)),
             Err(error) => self.manager.handle_input(Input::Closed { transport, error }, now),
         }
+    }
+
+    /// Ends when nothing is open and nothing is planned.
+    pub(crate) fn closed(&mut self) -> Receiver<()> {
+        let (closer, closed) = channel();
+        self.closers.push(closer);
+        closed
     }
 
     fn due(&mut self, now: Instant) {

@@ -184,6 +184,14 @@ impl<C: Codec> Manager<C> {
         true
     }
 
+    /// Nobody waits for the ack of this emit any longer, so that an answer that never comes takes no room. The emit itself
+    /// is not taken back.
+    pub fn forget_ack(&mut self, socket: SocketId, emit: EmitId) {
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.acks.forget(emit);
+        }
+    }
+
     /// Answers an event that asked for an ack.
     ///
     /// # Errors

@@ -277,3 +277,39 @@ fn when_the_runtime_ends_so_does_the_client() {
     });
     drop(client);
 }
+
+#[tokio::test(start_paused = true)]
+async fn closed_waits_for_the_goodbye() {
+    let (builder, mut server) = pair();
+    let client = builder.build().unwrap();
+    within(client.closed()).await;
+    let socket = client.default_socket();
+    let mut peer = server.connect().await;
+    within(socket.connected()).await.unwrap();
+    let closed = client.closed();
+    socket.emit("last", &()).unwrap();
+    client.close();
+    peer.expect(r#"42["last"]"#).await;
+    peer.expect("41").await;
+    peer.closed().await;
+    within(closed).await;
+    assert_eq!(client.state(), State::Disconnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_awaits_take_no_room() {
+    let (builder, mut server) = pair();
+    let client = builder.buffer_size(1).build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = server.connect().await;
+    within(socket.connected()).await.unwrap();
+    for n in 0..5 {
+        drop(socket.emit_with_ack::<()>("ask", &n).send());
+        peer.expect(&format!(r#"42{n}["ask",{n}]"#)).await;
+    }
+    let answer = socket.emit_with_ack::<u8>("ask", &5).send();
+    peer.expect(r#"425["ask",5]"#).await;
+    peer.send("430[0]").await;
+    peer.send("435[5]").await;
+    assert_eq!(within(answer).await, Ok(5));
+}

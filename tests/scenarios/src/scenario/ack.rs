@@ -166,6 +166,26 @@ pub fn a_queued_answer_dies_with_its_connection<F: Face>(face: &F) {
     sim.expect_lines(&["w2 40"]);
 }
 
+/// An ack that nobody waits for takes no room; its emit is sent all the same.
+pub fn a_forgotten_ack_takes_no_room<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.buffer_size = 1);
+    let socket = sim.connect("/");
+    let held = sim.emit_with_ack(socket, 1, None);
+    sim.manager.forget_ack(socket, held);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 40", "w1 420<1>"]);
+    for number in 2..5 {
+        let sent = sim.emit_with_ack(socket, number, None);
+        sim.drain();
+        sim.manager.forget_ack(socket, sent);
+    }
+    sim.events();
+    sim.server("w1", "430<9>");
+    sim.server("w1", "432<9>");
+    sim.expect_events(&[]);
+}
+
 /// Answers that a full sink holds back count towards the bound.
 pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.buffer_size = 3);
