@@ -30,6 +30,11 @@ impl Message {
         Self { payload, ack, shared }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.json().len() + self.payload.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// The event's name.
     #[must_use]
     pub fn event(&self) -> &str {

@@ -17,7 +17,7 @@ use crate::client::Handle;
 use crate::dispatch::{Handler, lifecycle};
 use crate::driver::Shared;
 use crate::message::{Message, Outgoing};
-use crate::stream::Messages;
+use crate::stream::{self, Messages};
 
 /// A namespace of a [`Client`](crate::Client). Clones are handles to the same namespace.
 ///
@@ -204,11 +204,12 @@ impl Socket {
         drop(removed);
     }
 
-    /// The events of this name as a stream. Dropping it unsubscribes.
+    /// The events of this name as a stream. Dropping it unsubscribes. See [`Messages`] for what becomes of events that are
+    /// not taken.
     pub fn stream(&self, event: &str) -> Messages {
-        let (sender, receiver) = channel();
-        let listener = self.on(event, move |message| sender.send(message));
-        Messages::new(receiver, Rc::downgrade(&self.handle), self.id, listener)
+        let (feed, receiver, held) = stream::feed();
+        let listener = self.on(event, feed);
+        Messages::new(receiver, held, Rc::downgrade(&self.handle), self.id, listener)
     }
 
     /// Connects, if [`auto_connect`](crate::ClientBuilder::auto_connect) is off, after [`disconnect`](Self::disconnect), or

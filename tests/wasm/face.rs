@@ -448,3 +448,24 @@ pub struct Stop {
     _client: Client,
     _socket: Socket,
 }
+
+/// More events than a stream holds for a reader who does not come: how many it gave before it ended.
+#[wasm_bindgen]
+pub async fn unread(url: &str, events: u32) -> Result<u32, JsError> {
+    told(overflow(url, events).await)
+}
+
+async fn overflow(url: &str, events: u32) -> Result<u32, Failure> {
+    let client = quick(url, "websocket").build()?;
+    let socket = client.default_socket();
+    let mut stream = socket.stream("flood");
+    let mut last = socket.stream("echo");
+    socket.emit("flood", &events)?;
+    socket.emit("echo", "after the flood")?;
+    last.next().await.ok_or("no echo")?;
+    let mut taken = 0;
+    while stream.next().await.is_some() {
+        taken += 1;
+    }
+    Ok(taken)
+}

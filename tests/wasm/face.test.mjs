@@ -125,6 +125,11 @@ test("acks that do not come, and a full buffer", async (t) => {
   ]);
 });
 
+test("a stream that nobody reads ends when it is full, after what it holds", async (t) => {
+  const server = await nodeServer(t);
+  assert.equal(await face.unread(server.url, 100_010), 100_000);
+});
+
 test("what a full browser does not take waits in the client", async (t) => {
   const server = await nodeServer(t);
   let stuck = true;
