@@ -102,10 +102,14 @@ impl<P> Outbox<P> {
         self.held.push_front(emit);
     }
 
-    /// A queued emit leaves the queue: encoded, or no longer wanted.
-    pub(crate) fn wrote(&mut self, id: EmitId, size: usize) {
+    /// A queued emit leaves the queue: to be written, or because it is not sent after all.
+    pub(crate) const fn unqueue(&mut self, size: usize) {
         self.queued -= 1;
         self.bytes -= size;
+    }
+
+    /// It is encoded, so that it counts as handed over.
+    pub(crate) fn wrote(&mut self, id: EmitId) {
         self.written = self.written.max(Some(id));
     }
 
@@ -227,7 +231,8 @@ mod tests {
         assert_eq!(outbox.flush(), Some(EmitId(0)));
         let first = outbox.release().unwrap();
         assert!(!outbox.wants_receipt());
-        outbox.wrote(first.id, first.size);
+        outbox.unqueue(first.size);
+        outbox.wrote(first.id);
         assert!(outbox.wants_receipt());
         outbox.cover();
         assert!(!outbox.wants_receipt());
@@ -243,7 +248,8 @@ mod tests {
         let first = emit(&mut outbox);
         outbox.hold(first);
         let first = outbox.release().unwrap();
-        outbox.wrote(first.id, first.size);
+        outbox.unqueue(first.size);
+        outbox.wrote(first.id);
         assert_eq!(outbox.flush(), Some(EmitId(0)));
         assert_eq!((outbox.unknown(), outbox.unknown()), (Some(EmitId(0)), None));
         outbox.write_off();

@@ -46,7 +46,7 @@ pub(super) fn encode_next<C: Codec>(
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
-            socket.outbox.wrote(emit.id, emit.size);
+            socket.outbox.unqueue(emit.size);
             if emit.ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
                 // Its time ran out, or it was abandoned, while it waited here.
                 report_flushes(sockets, events);
@@ -54,11 +54,16 @@ pub(super) fn encode_next<C: Codec>(
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, emit.ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
-                Ok(()) if socket.observed => {
-                    events.push_back(Event::Sent { socket: id, payload: emit.payload });
+                Ok(()) => {
+                    socket.outbox.wrote(emit.id);
+                    if socket.observed {
+                        events.push_back(Event::Sent { socket: id, payload: emit.payload });
+                    }
                 }
-                Ok(()) => {}
-                Err(error) => not_sent(id, socket, emit, error.into(), events),
+                Err(error) => {
+                    not_sent(id, socket, emit, error.into(), events);
+                    report_flushes(sockets, events);
+                }
             }
         }
         Outgoing::Ack { socket, id, payload, size } => {

@@ -189,7 +189,7 @@ impl<C: Codec> Manager<C> {
         while let Some(emit) = target.outbox.release() {
             match delivery::oversize(&self.codec, &emit.payload, &target.namespace, Some(engine)) {
                 Some(error) => {
-                    target.outbox.wrote(emit.id, emit.size);
+                    target.outbox.unqueue(emit.size);
                     delivery::not_sent(socket, target, emit, error, &mut self.events);
                 }
                 None => engine.queue.push_back(Outgoing::Emit { socket, emit }),
