@@ -1,6 +1,7 @@
 //! What one namespace has been asked to send, and how far that got.
 
 use alloc::collections::VecDeque;
+use core::mem;
 
 use crate::config::Config;
 use crate::error::EmitError;
@@ -40,6 +41,8 @@ pub(crate) struct Outbox<P> {
     delivered: Option<EmitId>,
     /// Who waits for `delivered`.
     flushes: VecDeque<EmitId>,
+    /// Of something in `delivered` it will never be known, and no flush has been told so yet.
+    uncertain: bool,
 }
 
 impl<P> Default for Outbox<P> {
@@ -55,6 +58,7 @@ impl<P> Default for Outbox<P> {
             covered: None,
             delivered: None,
             flushes: VecDeque::new(),
+            uncertain: false,
         }
     }
 }
@@ -170,20 +174,21 @@ impl<P> Outbox<P> {
         if self.is_flushed(target) { self.flushes.pop_front() } else { None }
     }
 
-    /// The transport is gone. Flushes over what it was handed without a receipt will never know; each call returns one.
-    pub(crate) fn unknown(&mut self) -> Option<EmitId> {
-        if self.delivered < self.written {
-            let &target = self.flushes.front()?;
-            self.flushes.pop_front();
-            return Some(target);
+    /// The transport is gone, and no receipt will come any more for what it was handed. Returns the flushes that will
+    /// never know; what they do not cover, the next one is told ([`Self::take_uncertain`]).
+    pub(crate) fn write_off(&mut self) -> VecDeque<EmitId> {
+        if self.delivered >= self.written {
+            return VecDeque::new();
         }
-        None
-    }
-
-    /// After the last `unknown`: no receipt will come any more.
-    pub(crate) fn write_off(&mut self) {
         self.covered = self.written;
         self.delivered = self.written;
+        self.uncertain = self.flushes.back().copied() < self.written;
+        mem::take(&mut self.flushes)
+    }
+
+    /// What a flush is to be told that is asked only now, once.
+    pub(crate) fn take_uncertain(&mut self) -> Option<EmitId> {
+        if mem::take(&mut self.uncertain) { self.accepted } else { None }
     }
 
     fn is_unsent(&self, target: EmitId) -> bool {
@@ -251,8 +256,7 @@ mod tests {
         outbox.unqueue(first.size);
         outbox.wrote(first.id);
         assert_eq!(outbox.flush(), Some(EmitId(0)));
-        assert_eq!((outbox.unknown(), outbox.unknown()), (Some(EmitId(0)), None));
-        outbox.write_off();
-        assert_eq!(outbox.flush(), None);
+        assert_eq!(outbox.write_off(), [EmitId(0)]);
+        assert_eq!((outbox.take_uncertain(), outbox.flush()), (None, None));
     }
 }

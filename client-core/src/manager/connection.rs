@@ -439,10 +439,9 @@ impl<C: Codec> Manager<C> {
             return;
         }
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
-            while let Some(emit) = socket.outbox.unknown() {
+            for emit in socket.outbox.write_off() {
                 self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
             }
-            socket.outbox.write_off();
         }
     }
 

@@ -213,9 +213,16 @@ impl<C: Codec> Manager<C> {
 
     /// Asks whether all that the namespace has emitted so far has reached the server. `None` if it has; else
     /// [`Event::Flushed`] with this ticket follows. The proof is a WebSocket pong or the answer to a POST; without
-    /// [`Config::websocket_ping`] it is only that the WebSocket took it.
+    /// [`Config::websocket_ping`] it is only that the WebSocket took it. What was lost with a connection since the last
+    /// flush, without proof, is told at once. Emits that were cancelled, or not sent for another reason, do not count:
+    /// they have had an event of their own.
     pub fn flush(&mut self, socket: SocketId) -> Option<EmitId> {
-        self.sockets.get_mut(socket.0 as usize)?.outbox.flush()
+        let outbox = &mut self.sockets.get_mut(socket.0 as usize)?.outbox;
+        if let Some(emit) = outbox.take_uncertain() {
+            self.events.push_back(Event::Flushed { socket, emit, delivered: false });
+            return Some(emit);
+        }
+        outbox.flush()
     }
 
     /// Whether [`Event::Sent`] is wanted for each packet of this namespace.

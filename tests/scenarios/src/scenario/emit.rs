@@ -240,3 +240,16 @@ pub fn observed_packets_are_shown_when_they_leave<F: Face>(face: &F) {
     sim.emit(socket, 2);
     sim.expect_events(&[]);
 }
+
+/// A flush that is asked for only after the connection broke is told so too, once.
+pub fn a_flush_after_a_broken_connection_says_so<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    let emit = sim.emit(socket, 1);
+    sim.lines();
+    sim.cut("w1");
+    sim.events();
+    assert_eq!(sim.manager.flush(socket), Some(emit), "nothing proves that it came");
+    sim.expect_events(&["flushed 0 #0 false"]);
+    assert_eq!(sim.manager.flush(socket), None);
+}
