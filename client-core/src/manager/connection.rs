@@ -363,11 +363,8 @@ impl<C: Codec> Manager<C> {
 
     /// A transport failed to open, was closed by the peer, or broke.
     pub(super) fn transport_closed(&mut self, transport: TransportId, error: TransportError, now: Instant) {
-        if self.lingering.as_ref().is_some_and(|lingering| lingering.engine.transport() == transport)
-            && let Some(Lingering { engine, .. }) = self.lingering.take()
-        {
-            self.discard(engine);
-            return;
+        if self.lingering.as_ref().is_some_and(|lingering| lingering.engine.transport() == transport) {
+            return self.end_lingering();
         }
         match &self.phase {
             Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
@@ -434,14 +431,21 @@ impl<C: Codec> Manager<C> {
                 Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
             }
         }
-        if matches!(self.phase, Phase::Open(_)) {
-            // A session that was left ends beside a newer one, whose receipts are not affected.
+        if self.lingering.is_some() {
+            // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
             return;
         }
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             for emit in socket.outbox.write_off() {
                 self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
             }
+        }
+    }
+
+    /// Ends the session that was left.
+    pub(super) fn end_lingering(&mut self) {
+        if let Some(Lingering { engine, .. }) = self.lingering.take() {
+            self.discard(engine);
         }
     }
 
@@ -457,9 +461,7 @@ impl<C: Codec> Manager<C> {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
                     self.commands.push_back(Command::Close { transport });
                 }
-                if let Some(Lingering { engine, .. }) = self.lingering.take() {
-                    self.discard(engine);
-                }
+                self.end_lingering();
                 for socket in &mut self.sockets {
                     socket.session_lost();
                 }
@@ -471,10 +473,8 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn connection_timeout(&mut self, now: Instant) {
-        if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline)
-            && let Some(Lingering { engine, .. }) = self.lingering.take()
-        {
-            self.discard(engine);
+        if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline) {
+            self.end_lingering();
         }
         match &self.phase {
             Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),

@@ -131,12 +131,13 @@ impl<C: Codec> Manager<C> {
                 *said_goodbye = true;
                 engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
             }
-            take_body(engine, sockets, codec)
+            take_body(engine, sockets, codec, true)
         });
+        let receipts = lingering.is_none();
         let post = post.or_else(|| {
             let Phase::Open(engine) = phase else { return None };
             fill_body(engine, sockets, codec, events)?;
-            take_body(engine, sockets, codec)
+            take_body(engine, sockets, codec, receipts)
         });
         let (transport, sid, body) = post?;
         let url = crate::engine::url::request(config, TransportKind::Polling, Some(&sid), rng);
@@ -148,14 +149,14 @@ impl<C: Codec> Manager<C> {
             && let Some(polling) = lingering.engine.polling(transport)
         {
             polling.posting = false;
-            self.receipts();
+            self.receipts(transport);
             self.finish_lingering(transport);
             return;
         }
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(polling) = engine.polling(transport) else { return };
         polling.posting = false;
-        self.receipts();
+        self.receipts(transport);
         self.switch_if_idle();
     }
 
@@ -166,11 +167,21 @@ impl<C: Codec> Manager<C> {
             _ => return,
         };
         if core::mem::take(&mut engine.receipt_due) {
-            self.receipts();
+            self.receipts(transport);
+            self.finish_lingering(transport);
         }
     }
 
-    fn receipts(&mut self) {
+    /// Whether receipts of this transport count. As long as a session that was left goes on, no namespace is connected on
+    /// a newer one, so all that was handed over left on the former.
+    pub(super) fn gives_receipts(&self, transport: TransportId) -> bool {
+        self.lingering.as_ref().is_none_or(|lingering| lingering.engine.transport() == transport)
+    }
+
+    fn receipts(&mut self, transport: TransportId) {
+        if !self.gives_receipts(transport) {
+            return;
+        }
         self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
         self.report_flushes();
     }
@@ -182,11 +193,10 @@ impl<C: Codec> Manager<C> {
                 Link::WebSocket(_) => true,
                 Link::Polling(polling) => *said_goodbye && !polling.posting,
             };
-            engine.transport() == transport && idle && engine.is_drained()
+            engine.transport() == transport && idle && engine.is_drained() && !engine.receipt_due
         });
         if done {
-            self.lingering = None;
-            self.commands.push_back(Command::Close { transport });
+            self.end_lingering();
         }
     }
 }
@@ -222,12 +232,13 @@ fn take_body<C: Codec>(
     engine: &mut Engine<C>,
     sockets: &mut Sockets<C>,
     codec: &mut C,
+    receipts: bool,
 ) -> Option<(TransportId, String, C::Text)> {
     if engine.messages.is_empty() {
         return None;
     }
     let body = codec.join(&mut engine.messages, engine.max_payload);
-    if engine.messages.is_empty() {
+    if receipts && engine.messages.is_empty() {
         sockets.iter_mut().for_each(|socket| socket.outbox.cover());
     }
     let transport = engine.transport();

@@ -266,6 +266,7 @@ impl<C: Codec> Manager<C> {
     /// the application's buffers if the connection ends. May queue commands, so poll these afterwards.
     #[must_use]
     pub fn poll_message(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        let receipts = self.gives_receipts(transport);
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
             (Phase::Open(engine), _) if engine.upgrade.transport() == Some(transport) => {
@@ -285,7 +286,10 @@ impl<C: Codec> Manager<C> {
             if let Some(message) = engine.messages.pop_front() {
                 return Some(Frame::Message(message));
             }
-            if !engine.receipt_due && self.sockets.iter().any(|socket| socket.outbox.wants_receipt()) {
+            if receipts
+                && !engine.receipt_due
+                && self.sockets.iter().any(|socket| socket.outbox.wants_receipt())
+            {
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.cover());
                 if self.config.websocket_ping {
                     engine.receipt_due = true;

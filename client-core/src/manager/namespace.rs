@@ -179,6 +179,8 @@ impl<C: Codec> Manager<C> {
         let sid =
             payload.and_then(|payload| self.codec.connected(payload).ok()).map(|connected| connected.sid);
         let Some(sid) = sid else { return self.refused(socket, ConnectFailure::NoSid, now) };
+        // What still waits on a session that was left comes first here. From now on receipts are those of this session.
+        self.end_lingering();
         let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
         else {
             return;

@@ -1,6 +1,6 @@
 //! Emits: held, sent in order, bounded, flushed.
 
-use socketio_client_core::{AckError, EmitError, EmitOptions};
+use socketio_client_core::{AckError, EmitError, EmitOptions, TransportKind};
 
 use crate::{Face, Sim, secs};
 
@@ -252,4 +252,47 @@ pub fn a_flush_after_a_broken_connection_says_so<F: Face>(face: &F) {
     assert_eq!(sim.manager.flush(socket), Some(emit), "nothing proves that it came");
     sim.expect_events(&["flushed 0 #0 false"]);
     assert_eq!(sim.manager.flush(socket), None);
+}
+
+/// A flush that is under way when the application leaves gets its receipt, or is told that there is none.
+pub fn leaving_waits_for_the_receipt_of_a_flush<F: Face>(face: &F) {
+    for answered in [true, false] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connected();
+        sim.emit(socket, 1);
+        sim.manager.flush(socket).unwrap();
+        sim.manager.disconnect(socket, sim.now);
+        sim.expect_lines(&["w1 42<1>", "w1 ping", "w1 41"]);
+        sim.events();
+        if answered {
+            sim.pong("w1");
+        } else {
+            sim.advance(secs(2));
+        }
+        sim.expect_lines(&["close w1"]);
+        sim.expect_events(&[&format!("flushed 0 #0 {answered}")]);
+    }
+}
+
+/// A session that was left and the next one go on side by side: each proves only what was handed to it.
+pub fn a_receipt_of_the_next_session_proves_nothing_about_the_one_before<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
+    let socket = sim.connect("/");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    let emit = sim.emit(socket, 1);
+    assert_eq!(sim.manager.flush(socket), Some(emit));
+    sim.drain();
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.lines();
+    sim.events();
+    let handshake = sim.face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000);
+    sim.got_raw("p2", &handshake);
+    sim.expect_lines(&["get p2", "post p2 40"]);
+    sim.posted("p2");
+    sim.expect_events(&["opened polling"]);
+    sim.got("p2", &["40{S2}"]);
+    sim.expect_events(&["flushed 0 #0 false", "connected 0"]);
 }
