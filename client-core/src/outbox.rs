@@ -15,6 +15,8 @@ pub(crate) struct Emit<P> {
     pub(crate) ack: Option<u64>,
     pub(crate) payload: P,
     pub(crate) size: usize,
+    /// Dropped with its transport.
+    pub(crate) volatile: bool,
 }
 
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
@@ -208,7 +210,7 @@ mod tests {
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
-        Emit { id: outbox.ticket(), ack: None, payload: "p", size: 10 }
+        Emit { id: outbox.ticket(), ack: None, payload: "p", size: 10, volatile: false }
     }
 
     #[test]

@@ -419,17 +419,7 @@ impl<C: Codec> Manager<C> {
             self.commands.push_back(Command::Close { transport });
         }
         for outgoing in engine.queue.into_iter().rev() {
-            match outgoing {
-                Outgoing::Emit { socket, emit } => {
-                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
-                    socket.outbox.take_back(emit);
-                }
-                Outgoing::Ack { socket, size, .. } => {
-                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
-                    socket.outbox.answered(size);
-                }
-                Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
-            }
+            self.give_back(outgoing);
         }
         if self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
@@ -439,6 +429,29 @@ impl<C: Codec> Manager<C> {
             for emit in socket.outbox.write_off() {
                 self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
             }
+        }
+        self.report_flushes();
+    }
+
+    /// Undoes what has not left; to be called from the last packet to the first. A volatile emit had its only chance.
+    pub(super) fn give_back(&mut self, outgoing: Outgoing<C::Payload>) {
+        match outgoing {
+            Outgoing::Emit { socket: id, emit } => {
+                let Some(socket) = self.sockets.get_mut(id.0 as usize) else { return };
+                if !emit.volatile {
+                    return socket.outbox.take_back(emit);
+                }
+                socket.outbox.unqueue(emit.size);
+                if emit.ack.and_then(|ack| socket.acks.remove(ack)).is_some() {
+                    let result = Err(AckError::Dropped);
+                    self.events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+                }
+            }
+            Outgoing::Ack { socket, size, .. } => {
+                let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
+                socket.outbox.answered(size);
+            }
+            Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
         }
     }
 

@@ -140,7 +140,9 @@ impl<C: Codec> Manager<C> {
             return Err(Refused { error, payload });
         }
         let engine = engine.filter(|_| target.is_connected());
-        if options.volatile && !engine.as_ref().is_some_and(|engine| engine.is_writable()) {
+        let writable =
+            engine.as_ref().is_some_and(|engine| engine.is_writable() && !engine.heartbeat_missed(now));
+        if options.volatile && !writable {
             let emit = target.outbox.ticket();
             if options.ack {
                 self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
@@ -155,7 +157,7 @@ impl<C: Codec> Manager<C> {
             let timeout = options.timeout.or(self.config.ack_timeout);
             target.acks.register(id, timeout.map(|timeout| now + timeout))
         });
-        let emit = Emit { id, ack, payload, size };
+        let emit = Emit { id, ack, payload, size, volatile: options.volatile };
         match engine {
             Some(engine) => {
                 target.outbox.queue(id, size);

@@ -296,3 +296,29 @@ pub fn a_receipt_of_the_next_session_proves_nothing_about_the_one_before<F: Face
     sim.got("p2", &["40{S2}"]);
     sim.expect_events(&["flushed 0 #0 false", "connected 0"]);
 }
+
+/// A volatile emit that a full sink held back when the transport died is not sent on the next one.
+pub fn a_volatile_emit_does_not_outlive_its_transport<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.writable = false;
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.emit(socket, 2);
+    sim.cut("w1");
+    assert!(sim.events().contains(&format!("ack 0 #0: {}", AckError::Dropped)));
+    sim.advance(secs(1));
+    sim.writable = true;
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<2>"]);
+}
+
+/// Nor is one accepted when the heartbeat is overdue, though nobody has noticed yet.
+pub fn a_volatile_emit_over_a_silent_connection_is_dropped<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.now = sim.now + secs(45);
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.expect_lines(&[]);
+    sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Dropped)]);
+}
