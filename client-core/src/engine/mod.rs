@@ -31,6 +31,17 @@ pub(crate) enum Outgoing<P> {
     Disconnect { socket: SocketId },
 }
 
+impl<P> Outgoing<P> {
+    const fn socket(&self) -> SocketId {
+        match self {
+            Self::Emit { socket, .. }
+            | Self::Ack { socket, .. }
+            | Self::Connect { socket, .. }
+            | Self::Disconnect { socket } => *socket,
+        }
+    }
+}
+
 /// What carries the session.
 pub(crate) enum Link {
     WebSocket(TransportId),
@@ -216,6 +227,14 @@ impl<C: Codec> Engine<C> {
         let old = self.transport();
         self.link = Link::WebSocket(transport);
         Some(old)
+    }
+
+    /// Takes out all that waits for a namespace.
+    pub(crate) fn withdraw(&mut self, socket: SocketId) -> VecDeque<Outgoing<C::Payload>> {
+        let (withdrawn, queue) =
+            core::mem::take(&mut self.queue).into_iter().partition(|outgoing| outgoing.socket() == socket);
+        self.queue = queue;
+        withdrawn
     }
 
     /// Takes back a CONNECT that has not left yet.

@@ -430,7 +430,6 @@ impl<C: Codec> Manager<C> {
                 self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
             }
         }
-        self.report_flushes();
     }
 
     /// Undoes what has not left; to be called from the last packet to the first. A volatile emit had its only chance.
@@ -446,6 +445,7 @@ impl<C: Codec> Manager<C> {
                     let result = Err(AckError::Dropped);
                     self.events.push_back(Event::Ack { socket: id, emit: emit.id, result });
                 }
+                self.report_flushes();
             }
             Outgoing::Ack { socket, size, .. } => {
                 let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };

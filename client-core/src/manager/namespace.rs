@@ -152,16 +152,13 @@ impl<C: Codec> Manager<C> {
                 target.state = SocketState::Inactive;
             }
             (PacketKind::Disconnect, SocketState::Connected { .. }) => {
-                if !self
-                    .sockets
-                    .iter()
-                    .zip(0..)
-                    .any(|(other, id)| SocketId(id) != socket && other.is_active())
-                {
-                    self.left(socket, DisconnectReason::ServerDisconnect);
+                // Sent now, what still waits for it would make the server close the whole connection.
+                if let Phase::Open(engine) = &mut self.phase {
+                    engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
+                }
+                self.left(socket, DisconnectReason::ServerDisconnect);
+                if !self.any_active() {
                     self.leave(now);
-                } else {
-                    self.left(socket, DisconnectReason::ServerDisconnect);
                 }
             }
             (

@@ -265,3 +265,26 @@ pub fn the_address_can_be_asked_for<F: Face>(face: &F) {
     sim.resolve("nonsense", &[]);
     assert!(sim.events().iter().any(|event| event.starts_with("open failed: websocket: the URL")));
 }
+
+/// What waits here when the server ends the namespace is not sent into the void, which would make the server close the
+/// whole connection, but held for the next time.
+pub fn a_kick_keeps_what_was_not_handed_over<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.server("w1", "40/admin,{S2}");
+    sim.server("w1", "42/admin,7<9>");
+    sim.lines();
+    sim.events();
+    sim.writable = false;
+    sim.emit(admin, 1);
+    sim.emit_with_ack(admin, 2, None);
+    sim.manager.ack(sim.wanted_acks[0], face.ack(3)).unwrap();
+    sim.server("w1", "41/admin,");
+    sim.expect_events(&["disconnected 1 io server disconnect"]);
+    sim.writable = true;
+    sim.expect_lines(&[]);
+    sim.manager.connect(admin, sim.now);
+    sim.server("w1", "40/admin,{S3}");
+    sim.expect_lines(&["w1 40/admin,", "w1 42/admin,<1>", "w1 42/admin,0<2>"]);
+}
