@@ -213,8 +213,13 @@ fn fill_body<C: Codec>(
     if polling.posting || (engine.upgrade.is_pausing() && !polling.getting) {
         return None;
     }
+    // Attachments for which the last body had no room go first, and alone: what is encoded cannot be taken back.
+    let begun = !engine.messages.is_empty();
     if let Some(pong) = engine.control(codec) {
         engine.messages.push_front(pong);
+    }
+    if begun {
+        return Some(());
     }
     let mut room = engine.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD);
     while let Some(size) = next_size(engine, sockets, codec) {
