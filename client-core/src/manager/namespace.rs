@@ -49,7 +49,7 @@ impl<C: Codec> Manager<C> {
             }
             (SocketState::Connected { .. }, Phase::Open(engine)) => {
                 engine.queue.push_back(Outgoing::Disconnect { socket });
-                self.left(socket, DisconnectReason::ClientDisconnect);
+                self.left(socket, DisconnectReason::ClientDisconnect, now);
             }
             _ => target.state = SocketState::Inactive,
         }
@@ -156,7 +156,7 @@ impl<C: Codec> Manager<C> {
                 if let Phase::Open(engine) = &mut self.phase {
                     engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
                 }
-                self.left(socket, DisconnectReason::ServerDisconnect);
+                self.left(socket, DisconnectReason::ServerDisconnect, now);
                 if !self.any_active() {
                     self.leave(now);
                 }
@@ -210,12 +210,18 @@ impl<C: Codec> Manager<C> {
     }
 
     /// The namespace was connected and is not any longer, while the session goes on.
-    fn left(&mut self, socket: SocketId, reason: DisconnectReason) {
+    fn left(&mut self, socket: SocketId, reason: DisconnectReason, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
         self.events.push_back(Event::Disconnected { socket, reason, error: None });
         for emit in target.abandon_acks() {
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+        }
+        // A CONNECT whose time is over was waited for only because of those that were connected.
+        for other in &mut self.sockets {
+            if let SocketState::Connecting { deadline: deadline @ None } = &mut other.state {
+                *deadline = Some(now + self.config.connect_timeout);
+            }
         }
     }
 

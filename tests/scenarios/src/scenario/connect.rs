@@ -288,3 +288,20 @@ pub fn a_kick_keeps_what_was_not_handed_over<F: Face>(face: &F) {
     sim.server("w1", "40/admin,{S3}");
     sim.expect_lines(&["w1 40/admin,", "w1 42/admin,<1>", "w1 42/admin,0<2>"]);
 }
+
+/// Once it is the last one on the connection, a namespace that the server does not answer gets another connection.
+pub fn an_unanswered_connect_does_not_outlast_the_others<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let root = sim.connected();
+    sim.connect("/slow");
+    sim.advance(secs(20));
+    assert!(sim.events()[0].starts_with("connect error 1: the server did not answer"));
+    sim.manager.disconnect(root, sim.now);
+    sim.raw("w1", "2");
+    sim.expect_events(&["disconnected 0 io client disconnect"]);
+    sim.lines();
+    sim.advance(secs(20));
+    sim.expect_lines(&["close w1"]);
+    let events = sim.events();
+    assert_eq!(events.last().unwrap(), "waiting 1 1000", "{events:?}");
+}
