@@ -327,6 +327,15 @@ fn js_20_connect_has_a_timeout_and_the_limits_are_checked_here() {
     let refused = sim.manager.emit(socket, large, EmitOptions::default(), sim.now).unwrap_err();
     assert!(matches!(refused.error, EmitError::TooLarge { limit: 1_000_000, .. }), "{}", refused.error);
     assert!(sim.is_open("w2"));
+
+    let (mut sim, socket) = polling(polling_only);
+    let photo = Payload::event("e", serde_bytes::Bytes::new(&[7; 800_000])).unwrap();
+    let refused = sim.manager.emit(socket, photo, EmitOptions::default(), sim.now).unwrap_err();
+    assert!(
+        matches!(refused.error, EmitError::TooLarge { size: 1_066_669, .. }),
+        "base64: {}",
+        refused.error
+    );
 }
 
 /// 21. Over polling, a packet's text and its attachments left in separate requests.

@@ -26,13 +26,32 @@ pub(super) fn oversize<C: Codec>(
     codec: &C,
     payload: &C::Payload,
     namespace: &str,
+    ack: Option<u64>,
     engine: Option<&Engine<C>>,
 ) -> Option<EmitError> {
-    let limit = engine?.max_payload?;
-    // Engine.IO type, packet type, attachments, comma and ack id.
-    let header = if namespace == ROOT { 2 } else { namespace.len() + 3 };
-    let size = codec.largest(payload).saturating_add(header);
+    let engine = engine?;
+    let limit = engine.max_payload?;
+    let (text, attachment) = codec.largest(payload);
+    let attachment = match engine.kind() {
+        TransportKind::WebSocket => attachment,
+        // `b`, and base64.
+        TransportKind::Polling => attachment.div_ceil(3).saturating_mul(4).saturating_add(1),
+    };
+    // Engine.IO type and packet type, then what only some packets have.
+    let mut header = 2 + ack.map_or(0, digits);
+    if namespace != ROOT {
+        header += namespace.len() + 1;
+    }
+    let attachments = codec.attachments(payload);
+    if attachments > 0 {
+        header += digits(attachments as u64) + 1;
+    }
+    let size = text.saturating_add(header).max(attachment);
     (size > limit).then_some(EmitError::TooLarge { size, limit })
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 /// Turns the next packet of the queue into messages. False if the queue is empty.

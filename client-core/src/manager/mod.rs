@@ -136,7 +136,9 @@ impl<C: Codec> Manager<C> {
             Phase::Open(engine) => Some(engine),
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
         };
-        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, engine.as_deref()) {
+        let ack = options.ack.then(|| target.acks.next());
+        let oversize = delivery::oversize(&self.codec, &payload, &target.namespace, ack, engine.as_deref());
+        if let Some(error) = oversize {
             return Err(Refused { error, payload });
         }
         let engine = engine.filter(|_| target.is_connected());
@@ -202,7 +204,9 @@ impl<C: Codec> Manager<C> {
         if !matches!(target.state, SocketState::Connected { session: current, .. } if current == session) {
             return Err(Refused { error: EmitError::Stale, payload });
         }
-        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, Some(engine)) {
+        if let Some(error) =
+            delivery::oversize(&self.codec, &payload, &target.namespace, Some(id), Some(engine))
+        {
             return Err(Refused { error, payload });
         }
         if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {

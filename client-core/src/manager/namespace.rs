@@ -186,7 +186,7 @@ impl<C: Codec> Manager<C> {
         target.state = SocketState::Connected { sid, session: target.sessions };
         self.backoff.reset();
         while let Some(emit) = target.outbox.release() {
-            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, Some(engine)) {
+            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, emit.ack, Some(engine)) {
                 Some(error) => {
                     target.outbox.unqueue(emit.size);
                     delivery::not_sent(socket, target, emit, error, &mut self.events);
