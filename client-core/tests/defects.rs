@@ -153,6 +153,8 @@ fn js_05_leaving_before_the_answer_leaves_no_ghost() {
     sim.server("w1", "40/admin,{S2}");
     sim.expect_lines(&["w1 41/admin,"]);
     sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.pong("w1");
     sim.expect_lines(&["w1 40/admin,"]);
     sim.server("w1", "40/admin,{S3}");
     sim.expect_events(&["connected 1"]);

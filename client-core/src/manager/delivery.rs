@@ -54,14 +54,14 @@ fn digits(number: u64) -> usize {
     number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
-/// Turns the next packet of the queue into messages. False if the queue is empty.
+/// Turns the next packet of the queue into messages. False if there is none that may leave now.
 pub(super) fn encode_next<C: Codec>(
     engine: &mut Engine<C>,
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
 ) -> bool {
-    let Some(outgoing) = engine.queue.pop_front() else { return false };
+    let Some(outgoing) = engine.next().and_then(|at| engine.queue.remove(at)) else { return false };
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
@@ -98,6 +98,7 @@ pub(super) fn encode_next<C: Codec>(
             let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
         }
         Outgoing::Disconnect { socket } => {
+            engine.left(socket);
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Disconnect, 0, socket, None);
             let _ = codec.encode(&header, None, &mut engine.messages);
@@ -175,6 +176,7 @@ impl<C: Codec> Manager<C> {
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(polling) = engine.polling(transport) else { return };
         polling.posting = false;
+        engine.left_handled();
         self.receipts(transport);
         self.switch_if_idle();
     }
@@ -186,6 +188,7 @@ impl<C: Codec> Manager<C> {
             _ => return,
         };
         if core::mem::take(&mut engine.receipt_due) {
+            engine.left_handled();
             self.receipts(transport);
             self.finish_lingering(transport);
         }
@@ -265,6 +268,7 @@ fn take_body<C: Codec>(
     if receipts && engine.messages.is_empty() {
         sockets.iter_mut().for_each(|socket| socket.outbox.cover());
     }
+    engine.cover_left();
     let transport = engine.transport();
     if let Link::Polling(polling) = &mut engine.link {
         polling.posting = true;
@@ -274,7 +278,7 @@ fn take_body<C: Codec>(
 
 /// An upper bound for what the next packet of the queue adds to a polling body.
 fn next_size<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>, codec: &C) -> Option<usize> {
-    let (socket, payload) = match engine.queue.front()? {
+    let (socket, payload) = match engine.queue.get(engine.next()?)? {
         Outgoing::Emit { socket, emit } => (socket, Some(&emit.payload)),
         Outgoing::Ack { socket, payload, .. } => (socket, Some(payload)),
         Outgoing::Connect { socket, payload } => (socket, payload.as_ref()),

@@ -292,15 +292,16 @@ impl<C: Codec> Manager<C> {
             if let Some(message) = engine.messages.pop_front() {
                 return Some(Frame::Message(message));
             }
-            if receipts
-                && !engine.receipt_due
-                && self.sockets.iter().any(|socket| socket.outbox.wants_receipt())
-            {
+            let wanted =
+                engine.is_blocked() || self.sockets.iter().any(|socket| socket.outbox.wants_receipt());
+            if receipts && !engine.receipt_due && wanted {
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+                engine.cover_left();
                 if self.config.websocket_ping {
                     engine.receipt_due = true;
                     return Some(Frame::Ping);
                 }
+                engine.left_handled();
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
                 delivery::report_flushes(&mut self.sockets, &mut self.events);
             }

@@ -1,6 +1,6 @@
 //! Connecting to namespaces, and leaving them.
 
-use socketio_client_core::{Auth, State, TransportError};
+use socketio_client_core::{Auth, State, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -183,6 +183,8 @@ pub fn leaving_while_connecting_leaves_no_ghost<F: Face>(face: &F) {
     sim.expect_lines(&["w1 41/admin,"]);
     sim.expect_events(&[]);
     sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.pong("w1");
     sim.expect_lines(&["w1 40/admin,"]);
 }
 
@@ -304,4 +306,32 @@ pub fn an_unanswered_connect_does_not_outlast_the_others<F: Face>(face: &F) {
     sim.expect_lines(&["close w1"]);
     let events = sim.events();
     assert_eq!(events.last().unwrap(), "waiting 1 1000", "{events:?}");
+}
+
+/// CONNECT does not follow DISCONNECT at once: a Node server that reads both together closes the whole connection.
+pub fn coming_back_waits_until_the_server_has_let_go<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let root = sim.connected();
+    let admin = sim.connect("/admin");
+    sim.server("w1", "40/admin,{S2}");
+    sim.lines();
+    sim.manager.disconnect(admin, sim.now);
+    sim.manager.connect(admin, sim.now);
+    sim.emit(root, 1);
+    sim.expect_lines(&["w1 41/admin,", "w1 ping", "w1 42<1>"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 40/admin,"]);
+
+    let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
+    sim.connect("/");
+    let admin = sim.connect("/admin");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}", "40/admin,{S2}"]);
+    sim.lines();
+    sim.manager.disconnect(admin, sim.now);
+    sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["post p1 41/admin,"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 40/admin,"]);
 }
