@@ -38,6 +38,11 @@ impl Acks {
         self.in_flight
     }
 
+    /// The id that the next emit gets.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
         let id = self.next;
         self.next += 1;

@@ -1,6 +1,7 @@
 //! What one namespace has been asked to send, and how far that got.
 
 use alloc::collections::VecDeque;
+use core::mem;
 
 use crate::config::Config;
 use crate::error::EmitError;
@@ -14,6 +15,8 @@ pub(crate) struct Emit<P> {
     pub(crate) ack: Option<u64>,
     pub(crate) payload: P,
     pub(crate) size: usize,
+    /// Dropped with its transport.
+    pub(crate) volatile: bool,
 }
 
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
@@ -40,6 +43,8 @@ pub(crate) struct Outbox<P> {
     delivered: Option<EmitId>,
     /// Who waits for `delivered`.
     flushes: VecDeque<EmitId>,
+    /// Of something in `delivered` it will never be known, and no flush has been told so yet.
+    uncertain: bool,
 }
 
 impl<P> Default for Outbox<P> {
@@ -55,6 +60,7 @@ impl<P> Default for Outbox<P> {
             covered: None,
             delivered: None,
             flushes: VecDeque::new(),
+            uncertain: false,
         }
     }
 }
@@ -102,10 +108,14 @@ impl<P> Outbox<P> {
         self.held.push_front(emit);
     }
 
-    /// A queued emit leaves the queue: encoded, or no longer wanted.
-    pub(crate) fn wrote(&mut self, id: EmitId, size: usize) {
+    /// A queued emit leaves the queue: to be written, or because it is not sent after all.
+    pub(crate) const fn unqueue(&mut self, size: usize) {
         self.queued -= 1;
         self.bytes -= size;
+    }
+
+    /// It is encoded, so that it counts as handed over.
+    pub(crate) fn wrote(&mut self, id: EmitId) {
         self.written = self.written.max(Some(id));
     }
 
@@ -166,20 +176,21 @@ impl<P> Outbox<P> {
         if self.is_flushed(target) { self.flushes.pop_front() } else { None }
     }
 
-    /// The transport is gone. Flushes over what it was handed without a receipt will never know; each call returns one.
-    pub(crate) fn unknown(&mut self) -> Option<EmitId> {
-        if self.delivered < self.written {
-            let &target = self.flushes.front()?;
-            self.flushes.pop_front();
-            return Some(target);
+    /// The transport is gone, and no receipt will come any more for what it was handed. Returns the flushes that will
+    /// never know; what they do not cover, the next one is told ([`Self::take_uncertain`]).
+    pub(crate) fn write_off(&mut self) -> VecDeque<EmitId> {
+        if self.delivered >= self.written {
+            return VecDeque::new();
         }
-        None
-    }
-
-    /// After the last `unknown`: no receipt will come any more.
-    pub(crate) fn write_off(&mut self) {
         self.covered = self.written;
         self.delivered = self.written;
+        self.uncertain = self.flushes.back().copied() < self.written;
+        mem::take(&mut self.flushes)
+    }
+
+    /// What a flush is to be told that is asked only now, once.
+    pub(crate) fn take_uncertain(&mut self) -> Option<EmitId> {
+        if mem::take(&mut self.uncertain) { self.accepted } else { None }
     }
 
     fn is_unsent(&self, target: EmitId) -> bool {
@@ -199,7 +210,7 @@ mod tests {
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
-        Emit { id: outbox.ticket(), ack: None, payload: "p", size: 10 }
+        Emit { id: outbox.ticket(), ack: None, payload: "p", size: 10, volatile: false }
     }
 
     #[test]
@@ -227,7 +238,8 @@ mod tests {
         assert_eq!(outbox.flush(), Some(EmitId(0)));
         let first = outbox.release().unwrap();
         assert!(!outbox.wants_receipt());
-        outbox.wrote(first.id, first.size);
+        outbox.unqueue(first.size);
+        outbox.wrote(first.id);
         assert!(outbox.wants_receipt());
         outbox.cover();
         assert!(!outbox.wants_receipt());
@@ -243,10 +255,10 @@ mod tests {
         let first = emit(&mut outbox);
         outbox.hold(first);
         let first = outbox.release().unwrap();
-        outbox.wrote(first.id, first.size);
+        outbox.unqueue(first.size);
+        outbox.wrote(first.id);
         assert_eq!(outbox.flush(), Some(EmitId(0)));
-        assert_eq!((outbox.unknown(), outbox.unknown()), (Some(EmitId(0)), None));
-        outbox.write_off();
-        assert_eq!(outbox.flush(), None);
+        assert_eq!(outbox.write_off(), [EmitId(0)]);
+        assert_eq!((outbox.take_uncertain(), outbox.flush()), (None, None));
     }
 }

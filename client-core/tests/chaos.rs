@@ -7,14 +7,17 @@
 
 #[path = "face/integer.rs"]
 mod integer;
+#[path = "face/server.rs"]
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use integer::Integer;
 use scenarios::Face;
+use server::{Proof, answers};
 use socketio_client_core::{
-    Command, Config, EmitId, EmitOptions, Event, Frame, Input, Instant, Manager, Message, SocketId,
-    SocketOptions, TransportError, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, Command, Config, EmitId, EmitOptions, Event, Frame, Input, Instant, Manager,
+    Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
 };
 
 /// Numbers that depend on the seed only.
@@ -48,6 +51,11 @@ struct World {
     sent: Vec<u32>,
     next_number: u32,
     connected: BTreeSet<SocketId>,
+    proof: Proof,
+    flushes: BTreeSet<(SocketId, EmitId)>,
+    wanted_acks: Vec<AckId>,
+    auth_requests: Vec<AuthRequest>,
+    websocket_ping: bool,
     /// What a kind server answers to what was posted.
     replies: Vec<String>,
 }
@@ -94,9 +102,11 @@ impl World {
         config.buffer_size = 20;
         config.remember_upgrade = dice.roll(2) == 0;
         config.websocket_ping = dice.roll(2) == 0;
+        let websocket_ping = config.websocket_ping;
         let mut manager = Manager::new(Integer, config, seed);
-        let sockets =
-            ["/", "/a"].map(|namespace| manager.socket(namespace, SocketOptions::default())).to_vec();
+        let sockets = [("/", Auth::None), ("/a", Auth::Ask)]
+            .map(|(namespace, auth)| manager.socket(namespace, SocketOptions { auth }))
+            .to_vec();
         Self {
             dice,
             manager,
@@ -108,18 +118,41 @@ impl World {
             sent: Vec::new(),
             next_number: 1,
             connected: BTreeSet::new(),
+            proof: Proof::default(),
+            flushes: BTreeSet::new(),
+            wanted_acks: Vec::new(),
+            auth_requests: Vec::new(),
+            websocket_ping,
             replies: Vec::new(),
         }
     }
 
     fn step(&mut self) {
         let socket = self.sockets[self.dice.roll(2) as usize];
-        match self.dice.roll(20) {
+        match self.dice.roll(24) {
             0 => self.manager.connect(socket, self.now),
-            1 if self.dice.roll(4) == 0 => self.manager.disconnect(socket, self.now),
+            1 if self.dice.roll(2) == 0 => self.manager.disconnect(socket, self.now),
             2..=5 => self.emit(socket),
             6 => self.manager.reconnect_now(self.now),
-            7 => drop(self.manager.flush(socket)),
+            7 => self.flush(socket),
+            11 if self.dice.roll(4) == 0 => self.manager.close(self.now),
+            12 if self.dice.roll(4) == 0 => self.manager.set_reconnection(self.dice.roll(2) == 0),
+            13 if !self.wanted_acks.is_empty() => {
+                let ack =
+                    self.wanted_acks.swap_remove(self.dice.roll(self.wanted_acks.len() as u64) as usize);
+                let _ = self.manager.ack(ack, Integer.ack(3));
+            }
+            14 if !self.auth_requests.is_empty() => {
+                let at = self.dice.roll(self.auth_requests.len() as u64) as usize;
+                let data = if self.dice.roll(4) == 0 { Err("no".to_string()) } else { Ok(None) };
+                self.manager.authenticate(self.auth_requests.swap_remove(at), data, self.now);
+            }
+            15 => {
+                let options = EmitOptions { ack: true, timeout: None, volatile: true };
+                if let Ok(emit) = self.manager.emit(socket, Integer.event(0, &[]), options, self.now) {
+                    self.unsettled.insert((socket, emit));
+                }
+            }
             8 if self.dice.roll(8) == 0 => {
                 let online = self.dice.roll(2) == 0;
                 self.manager.set_online(online, self.now);
@@ -142,6 +175,19 @@ impl World {
             assert!(self.unsettled.insert((socket, emit)), "a ticket twice");
         } else if socket == self.sockets[0] {
             self.accepted.push(number);
+            self.proof.numbers.insert(emit, number);
+        }
+    }
+
+    fn flush(&mut self, socket: SocketId) {
+        match self.manager.flush(socket) {
+            Some(emit) => drop(self.flushes.insert((socket, emit))),
+            None if socket == self.sockets[0] => {
+                if let Some(last) = self.proof.numbers.keys().next_back() {
+                    self.proof.delivered(*last);
+                }
+            }
+            None => {}
         }
     }
 
@@ -180,7 +226,10 @@ impl World {
                 Link::WebSocketOpen if wire.is_empty() => {
                     Input::Message { transport, message: Message::Binary(1) }
                 }
-                Link::WebSocketOpen if wire == "6" => Input::Pong { transport },
+                Link::WebSocketOpen if wire == "6" => {
+                    self.proof.prove(transport, true);
+                    Input::Pong { transport }
+                }
                 Link::WebSocketOpen => Input::Message { transport, message: Message::Text(wire.into()) },
                 Link::Polling { getting, .. } if *getting && self.dice.roll(2) == 0 => {
                     *getting = false;
@@ -193,6 +242,7 @@ impl World {
                 }
                 Link::Polling { posting, .. } if *posting => {
                     *posting = false;
+                    self.proof.prove(transport, false);
                     Input::Posted { transport }
                 }
                 Link::Polling { .. } => return,
@@ -219,9 +269,7 @@ impl World {
                 while self.dice.roll(8) > 0 {
                     let Some(frame) = self.manager.poll_message(transport) else { break };
                     quiet = false;
-                    if let Frame::Message(Message::Text(text)) = frame {
-                        self.sent(&text);
-                    }
+                    self.pulled(transport, &frame);
                 }
             }
             if quiet {
@@ -248,7 +296,7 @@ impl World {
                 // A session whose transport has just failed may still be told to post; the shell would ignore it.
                 if let Some(Link::Polling { posting, .. }) = self.links.get_mut(&transport) {
                     assert!(!std::mem::replace(posting, true), "a second POST");
-                    body.split('\u{1e}').for_each(|packet| self.sent(packet));
+                    body.split('\u{1e}').for_each(|packet| self.sent(transport, packet));
                     self.replies.extend(body.split('\u{1e}').flat_map(answers));
                 } else {
                     panic!("POST on a transport that is gone");
@@ -259,12 +307,27 @@ impl World {
         }
     }
 
+    fn pulled(&mut self, transport: TransportId, frame: &Frame<Integer>) {
+        match frame {
+            Frame::Message(Message::Text(text)) => self.sent(transport, text),
+            Frame::Message(Message::Binary(_)) => {}
+            Frame::Ping => {
+                let (unproven, covered) = self.proof.unproven.entry(transport).or_default();
+                assert!(covered.replace(unproven.len()).is_none(), "a second ping");
+            }
+        }
+        if !self.websocket_ping {
+            self.proof.prove(transport, false);
+        }
+    }
+
     /// Plain emits of `/` leave in the order in which they were accepted, each at most once.
-    fn sent(&mut self, packet: &str) {
+    fn sent(&mut self, transport: TransportId, packet: &str) {
         let Some(number) = packet.strip_prefix("42#").and_then(|number| number.parse().ok()) else { return };
         assert!(self.accepted.contains(&number), "{number} was not accepted");
         assert!(self.sent.last().is_none_or(|last| *last < number), "{number} after {:?}", self.sent.last());
         self.sent.push(number);
+        self.proof.unproven.entry(transport).or_default().0.push(number);
     }
 
     fn hear(&mut self, event: Event<Integer>) {
@@ -276,12 +339,23 @@ impl World {
             Event::Disconnected { socket, .. } => {
                 assert!(self.connected.remove(&socket), "disconnected twice")
             }
-            Event::Message { socket, .. } => {
-                assert!(self.connected.contains(&socket), "a message while disconnected")
+            Event::Message { socket, ack, .. } => {
+                assert!(self.connected.contains(&socket), "a message while disconnected");
+                self.wanted_acks.extend(ack);
+            }
+            Event::Authenticate { request, .. } => self.auth_requests.push(request),
+            Event::Flushed { socket, emit, delivered } => {
+                assert!(self.flushes.remove(&(socket, emit)), "a flush twice");
+                match delivered {
+                    _ if socket != self.sockets[0] => {}
+                    true => self.proof.delivered(emit),
+                    false => self.proof.uncertain = self.proof.uncertain.max(Some(emit)),
+                }
             }
             Event::NotSent { payload, .. } => {
                 let (number, _) = Integer.read(&payload);
                 self.accepted.retain(|accepted| *accepted != number);
+                self.proof.numbers.retain(|_, accepted| *accepted != number);
             }
             _ => {}
         }
@@ -290,6 +364,7 @@ impl World {
     /// A kind world in the end: everything that was accepted leaves, and every ack settles.
     fn calm_down(&mut self) {
         self.manager.set_online(true, self.now);
+        self.manager.set_reconnection(true);
         for socket in self.sockets.clone() {
             self.manager.disconnect(socket, self.now);
         }
@@ -307,6 +382,7 @@ impl World {
         }
         assert_eq!(self.sent, self.accepted, "everything that was accepted has left, in order, once");
         assert!(self.unsettled.is_empty(), "{:?}", self.unsettled);
+        assert!(self.flushes.is_empty(), "flushes without an end: {:?}", self.flushes);
     }
 
     fn kindness(&mut self) {
@@ -326,11 +402,12 @@ impl World {
                 }
                 Some(Link::WebSocketOpen) => {
                     while let Some(frame) = self.manager.poll_message(transport) {
+                        self.pulled(transport, &frame);
                         let Frame::Message(Message::Text(text)) = frame else {
+                            self.proof.prove(transport, true);
                             self.manager.handle_input(Input::Pong { transport }, self.now);
                             continue;
                         };
-                        self.sent(&text);
                         for reply in answers(&text) {
                             let message = Message::Text(reply);
                             self.manager.handle_input(Input::Message { transport, message }, self.now);
@@ -340,6 +417,9 @@ impl World {
                 Some(Link::Polling { getting: getting @ true, posting }) => {
                     *getting = false;
                     let posted = std::mem::take(posting);
+                    if posted {
+                        self.proof.prove(transport, false);
+                    }
                     let body = if self.manager.transport().is_none() {
                         "0#E9;;25000;20000;1000".to_string()
                     } else {
@@ -360,25 +440,12 @@ impl World {
         while let Some(event) = self.manager.poll_event() {
             self.hear(event);
         }
+        for request in std::mem::take(&mut self.auth_requests) {
+            self.manager.authenticate(request, Ok(None), self.now);
+        }
         // A limit of attempts may have been reached.
         if self.links.is_empty() {
             self.manager.reconnect_now(self.now);
-        }
-    }
-}
-
-/// A server that agrees to everything.
-fn answers(text: &str) -> Vec<String> {
-    match text {
-        "40" => vec!["40=S1".into()],
-        "40/a," => vec!["40/a,=S2".into()],
-        _ => {
-            let Some((header, _)) = text.split_once('#') else { return vec![] };
-            let id = header.trim_start_matches("42").trim_start_matches("/a,");
-            if id.is_empty() {
-                return vec![];
-            }
-            vec![format!("{}{id}#1", if header.contains("/a") { "43/a," } else { "43" })]
         }
     }
 }

@@ -153,6 +153,8 @@ fn js_05_leaving_before_the_answer_leaves_no_ghost() {
     sim.server("w1", "40/admin,{S2}");
     sim.expect_lines(&["w1 41/admin,"]);
     sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.pong("w1");
     sim.expect_lines(&["w1 40/admin,"]);
     sim.server("w1", "40/admin,{S3}");
     sim.expect_events(&["connected 1"]);
@@ -253,6 +255,33 @@ fn js_15_what_waits_for_the_transport_survives_it() {
     sim.posted("p2");
     sim.got("p2", &["40{S2}"]);
     assert_eq!(sim.lines().last().unwrap(), "post p2 42<2> 420<3>");
+
+    // So does what waits behind attachments that take several requests.
+    let mut sim = Sim::with(&JsonFace, polling_only);
+    let socket = sim.connect("/");
+    sim.drain();
+    sim.got_raw(
+        "p1",
+        r#"0{"sid":"E1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}"#,
+    );
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    let photo = serde_bytes::Bytes::new(&[7; 700]);
+    let photos = Payload::event("e", &(photo, photo)).unwrap();
+    sim.manager.emit(socket, photos, EmitOptions::default(), sim.now).unwrap();
+    for number in 0..20 {
+        sim.emit(socket, number);
+    }
+    sim.drain();
+    sim.posted("p1");
+    let posted = sim.lines().last().unwrap().matches("42<").count();
+    sim.cut("p1");
+    sim.advance(secs(1));
+    sim.open_polling("p2", &[]);
+    sim.posted("p2");
+    sim.got("p2", &["40{S2}"]);
+    let resent = sim.lines().last().unwrap().matches("42<").count();
+    assert_eq!(posted + resent, 20, "none is lost");
 }
 
 /// 16. Closing while the first poll was under way neither aborted it nor closed the session.
@@ -300,6 +329,15 @@ fn js_20_connect_has_a_timeout_and_the_limits_are_checked_here() {
     let refused = sim.manager.emit(socket, large, EmitOptions::default(), sim.now).unwrap_err();
     assert!(matches!(refused.error, EmitError::TooLarge { limit: 1_000_000, .. }), "{}", refused.error);
     assert!(sim.is_open("w2"));
+
+    let (mut sim, socket) = polling(polling_only);
+    let photo = Payload::event("e", serde_bytes::Bytes::new(&[7; 800_000])).unwrap();
+    let refused = sim.manager.emit(socket, photo, EmitOptions::default(), sim.now).unwrap_err();
+    assert!(
+        matches!(refused.error, EmitError::TooLarge { size: 1_066_669, .. }),
+        "base64: {}",
+        refused.error
+    );
 }
 
 /// 21. Over polling, a packet's text and its attachments left in separate requests.

@@ -174,8 +174,8 @@ impl Codec for Json {
         payload.attachments().iter().fold(payload.json().len(), |sum, bytes| sum.saturating_add(bytes.len()))
     }
 
-    fn largest(&self, payload: &Payload) -> usize {
-        payload.attachments().iter().map(Bytes::len).fold(payload.json().len(), usize::max)
+    fn largest(&self, payload: &Payload) -> (usize, usize) {
+        (payload.json().len(), payload.attachments().iter().map(Bytes::len).max().unwrap_or(0))
     }
 }
 

@@ -184,8 +184,8 @@ pub trait Codec {
     /// Bytes of a payload with its attachments.
     fn size(&self, payload: &Self::Payload) -> usize;
 
-    /// Bytes of the largest message that a payload becomes, header not counted.
-    fn largest(&self, payload: &Self::Payload) -> usize;
+    /// Bytes of the text that a payload becomes, header not counted, and of its largest attachment.
+    fn largest(&self, payload: &Self::Payload) -> (usize, usize);
 }
 
 impl<C: Codec + ?Sized> fmt::Debug for Message<C> {

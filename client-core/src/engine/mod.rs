@@ -7,6 +7,7 @@ pub mod url;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use packet::PacketType;
@@ -31,6 +32,17 @@ pub(crate) enum Outgoing<P> {
     Disconnect { socket: SocketId },
 }
 
+impl<P> Outgoing<P> {
+    const fn socket(&self) -> SocketId {
+        match self {
+            Self::Emit { socket, .. }
+            | Self::Ack { socket, .. }
+            | Self::Connect { socket, .. }
+            | Self::Disconnect { socket } => *socket,
+        }
+    }
+}
+
 /// What carries the session.
 pub(crate) enum Link {
     WebSocket(TransportId),
@@ -51,6 +63,10 @@ pub(crate) struct Engine<C: Codec> {
     pong_due: bool,
     /// A WebSocket ping is unanswered.
     pub(crate) receipt_due: bool,
+    /// Namespaces whose DISCONNECT the server may not have handled yet.
+    left: Vec<SocketId>,
+    /// How many of them the ping covers.
+    left_covered: usize,
     /// Messages of the packet that is being handed over.
     pub(crate) messages: VecDeque<Message<C>>,
     pub(crate) queue: VecDeque<Outgoing<C::Payload>>,
@@ -86,6 +102,8 @@ impl<C: Codec> Engine<C> {
             upgrade_due: false,
             pong_due: false,
             receipt_due: false,
+            left: Vec::new(),
+            left_covered: 0,
             messages: VecDeque::new(),
             queue: VecDeque::new(),
         }
@@ -216,6 +234,46 @@ impl<C: Codec> Engine<C> {
         let old = self.transport();
         self.link = Link::WebSocket(transport);
         Some(old)
+    }
+
+    /// A DISCONNECT is handed over.
+    pub(crate) fn left(&mut self, socket: SocketId) {
+        self.left.push(socket);
+    }
+
+    /// Whether a packet is a CONNECT that must wait: a Node server that reads it together with the DISCONNECT before it
+    /// closes the whole connection.
+    fn must_wait(&self, outgoing: &Outgoing<C::Payload>) -> bool {
+        matches!(outgoing, Outgoing::Connect { socket, .. } if self.left.contains(socket))
+    }
+
+    /// Whether one does. The others pass it, so it comes to the front.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.queue.front().is_some_and(|outgoing| self.must_wait(outgoing))
+    }
+
+    /// Where in the queue the packet stands that leaves next.
+    pub(crate) fn next(&self) -> Option<usize> {
+        self.queue.iter().position(|outgoing| !self.must_wait(outgoing))
+    }
+
+    /// A receipt is asked for.
+    pub(crate) const fn cover_left(&mut self) {
+        self.left_covered = self.left.len();
+    }
+
+    /// The receipt came.
+    pub(crate) fn left_handled(&mut self) {
+        self.left.drain(..self.left_covered.min(self.left.len()));
+        self.left_covered = 0;
+    }
+
+    /// Takes out all that waits for a namespace.
+    pub(crate) fn withdraw(&mut self, socket: SocketId) -> VecDeque<Outgoing<C::Payload>> {
+        let (withdrawn, queue) =
+            core::mem::take(&mut self.queue).into_iter().partition(|outgoing| outgoing.socket() == socket);
+        self.queue = queue;
+        withdrawn
     }
 
     /// Takes back a CONNECT that has not left yet.

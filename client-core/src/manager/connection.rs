@@ -363,11 +363,8 @@ impl<C: Codec> Manager<C> {
 
     /// A transport failed to open, was closed by the peer, or broke.
     pub(super) fn transport_closed(&mut self, transport: TransportId, error: TransportError, now: Instant) {
-        if self.lingering.as_ref().is_some_and(|lingering| lingering.engine.transport() == transport)
-            && let Some(Lingering { engine, .. }) = self.lingering.take()
-        {
-            self.discard(engine);
-            return;
+        if self.lingering.as_ref().is_some_and(|lingering| lingering.engine.transport() == transport) {
+            return self.end_lingering();
         }
         match &self.phase {
             Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
@@ -422,27 +419,46 @@ impl<C: Codec> Manager<C> {
             self.commands.push_back(Command::Close { transport });
         }
         for outgoing in engine.queue.into_iter().rev() {
-            match outgoing {
-                Outgoing::Emit { socket, emit } => {
-                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
-                    socket.outbox.take_back(emit);
-                }
-                Outgoing::Ack { socket, size, .. } => {
-                    let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { continue };
-                    socket.outbox.answered(size);
-                }
-                Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
-            }
+            self.give_back(outgoing);
         }
-        if matches!(self.phase, Phase::Open(_)) {
-            // A session that was left ends beside a newer one, whose receipts are not affected.
+        if self.lingering.is_some() {
+            // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
             return;
         }
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
-            while let Some(emit) = socket.outbox.unknown() {
+            for emit in socket.outbox.write_off() {
                 self.events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: false });
             }
-            socket.outbox.write_off();
+        }
+    }
+
+    /// Undoes what has not left; to be called from the last packet to the first. A volatile emit had its only chance.
+    pub(super) fn give_back(&mut self, outgoing: Outgoing<C::Payload>) {
+        match outgoing {
+            Outgoing::Emit { socket: id, emit } => {
+                let Some(socket) = self.sockets.get_mut(id.0 as usize) else { return };
+                if !emit.volatile {
+                    return socket.outbox.take_back(emit);
+                }
+                socket.outbox.unqueue(emit.size);
+                if emit.ack.and_then(|ack| socket.acks.remove(ack)).is_some() {
+                    let result = Err(AckError::Dropped);
+                    self.events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+                }
+                self.report_flushes();
+            }
+            Outgoing::Ack { socket, size, .. } => {
+                let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
+                socket.outbox.answered(size);
+            }
+            Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
+        }
+    }
+
+    /// Ends the session that was left.
+    pub(super) fn end_lingering(&mut self) {
+        if let Some(Lingering { engine, .. }) = self.lingering.take() {
+            self.discard(engine);
         }
     }
 
@@ -458,9 +474,7 @@ impl<C: Codec> Manager<C> {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
                     self.commands.push_back(Command::Close { transport });
                 }
-                if let Some(Lingering { engine, .. }) = self.lingering.take() {
-                    self.discard(engine);
-                }
+                self.end_lingering();
                 for socket in &mut self.sockets {
                     socket.session_lost();
                 }
@@ -472,10 +486,8 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn connection_timeout(&mut self, now: Instant) {
-        if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline)
-            && let Some(Lingering { engine, .. }) = self.lingering.take()
-        {
-            self.discard(engine);
+        if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline) {
+            self.end_lingering();
         }
         match &self.phase {
             Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),

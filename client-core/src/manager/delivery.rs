@@ -26,27 +26,46 @@ pub(super) fn oversize<C: Codec>(
     codec: &C,
     payload: &C::Payload,
     namespace: &str,
+    ack: Option<u64>,
     engine: Option<&Engine<C>>,
 ) -> Option<EmitError> {
-    let limit = engine?.max_payload?;
-    // Engine.IO type, packet type, attachments, comma and ack id.
-    let header = if namespace == ROOT { 2 } else { namespace.len() + 3 };
-    let size = codec.largest(payload).saturating_add(header);
+    let engine = engine?;
+    let limit = engine.max_payload?;
+    let (text, attachment) = codec.largest(payload);
+    let attachment = match engine.kind() {
+        TransportKind::WebSocket => attachment,
+        // `b`, and base64.
+        TransportKind::Polling => attachment.div_ceil(3).saturating_mul(4).saturating_add(1),
+    };
+    // Engine.IO type and packet type, then what only some packets have.
+    let mut header = 2 + ack.map_or(0, digits);
+    if namespace != ROOT {
+        header += namespace.len() + 1;
+    }
+    let attachments = codec.attachments(payload);
+    if attachments > 0 {
+        header += digits(attachments as u64) + 1;
+    }
+    let size = text.saturating_add(header).max(attachment);
     (size > limit).then_some(EmitError::TooLarge { size, limit })
 }
 
-/// Turns the next packet of the queue into messages. False if the queue is empty.
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+/// Turns the next packet of the queue into messages. False if there is none that may leave now.
 pub(super) fn encode_next<C: Codec>(
     engine: &mut Engine<C>,
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
 ) -> bool {
-    let Some(outgoing) = engine.queue.pop_front() else { return false };
+    let Some(outgoing) = engine.next().and_then(|at| engine.queue.remove(at)) else { return false };
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
-            socket.outbox.wrote(emit.id, emit.size);
+            socket.outbox.unqueue(emit.size);
             if emit.ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
                 // Its time ran out, or it was abandoned, while it waited here.
                 report_flushes(sockets, events);
@@ -54,11 +73,16 @@ pub(super) fn encode_next<C: Codec>(
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, emit.ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
-                Ok(()) if socket.observed => {
-                    events.push_back(Event::Sent { socket: id, payload: emit.payload });
+                Ok(()) => {
+                    socket.outbox.wrote(emit.id);
+                    if socket.observed {
+                        events.push_back(Event::Sent { socket: id, payload: emit.payload });
+                    }
                 }
-                Ok(()) => {}
-                Err(error) => not_sent(id, socket, emit, error.into(), events),
+                Err(error) => {
+                    not_sent(id, socket, emit, error.into(), events);
+                    report_flushes(sockets, events);
+                }
             }
         }
         Outgoing::Ack { socket, id, payload, size } => {
@@ -74,6 +98,7 @@ pub(super) fn encode_next<C: Codec>(
             let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
         }
         Outgoing::Disconnect { socket } => {
+            engine.left(socket);
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Disconnect, 0, socket, None);
             let _ = codec.encode(&header, None, &mut engine.messages);
@@ -126,12 +151,13 @@ impl<C: Codec> Manager<C> {
                 *said_goodbye = true;
                 engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
             }
-            take_body(engine, sockets, codec)
+            take_body(engine, sockets, codec, true)
         });
+        let receipts = lingering.is_none();
         let post = post.or_else(|| {
             let Phase::Open(engine) = phase else { return None };
             fill_body(engine, sockets, codec, events)?;
-            take_body(engine, sockets, codec)
+            take_body(engine, sockets, codec, receipts)
         });
         let (transport, sid, body) = post?;
         let url = crate::engine::url::request(config, TransportKind::Polling, Some(&sid), rng);
@@ -143,14 +169,15 @@ impl<C: Codec> Manager<C> {
             && let Some(polling) = lingering.engine.polling(transport)
         {
             polling.posting = false;
-            self.receipts();
+            self.receipts(transport);
             self.finish_lingering(transport);
             return;
         }
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(polling) = engine.polling(transport) else { return };
         polling.posting = false;
-        self.receipts();
+        engine.left_handled();
+        self.receipts(transport);
         self.switch_if_idle();
     }
 
@@ -161,11 +188,22 @@ impl<C: Codec> Manager<C> {
             _ => return,
         };
         if core::mem::take(&mut engine.receipt_due) {
-            self.receipts();
+            engine.left_handled();
+            self.receipts(transport);
+            self.finish_lingering(transport);
         }
     }
 
-    fn receipts(&mut self) {
+    /// Whether receipts of this transport count. As long as a session that was left goes on, no namespace is connected on
+    /// a newer one, so all that was handed over left on the former.
+    pub(super) fn gives_receipts(&self, transport: TransportId) -> bool {
+        self.lingering.as_ref().is_none_or(|lingering| lingering.engine.transport() == transport)
+    }
+
+    fn receipts(&mut self, transport: TransportId) {
+        if !self.gives_receipts(transport) {
+            return;
+        }
         self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
         self.report_flushes();
     }
@@ -177,11 +215,10 @@ impl<C: Codec> Manager<C> {
                 Link::WebSocket(_) => true,
                 Link::Polling(polling) => *said_goodbye && !polling.posting,
             };
-            engine.transport() == transport && idle && engine.is_drained()
+            engine.transport() == transport && idle && engine.is_drained() && !engine.receipt_due
         });
         if done {
-            self.lingering = None;
-            self.commands.push_back(Command::Close { transport });
+            self.end_lingering();
         }
     }
 }
@@ -198,8 +235,13 @@ fn fill_body<C: Codec>(
     if polling.posting || (engine.upgrade.is_pausing() && !polling.getting) {
         return None;
     }
+    // Attachments for which the last body had no room go first, and alone: what is encoded cannot be taken back.
+    let begun = !engine.messages.is_empty();
     if let Some(pong) = engine.control(codec) {
         engine.messages.push_front(pong);
+    }
+    if begun {
+        return Some(());
     }
     let mut room = engine.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD);
     while let Some(size) = next_size(engine, sockets, codec) {
@@ -217,14 +259,16 @@ fn take_body<C: Codec>(
     engine: &mut Engine<C>,
     sockets: &mut Sockets<C>,
     codec: &mut C,
+    receipts: bool,
 ) -> Option<(TransportId, String, C::Text)> {
     if engine.messages.is_empty() {
         return None;
     }
     let body = codec.join(&mut engine.messages, engine.max_payload);
-    if engine.messages.is_empty() {
+    if receipts && engine.messages.is_empty() {
         sockets.iter_mut().for_each(|socket| socket.outbox.cover());
     }
+    engine.cover_left();
     let transport = engine.transport();
     if let Link::Polling(polling) = &mut engine.link {
         polling.posting = true;
@@ -234,7 +278,7 @@ fn take_body<C: Codec>(
 
 /// An upper bound for what the next packet of the queue adds to a polling body.
 fn next_size<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>, codec: &C) -> Option<usize> {
-    let (socket, payload) = match engine.queue.front()? {
+    let (socket, payload) = match engine.queue.get(engine.next()?)? {
         Outgoing::Emit { socket, emit } => (socket, Some(&emit.payload)),
         Outgoing::Ack { socket, payload, .. } => (socket, Some(payload)),
         Outgoing::Connect { socket, payload } => (socket, payload.as_ref()),

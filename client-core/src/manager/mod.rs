@@ -140,11 +140,15 @@ impl<C: Codec> Manager<C> {
             Phase::Open(engine) => Some(engine),
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
         };
-        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, engine.as_deref()) {
+        let ack = options.ack.then(|| target.acks.next());
+        let oversize = delivery::oversize(&self.codec, &payload, &target.namespace, ack, engine.as_deref());
+        if let Some(error) = oversize {
             return Err(Refused { error, payload });
         }
         let engine = engine.filter(|_| target.is_connected());
-        if options.volatile && !engine.as_ref().is_some_and(|engine| engine.is_writable()) {
+        let writable =
+            engine.as_ref().is_some_and(|engine| engine.is_writable() && !engine.heartbeat_missed(now));
+        if options.volatile && !writable {
             let emit = target.outbox.ticket();
             if options.ack {
                 self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
@@ -159,7 +163,7 @@ impl<C: Codec> Manager<C> {
             let timeout = options.timeout.or(self.config.ack_timeout);
             target.acks.register(id, timeout.map(|timeout| now + timeout))
         });
-        let emit = Emit { id, ack, payload, size };
+        let emit = Emit { id, ack, payload, size, volatile: options.volatile };
         match engine {
             Some(engine) => {
                 target.outbox.queue(id, size);
@@ -212,7 +216,9 @@ impl<C: Codec> Manager<C> {
         if !matches!(target.state, SocketState::Connected { session: current, .. } if current == session) {
             return Err(Refused { error: EmitError::Stale, payload });
         }
-        if let Some(error) = delivery::oversize(&self.codec, &payload, &target.namespace, Some(engine)) {
+        if let Some(error) =
+            delivery::oversize(&self.codec, &payload, &target.namespace, Some(id), Some(engine))
+        {
             return Err(Refused { error, payload });
         }
         if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
@@ -225,9 +231,16 @@ impl<C: Codec> Manager<C> {
 
     /// Asks whether all that the namespace has emitted so far has reached the server. `None` if it has; else
     /// [`Event::Flushed`] with this ticket follows. The proof is a WebSocket pong or the answer to a POST; without
-    /// [`Config::websocket_ping`] it is only that the WebSocket took it.
+    /// [`Config::websocket_ping`] it is only that the WebSocket took it. What was lost with a connection since the last
+    /// flush, without proof, is told at once. Emits that were cancelled, or not sent for another reason, do not count:
+    /// they have had an event of their own.
     pub fn flush(&mut self, socket: SocketId) -> Option<EmitId> {
-        self.sockets.get_mut(socket.0 as usize)?.outbox.flush()
+        let outbox = &mut self.sockets.get_mut(socket.0 as usize)?.outbox;
+        if let Some(emit) = outbox.take_uncertain() {
+            self.events.push_back(Event::Flushed { socket, emit, delivered: false });
+            return Some(emit);
+        }
+        outbox.flush()
     }
 
     /// Whether [`Event::Sent`] is wanted for each packet of this namespace.
@@ -271,6 +284,7 @@ impl<C: Codec> Manager<C> {
     /// the application's buffers if the connection ends. May queue commands, so poll these afterwards.
     #[must_use]
     pub fn poll_message(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        let receipts = self.gives_receipts(transport);
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
             (Phase::Open(engine), _) if engine.upgrade.transport() == Some(transport) => {
@@ -290,12 +304,16 @@ impl<C: Codec> Manager<C> {
             if let Some(message) = engine.messages.pop_front() {
                 return Some(Frame::Message(message));
             }
-            if !engine.receipt_due && self.sockets.iter().any(|socket| socket.outbox.wants_receipt()) {
+            let wanted =
+                engine.is_blocked() || self.sockets.iter().any(|socket| socket.outbox.wants_receipt());
+            if receipts && !engine.receipt_due && wanted {
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+                engine.cover_left();
                 if self.config.websocket_ping {
                     engine.receipt_due = true;
                     return Some(Frame::Ping);
                 }
+                engine.left_handled();
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
                 delivery::report_flushes(&mut self.sockets, &mut self.events);
             }

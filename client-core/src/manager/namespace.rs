@@ -49,7 +49,7 @@ impl<C: Codec> Manager<C> {
             }
             (SocketState::Connected { .. }, Phase::Open(engine)) => {
                 engine.queue.push_back(Outgoing::Disconnect { socket });
-                self.left(socket, DisconnectReason::ClientDisconnect);
+                self.left(socket, DisconnectReason::ClientDisconnect, now);
             }
             _ => target.state = SocketState::Inactive,
         }
@@ -152,16 +152,13 @@ impl<C: Codec> Manager<C> {
                 target.state = SocketState::Inactive;
             }
             (PacketKind::Disconnect, SocketState::Connected { .. }) => {
-                if !self
-                    .sockets
-                    .iter()
-                    .zip(0..)
-                    .any(|(other, id)| SocketId(id) != socket && other.is_active())
-                {
-                    self.left(socket, DisconnectReason::ServerDisconnect);
+                // Sent now, what still waits for it would make the server close the whole connection.
+                if let Phase::Open(engine) = &mut self.phase {
+                    engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
+                }
+                self.left(socket, DisconnectReason::ServerDisconnect, now);
+                if !self.any_active() {
                     self.leave(now);
-                } else {
-                    self.left(socket, DisconnectReason::ServerDisconnect);
                 }
             }
             (
@@ -179,6 +176,8 @@ impl<C: Codec> Manager<C> {
         let sid =
             payload.and_then(|payload| self.codec.connected(payload).ok()).map(|connected| connected.sid);
         let Some(sid) = sid else { return self.refused(socket, ConnectFailure::NoSid, now) };
+        // What still waits on a session that was left comes first here. From now on receipts are those of this session.
+        self.end_lingering();
         let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
         else {
             return;
@@ -187,9 +186,9 @@ impl<C: Codec> Manager<C> {
         target.state = SocketState::Connected { sid, session: target.sessions };
         self.backoff.reset();
         while let Some(emit) = target.outbox.release() {
-            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, Some(engine)) {
+            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, emit.ack, Some(engine)) {
                 Some(error) => {
-                    target.outbox.wrote(emit.id, emit.size);
+                    target.outbox.unqueue(emit.size);
                     delivery::not_sent(socket, target, emit, error, &mut self.events);
                 }
                 None => engine.queue.push_back(Outgoing::Emit { socket, emit }),
@@ -211,12 +210,18 @@ impl<C: Codec> Manager<C> {
     }
 
     /// The namespace was connected and is not any longer, while the session goes on.
-    fn left(&mut self, socket: SocketId, reason: DisconnectReason) {
+    fn left(&mut self, socket: SocketId, reason: DisconnectReason, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
         self.events.push_back(Event::Disconnected { socket, reason, error: None });
         for emit in target.abandon_acks() {
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+        }
+        // A CONNECT whose time is over was waited for only because of those that were connected.
+        for other in &mut self.sockets {
+            if let SocketState::Connecting { deadline: deadline @ None } = &mut other.state {
+                *deadline = Some(now + self.config.connect_timeout);
+            }
         }
     }
 

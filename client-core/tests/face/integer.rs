@@ -190,8 +190,8 @@ impl Codec for Integer {
         wire(*payload).len() + count(*payload)
     }
 
-    fn largest(&self, payload: &u64) -> usize {
-        wire(*payload).len()
+    fn largest(&self, payload: &u64) -> (usize, usize) {
+        (wire(*payload).len(), count(*payload).min(1))
     }
 }
 

@@ -275,7 +275,7 @@ impl Codec for Slots {
         payload.0.parts.iter().fold(payload.0.length, |sum, part| sum.saturating_add(part.length))
     }
 
-    fn largest(&self, payload: &Payload) -> usize {
-        payload.0.parts.iter().map(|part| part.length).fold(payload.0.length, usize::max)
+    fn largest(&self, payload: &Payload) -> (usize, usize) {
+        (payload.0.length, payload.0.parts.iter().map(|part| part.length).max().unwrap_or(0))
     }
 }

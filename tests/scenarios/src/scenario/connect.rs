@@ -1,6 +1,6 @@
 //! Connecting to namespaces, and leaving them.
 
-use socketio_client_core::{Auth, State, TransportError};
+use socketio_client_core::{Auth, State, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -183,6 +183,8 @@ pub fn leaving_while_connecting_leaves_no_ghost<F: Face>(face: &F) {
     sim.expect_lines(&["w1 41/admin,"]);
     sim.expect_events(&[]);
     sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.pong("w1");
     sim.expect_lines(&["w1 40/admin,"]);
 }
 
@@ -264,4 +266,72 @@ pub fn the_address_can_be_asked_for<F: Face>(face: &F) {
     assert_eq!(sim.lines().last().unwrap(), "resolve");
     sim.resolve("nonsense", &[]);
     assert!(sim.events().iter().any(|event| event.starts_with("open failed: websocket: the URL")));
+}
+
+/// What waits here when the server ends the namespace is not sent into the void, which would make the server close the
+/// whole connection, but held for the next time.
+pub fn a_kick_keeps_what_was_not_handed_over<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    let admin = sim.connect("/admin");
+    sim.server("w1", "40/admin,{S2}");
+    sim.server("w1", "42/admin,7<9>");
+    sim.lines();
+    sim.events();
+    sim.writable = false;
+    sim.emit(admin, 1);
+    sim.emit_with_ack(admin, 2, None);
+    sim.manager.ack(sim.wanted_acks[0], face.ack(3)).unwrap();
+    sim.server("w1", "41/admin,");
+    sim.expect_events(&["disconnected 1 io server disconnect"]);
+    sim.writable = true;
+    sim.expect_lines(&[]);
+    sim.manager.connect(admin, sim.now);
+    sim.server("w1", "40/admin,{S3}");
+    sim.expect_lines(&["w1 40/admin,", "w1 42/admin,<1>", "w1 42/admin,0<2>"]);
+}
+
+/// Once it is the last one on the connection, a namespace that the server does not answer gets another connection.
+pub fn an_unanswered_connect_does_not_outlast_the_others<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let root = sim.connected();
+    sim.connect("/slow");
+    sim.advance(secs(20));
+    assert!(sim.events()[0].starts_with("connect error 1: the server did not answer"));
+    sim.manager.disconnect(root, sim.now);
+    sim.raw("w1", "2");
+    sim.expect_events(&["disconnected 0 io client disconnect"]);
+    sim.lines();
+    sim.advance(secs(20));
+    sim.expect_lines(&["close w1"]);
+    let events = sim.events();
+    assert_eq!(events.last().unwrap(), "waiting 1 1000", "{events:?}");
+}
+
+/// CONNECT does not follow DISCONNECT at once: a Node server that reads both together closes the whole connection.
+pub fn coming_back_waits_until_the_server_has_let_go<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let root = sim.connected();
+    let admin = sim.connect("/admin");
+    sim.server("w1", "40/admin,{S2}");
+    sim.lines();
+    sim.manager.disconnect(admin, sim.now);
+    sim.manager.connect(admin, sim.now);
+    sim.emit(root, 1);
+    sim.expect_lines(&["w1 41/admin,", "w1 ping", "w1 42<1>"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 40/admin,"]);
+
+    let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
+    sim.connect("/");
+    let admin = sim.connect("/admin");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}", "40/admin,{S2}"]);
+    sim.lines();
+    sim.manager.disconnect(admin, sim.now);
+    sim.manager.connect(admin, sim.now);
+    sim.expect_lines(&["post p1 41/admin,"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 40/admin,"]);
 }

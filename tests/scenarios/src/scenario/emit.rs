@@ -1,6 +1,6 @@
 //! Emits: held, sent in order, bounded, flushed.
 
-use socketio_client_core::{AckError, EmitError, EmitOptions};
+use socketio_client_core::{AckError, EmitError, EmitOptions, TransportKind};
 
 use crate::{Face, Sim, secs};
 
@@ -239,4 +239,86 @@ pub fn observed_packets_are_shown_when_they_leave<F: Face>(face: &F) {
     sim.manager.observe(socket, false);
     sim.emit(socket, 2);
     sim.expect_events(&[]);
+}
+
+/// A flush that is asked for only after the connection broke is told so too, once.
+pub fn a_flush_after_a_broken_connection_says_so<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    let emit = sim.emit(socket, 1);
+    sim.lines();
+    sim.cut("w1");
+    sim.events();
+    assert_eq!(sim.manager.flush(socket), Some(emit), "nothing proves that it came");
+    sim.expect_events(&["flushed 0 #0 false"]);
+    assert_eq!(sim.manager.flush(socket), None);
+}
+
+/// A flush that is under way when the application leaves gets its receipt, or is told that there is none.
+pub fn leaving_waits_for_the_receipt_of_a_flush<F: Face>(face: &F) {
+    for answered in [true, false] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connected();
+        sim.emit(socket, 1);
+        sim.manager.flush(socket).unwrap();
+        sim.manager.disconnect(socket, sim.now);
+        sim.expect_lines(&["w1 42<1>", "w1 ping", "w1 41"]);
+        sim.events();
+        if answered {
+            sim.pong("w1");
+        } else {
+            sim.advance(secs(2));
+        }
+        sim.expect_lines(&["close w1"]);
+        sim.expect_events(&[&format!("flushed 0 #0 {answered}")]);
+    }
+}
+
+/// A session that was left and the next one go on side by side: each proves only what was handed to it.
+pub fn a_receipt_of_the_next_session_proves_nothing_about_the_one_before<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
+    let socket = sim.connect("/");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    let emit = sim.emit(socket, 1);
+    assert_eq!(sim.manager.flush(socket), Some(emit));
+    sim.drain();
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.lines();
+    sim.events();
+    let handshake = sim.face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000);
+    sim.got_raw("p2", &handshake);
+    sim.expect_lines(&["get p2", "post p2 40"]);
+    sim.posted("p2");
+    sim.expect_events(&["opened polling"]);
+    sim.got("p2", &["40{S2}"]);
+    sim.expect_events(&["flushed 0 #0 false", "connected 0"]);
+}
+
+/// A volatile emit that a full sink held back when the transport died is not sent on the next one.
+pub fn a_volatile_emit_does_not_outlive_its_transport<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.writable = false;
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.emit(socket, 2);
+    sim.cut("w1");
+    assert!(sim.events().contains(&format!("ack 0 #0: {}", AckError::Dropped)));
+    sim.advance(secs(1));
+    sim.writable = true;
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<2>"]);
+}
+
+/// Nor is one accepted when the heartbeat is overdue, though nobody has noticed yet.
+pub fn a_volatile_emit_over_a_silent_connection_is_dropped<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.now = sim.now + secs(45);
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.expect_lines(&[]);
+    sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Dropped)]);
 }

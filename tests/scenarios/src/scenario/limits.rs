@@ -1,6 +1,6 @@
 //! Peers that lie, flood, or never finish.
 
-use socketio_client_core::EmitError;
+use socketio_client_core::{EmitError, EmitOptions, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -97,8 +97,7 @@ pub fn an_emit_above_max_payload_is_refused<F: Face>(face: &F) {
     let small = sim.face.event_wire(1, 0).len() + 2;
     let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, small);
     sim.raw("w1", &handshake);
-    let refused =
-        sim.try_emit(socket, 1_000_002, &[], socketio_client_core::EmitOptions::default()).unwrap_err();
+    let refused = sim.try_emit(socket, 1_000_002, &[], EmitOptions::default()).unwrap_err();
     assert!(matches!(refused.error, EmitError::TooLarge { .. }));
     sim.emit(socket, 1);
     sim.server("w1", "40{S1}");
@@ -123,7 +122,7 @@ pub fn a_flood_of_pings_is_answered_once<F: Face>(face: &F) {
 pub fn a_body_of_too_many_packets_ends_the_session<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| {
         config.limits.packets = 10;
-        config.transports = vec![socketio_client_core::TransportKind::Polling];
+        config.transports = vec![TransportKind::Polling];
     });
     sim.connect("/");
     sim.open_polling("p1", &[]);
@@ -141,4 +140,40 @@ pub fn foreign_namespaces_are_ignored<F: Face>(face: &F) {
     }
     sim.expect_events(&[]);
     assert!(sim.is_open("w1"));
+}
+
+/// The size that counts is that of the message on the wire: with ack id and count of attachments, and in base64 where
+/// the session polls.
+pub fn what_max_payload_is_compared_with_is_what_is_sent<F: Face>(face: &F) {
+    let bare = face.event_wire(1, 0).len() + 2;
+    let one = face.event_wire(1, 1).len() + 2;
+    for (transport, max, attachments, ack, fits) in [
+        (TransportKind::WebSocket, bare, 0, false, true),
+        (TransportKind::WebSocket, bare, 0, true, false),
+        (TransportKind::WebSocket, bare + 1, 0, true, true),
+        (TransportKind::WebSocket, one + 1, 1, false, false),
+        (TransportKind::WebSocket, one + 2, 1, false, true),
+        (TransportKind::Polling, one + 2, 1, false, true),
+    ] {
+        let mut sim = Sim::with(face, |config| config.transports = vec![transport]);
+        let socket = sim.connect("/");
+        let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, max);
+        match transport {
+            TransportKind::Polling => {
+                sim.drain();
+                sim.got_raw("p1", &handshake);
+                sim.posted("p1");
+                sim.got("p1", &["40{S1}"]);
+            }
+            _ => {
+                sim.drain();
+                sim.raw("w1", &handshake);
+                sim.server("w1", "40{S1}");
+            }
+        }
+        sim.lines();
+        let options = EmitOptions { ack, ..EmitOptions::default() };
+        let result = sim.try_emit(socket, 1, &[65][..attachments], options);
+        assert_eq!(result.is_ok(), fits, "{max} {attachments} {ack}");
+    }
 }

@@ -191,3 +191,16 @@ pub fn packets_behind_the_handshake_are_read<F: Face>(face: &F) {
     sim.got_raw("p1", &format!("{handshake}\u{1e}2\u{1e}6"));
     sim.expect_lines(&["get p1", "post p1 3 40"]);
 }
+
+/// A flush over an emit whose time ran out before it left does not wait for a POST that is never sent.
+pub fn a_flush_over_an_emit_that_never_left_ends<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.drain();
+    let last = sim.emit_with_ack(socket, 2, Some(secs(1)));
+    assert_eq!(sim.manager.flush(socket), Some(last));
+    sim.advance(secs(1));
+    sim.events();
+    sim.posted("p1");
+    sim.expect_events(&["flushed 0 #1 true"]);
+}

@@ -270,3 +270,20 @@ impl<'f, F: Face> Sim<'f, F> {
         self.put_back(opened);
     }
 }
+
+/// The application leaves and comes back while a full sink holds what it emitted before: that comes first.
+pub fn what_a_left_session_still_holds_comes_first_on_the_next<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.writable = false;
+    sim.emit(socket, 1);
+    sim.emit(socket, 2);
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.emit(socket, 3);
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.emit(socket, 4);
+    sim.writable = true;
+    sim.expect_lines(&["close w1", "w2 40", "w2 42<1>", "w2 42<2>", "w2 42<3>", "w2 42<4>"]);
+}
