@@ -109,11 +109,18 @@ impl Acks {
         ids.into_iter().filter_map(|id| self.remove(id)).map(|settled| settled.emit).collect()
     }
 
-    /// The namespace was left by the application: no answer will come for anything that is on its way to the server.
+    /// The namespace was left by the application: no answer will come for anything that is on its way to the server. What
+    /// is still queued leaves all the same.
     pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<EmitId> {
-        let ids: Vec<u64> =
-            self.pending.iter().filter(|(_, p)| !is_held(p.emit)).map(|(&id, _)| id).collect();
-        ids.into_iter().filter_map(|id| self.remove(id)).map(|settled| settled.emit).collect()
+        let mut settled = self.lost();
+        for pending in self.pending.values_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
+            pending.forgotten = true;
+            pending.deadline = None;
+            settled.push(pending.emit);
+        }
+        let Self { pending, deadlines, .. } = self;
+        deadlines.retain(|(_, id)| pending.get(id).is_some_and(|pending| pending.deadline.is_some()));
+        settled
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -1,5 +1,6 @@
 //! What can go wrong, who is at fault, and what to do next.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
 
@@ -93,6 +94,16 @@ pub enum TransportError {
     /// The server sent what no Engine.IO server sends.
     #[error("{0}")]
     Protocol(#[from] DecodeError),
+}
+
+/// What another library says about a peer's text, which it may quote at length.
+#[cfg(feature = "json")]
+pub(crate) fn brief(cause: &impl fmt::Display) -> String {
+    let text = alloc::format!("{cause}");
+    match text.char_indices().nth(200) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+        None => text,
+    }
 }
 
 fn with_code(code: Option<u16>) -> String {
@@ -332,7 +343,11 @@ pub enum ConnectFailure<P> {
         "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible"
     )]
     NoSid,
-    /// The authentication data could not be obtained. The namespace is not tried again until `connect` is called.
+    /// The name holds a comma, which ends it on the wire. Choose another.
+    #[error("a namespace's name cannot hold a comma")]
+    InvalidNamespace,
+    /// The authentication data could not be obtained. If it failed, the namespace is not tried again until `connect` is
+    /// called; if it is late, it still counts when it comes.
     #[error("no authentication data: {cause}")]
     Auth {
         /// What the provider said.

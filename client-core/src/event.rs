@@ -234,6 +234,7 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
                     ConnectFailure::Refused(_) => &"refused",
                     ConnectFailure::Timeout => &"timeout",
                     ConnectFailure::NoSid => &"no sid",
+                    ConnectFailure::InvalidNamespace => &"invalid namespace",
                     ConnectFailure::Auth { cause } => cause,
                 };
                 write!(f, "ConnectError({}, {error})", socket.0)

@@ -123,6 +123,9 @@ pub enum ConnectError {
         /// What the server added to it.
         data: Option<Value>,
     },
+    /// The namespace's name holds a comma, which ends it on the wire.
+    #[error("a namespace's name cannot hold a comma; choose another")]
+    InvalidNamespace,
     /// A Socket.IO server of version 2.
     #[error("the server speaks Socket.IO 2, this client 3 and later; update the server")]
     OldServer,
@@ -179,6 +182,7 @@ impl From<ConnectFailure<Payload>> for ConnectError {
             ConnectFailure::Open(error) => error.into(),
             ConnectFailure::Refused(payload) => refused(&payload),
             ConnectFailure::NoSid => Self::OldServer,
+            ConnectFailure::InvalidNamespace => Self::InvalidNamespace,
             ConnectFailure::Auth { cause } => Self::Auth { cause },
             ConnectFailure::Timeout => Self::Timeout,
         }

@@ -65,8 +65,8 @@ pub(crate) enum SocketState {
     Inactive,
     /// Wanted; there is no session.
     Waiting,
-    /// CONNECT waits for authentication data.
-    Authenticating { request: u32 },
+    /// CONNECT waits for authentication data. The deadline is gone once it was reported.
+    Authenticating { request: u32, deadline: Option<Instant> },
     /// CONNECT is queued or sent. The deadline is gone once it was reported.
     Connecting { deadline: Option<Instant> },
     /// `session` counts up with each connection.
@@ -86,6 +86,16 @@ pub(crate) struct Socket<P> {
     pub(crate) sessions: u32,
     pub(crate) auth_requests: u32,
     pub(crate) observed: bool,
+}
+
+impl SocketState {
+    /// Of what is under way: the question for authentication data, or CONNECT. `Some(None)` if it was reported.
+    pub(crate) const fn deadline(&mut self) -> Option<&mut Option<Instant>> {
+        match self {
+            Self::Authenticating { deadline, .. } | Self::Connecting { deadline } => Some(deadline),
+            Self::Inactive | Self::Waiting | Self::Connected { .. } | Self::Leaving => None,
+        }
+    }
 }
 
 impl<P> Socket<P> {

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 
 use super::payload::mismatch;
 use super::{Connected, Handshake, Payload};
-use crate::error::DecodeError;
+use crate::error::{DecodeError, brief};
 
 /// Longer waits than this (49 days) are as good as for ever, and must not overflow a clock.
 const LONGEST: f64 = u32::MAX as f64;
@@ -18,7 +18,7 @@ const LONGEST: f64 = u32::MAX as f64;
 /// Reads `0{…}`.
 pub(super) fn handshake(text: &str) -> Result<Handshake, DecodeError> {
     let json = text.strip_prefix('0').unwrap_or_default();
-    let fields: Fields = serde_json::from_str(json).map_err(|error| handshake_error(error.to_string()))?;
+    let fields: Fields = serde_json::from_str(json).map_err(|error| handshake_error(brief(&error)))?;
     Ok(Handshake {
         sid: sid(fields.sid).ok_or_else(|| handshake_error("no sid"))?,
         upgrades: fields.upgrades.unwrap_or_default(),

@@ -17,7 +17,7 @@ use super::de::With;
 use super::list::{List, Missing};
 use super::scan::{Shape, string};
 use super::ser;
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{DecodeError, EncodeError, brief};
 
 /// What the library says about itself; no event can have such a name.
 pub(super) const RESERVED: [&str; 6] =
@@ -317,7 +317,7 @@ pub(super) fn mismatch(error: serde_json::Error) -> DecodeError {
     if let Some((end, _)) = cause.rmatch_indices(" at line ").next().filter(|_| error.line() != 0) {
         cause.truncate(end);
     }
-    DecodeError::Type { cause }
+    DecodeError::Type { cause: brief(&cause) }
 }
 
 impl PartialEq for Payload {

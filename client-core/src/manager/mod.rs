@@ -4,7 +4,9 @@ mod connection;
 mod delivery;
 mod namespace;
 
+use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -100,15 +102,18 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// The namespace of this name, made if need be; `options` count only then. Does not connect it.
+    /// The namespace of this name, made if need be; `options` count only then. Does not connect it. A name without a slash
+    /// in front gets one.
     pub fn socket(&mut self, namespace: &str, options: SocketOptions<C::Payload>) -> SocketId {
+        let namespace: Cow<'_, str> =
+            if namespace.starts_with('/') { namespace.into() } else { format!("/{namespace}").into() };
         let at =
             self.sockets.iter().position(|socket| *socket.namespace == *namespace).unwrap_or_else(|| {
                 // Most clients have one; growth by fours would cost a kilobyte.
                 if self.sockets.is_empty() {
                     self.sockets.reserve_exact(1);
                 }
-                self.sockets.push(Socket::new(namespace, options));
+                self.sockets.push(Socket::new(&namespace, options));
                 self.sockets.len() - 1
             });
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
@@ -344,10 +349,11 @@ impl<C: Codec> Manager<C> {
         let lingering = self.lingering.as_ref().map(|lingering| lingering.deadline);
         self.sockets.iter().fold(earliest(connection, lingering), |soonest, socket| {
             let connect = match socket.state {
-                SocketState::Connecting { deadline } => deadline,
+                SocketState::Authenticating { deadline, .. } | SocketState::Connecting { deadline } => {
+                    deadline
+                }
                 SocketState::Inactive
                 | SocketState::Waiting
-                | SocketState::Authenticating { .. }
                 | SocketState::Connected { .. }
                 | SocketState::Leaving => None,
             };

@@ -1,6 +1,6 @@
 //! Namespaces: connecting to them, leaving them, and what arrives on them.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::mem;
 
 use super::{Manager, Phase, delivery};
@@ -17,6 +17,11 @@ impl<C: Codec> Manager<C> {
     /// connected; it does not shorten a wait ([`Manager::reconnect_now`] does).
     pub fn connect(&mut self, socket: SocketId, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        // On the wire a comma ends a namespace's name.
+        if target.namespace.contains(',') {
+            self.events.push_back(Event::ConnectError { socket, error: ConnectFailure::InvalidNamespace });
+            return;
+        }
         match target.state {
             SocketState::Inactive => {
                 target.state = SocketState::Waiting;
@@ -74,7 +79,7 @@ impl<C: Codec> Manager<C> {
     ) {
         let AuthRequest { socket, number } = request;
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        if !matches!(target.state, SocketState::Authenticating { request } if request == number) {
+        if !matches!(target.state, SocketState::Authenticating { request, .. } if request == number) {
             return;
         }
         match data {
@@ -98,7 +103,8 @@ impl<C: Codec> Manager<C> {
             Auth::Ask => {
                 target.auth_requests = target.auth_requests.wrapping_add(1);
                 let number = target.auth_requests;
-                target.state = SocketState::Authenticating { request: number };
+                let deadline = Some(now + self.config.connect_timeout);
+                target.state = SocketState::Authenticating { request: number, deadline };
                 let request = AuthRequest { socket, number };
                 self.events.push_back(Event::Authenticate { request, socket });
             }
@@ -247,13 +253,19 @@ impl<C: Codec> Manager<C> {
 
     fn connect_timeout(&mut self, socket: SocketId, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let SocketState::Connecting { deadline } = &mut target.state else { return };
+        let Some(deadline) = target.state.deadline() else { return };
         if deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        mem::take(deadline);
+        if let SocketState::Authenticating { .. } = target.state {
+            // Not the server's fault; the answer may still come.
+            let cause = "no answer in time, still waiting".to_string();
+            self.events.push_back(Event::ConnectError { socket, error: ConnectFailure::Auth { cause } });
             return;
         }
         // A second CONNECT would make the server close the connection, so a late answer is all there is to hope for,
         // unless nobody else uses the connection.
-        mem::take(deadline);
         self.events.push_back(Event::ConnectError { socket, error: ConnectFailure::Timeout });
         if !self.sockets.iter().any(|other| other.is_connected()) {
             self.end_session(DisconnectReason::TransportError, Some(TransportError::Timeout), now);

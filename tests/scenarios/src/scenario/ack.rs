@@ -100,7 +100,7 @@ pub fn a_cut_settles_what_was_sent_and_keeps_the_rest<F: Face>(face: &F) {
     assert_eq!(sim.events().last().unwrap(), "ack 0 #1: 20");
 }
 
-/// Leaving the namespace settles every ack that is on its way.
+/// Leaving the namespace settles every ack that is on its way, and what is queued still leaves.
 pub fn leaving_settles_acks<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connected();
@@ -108,6 +108,7 @@ pub fn leaving_settles_acks<F: Face>(face: &F) {
     sim.lines();
     sim.emit_with_ack(socket, 2, None);
     sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["w1 421<2>", "w1 41", "close w1"]);
     let lost = AckError::Disconnected;
     sim.expect_events(&[
         "disconnected 0 io client disconnect",

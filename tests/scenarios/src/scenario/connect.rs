@@ -335,3 +335,27 @@ pub fn coming_back_waits_until_the_server_has_let_go<F: Face>(face: &F) {
     sim.posted("p1");
     sim.expect_lines(&["post p1 40/admin,"]);
 }
+
+/// A provider that does not answer is reported; a late answer counts.
+pub fn a_late_authentication_is_reported_and_counts<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.connect_timeout = secs(7));
+    sim.connect_with("/", Auth::Ask);
+    sim.open_websocket("w1");
+    sim.events();
+    sim.advance(secs(8));
+    sim.expect_events(&["connect error 0: no authentication data: no answer in time, still waiting"]);
+    let request = sim.auth_requests.pop_front().unwrap();
+    sim.manager.authenticate(request, Ok(None), sim.now);
+    sim.expect_lines(&["w1 40"]);
+}
+
+/// Names that cannot be written to the wire are refused here; a slash that is missing is added.
+pub fn namespaces_have_names<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connect("/a,b");
+    sim.expect_events(&["connect error 0: a namespace's name cannot hold a comma"]);
+    sim.expect_lines(&[]);
+    sim.connect("chat");
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40/chat,"]);
+}
