@@ -14,7 +14,7 @@ use crate::driver::authenticate;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
 use crate::queue;
-use crate::shared::{Event, Shared, in_listener, lock};
+use crate::shared::{Event, Shared, lock};
 
 /// Events, and their bytes, after which the driver hears that there is room again, and other tasks have their turn.
 const TURN: usize = 64;
@@ -27,36 +27,44 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
-        let (mut events, mut bytes) = (0, 0);
-        shared.about_to_block();
-        while let Some(event) = batch.pop_front() {
-            events += 1;
-            bytes += queue::size(&event);
-            let mut stalled = dispatch(&shared, event);
-            while let Ok(Some(Stalled { stream, message, rest })) = stalled {
+        while !batch.is_empty() {
+            let mut stopped = shared.may_block(|| turn(&shared, &mut batch));
+            while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
                 let _ = stream.send(message).await;
-                stalled = rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message));
+                stopped = shared.may_block(|| {
+                    rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
+                });
             }
-            if let Err(Panicked(message)) = stalled {
+            if let Err(Panicked(message)) = stopped {
                 fail(&shared, message);
                 break 'client;
             }
-            if events >= TURN || bytes >= TURN_BYTES {
-                done(&shared, &mut events, &mut bytes);
+            if !batch.is_empty() {
                 tokio::task::yield_now().await;
-                shared.about_to_block();
             }
         }
-        done(&shared, &mut events, &mut bytes);
     }
     guard.finished = true;
 }
 
-fn done(shared: &Shared, events: &mut usize, bytes: &mut usize) {
-    if shared.queue.done(std::mem::take(events), std::mem::take(bytes)) {
+/// Deals with a turn's worth of events, or up to a stream that is full.
+fn turn(shared: &Arc<Shared>, batch: &mut VecDeque<Event>) -> Result<Option<Stalled>, Panicked> {
+    let (mut events, mut bytes) = (0, 0);
+    let mut stopped = Ok(None);
+    while events < TURN
+        && bytes < TURN_BYTES
+        && matches!(stopped, Ok(None))
+        && let Some(event) = batch.pop_front()
+    {
+        events += 1;
+        bytes += queue::size(&event);
+        stopped = dispatch(shared, event);
+    }
+    if shared.queue.done(events, bytes) {
         shared.wake();
     }
+    stopped
 }
 
 /// Whatever ends the dispatcher: streams end, and what listeners own is freed.
@@ -90,7 +98,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// Calls application code.
 fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
-    in_listener(|| catch_unwind(AssertUnwindSafe(listener))).map_err(|panic| Panicked(panic_message(&*panic)))
+    catch_unwind(AssertUnwindSafe(listener)).map_err(|panic| Panicked(panic_message(&*panic)))
 }
 
 /// A message that waits for a stream, and those who get it afterwards.

@@ -36,6 +36,11 @@
 //! The connection is closed when the last [`Client`] and [`Socket`] is dropped. A listener that owns one keeps it open,
 //! until [`Client::close`].
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod ack;
 mod builder;
 mod client;

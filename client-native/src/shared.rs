@@ -1,6 +1,5 @@
 //! What handles, driver and dispatcher share.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -29,19 +28,6 @@ pub(crate) type AuthFn = dyn Fn() -> AuthFuture + Send + Sync;
 /// Locks, whatever happened to another thread under the lock: no application code runs there.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-thread_local! {
-    /// This thread runs a listener.
-    static IN_LISTENER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Calls application code on the dispatcher's thread.
-pub(crate) fn in_listener<R>(listener: impl FnOnce() -> R) -> R {
-    let outer = IN_LISTENER.replace(true);
-    let result = listener();
-    IN_LISTENER.set(outer);
-    result
 }
 
 pub(crate) struct Shared {
@@ -130,24 +116,13 @@ impl Shared {
 
     /// Wakes the driver.
     pub(crate) fn wake(&self) {
-        if let Some(waker) = self.driver.take() {
-            waker.wake();
-            if self.threads && IN_LISTENER.get() {
-                // The runtime keeps the driver for the thread that woke it, until the listener returns; with a second
-                // task in that place another thread gets the first.
-                tokio::spawn(std::future::ready(()));
-            }
-        }
+        self.driver.wake();
     }
 
-    /// To be called before a listener, which may block its thread. That thread may be the one that waits for sockets and
-    /// timers on behalf of the whole runtime, and it does not say when it ceases to. So another one is woken to do that:
-    /// two tasks in a row do, since the runtime keeps only the last for the thread that spawned them.
-    pub(crate) fn about_to_block(&self) {
-        if self.threads {
-            tokio::spawn(std::future::ready(()));
-            tokio::spawn(std::future::ready(()));
-        }
+    /// Calls listeners, which may block their thread. Where the runtime has other threads, one of them takes over what
+    /// this one does for the runtime: waiting for sockets and timers, and tasks that it was about to run.
+    pub(crate) fn may_block<R>(&self, listeners: impl FnOnce() -> R) -> R {
+        if self.threads { tokio::task::block_in_place(listeners) } else { listeners() }
     }
 
     pub(crate) fn now(&self) -> Instant {

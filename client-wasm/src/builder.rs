@@ -124,6 +124,7 @@ impl ClientBuilder {
     /// Sent with each namespace's CONNECT; an object (a struct or a map). The server finds it in `handshake.auth`.
     pub fn auth(mut self, data: impl Serialize) -> Self {
         self.auth = Some(Payload::object(&data));
+        self.auth_with = None;
         self
     }
 

@@ -101,11 +101,15 @@ impl Shared {
     }
 
     fn tell(self: &Rc<Self>, event: Event<Json>) {
+        if matches!(event, Event::ReconnectFailed) {
+            self.settle_all(&ConnectError::ReconnectFailed);
+        }
         if let Some(event) = ClientEvent::of(&event) {
             return self.tell_client(&event);
         }
         match event {
             Event::Connected { socket, .. } => {
+                self.forget_error(socket);
                 self.settle_connects(socket, &Ok(()));
                 self.tell_namespace(socket, lifecycle::CONNECT, |handler| {
                     if let Handler::Connect(call) = handler {
@@ -116,7 +120,9 @@ impl Shared {
             Event::ConnectError { socket, error } => {
                 let error = ConnectError::from(error);
                 let given_up = self.read(|inner| {
-                    let given_up = !inner.manager.status(socket).active || inner.is_idle();
+                    // Where this was the last attempt, that is what those who wait are told.
+                    let last = inner.events.iter().any(|event| matches!(event, Event::ReconnectFailed));
+                    let given_up = !inner.manager.status(socket).active || (inner.is_idle() && !last);
                     if given_up && let Some(namespace) = inner.namespaces.get_mut(&socket) {
                         namespace.error = Some(error.clone());
                     }
@@ -132,6 +138,7 @@ impl Shared {
                 });
             }
             Event::Disconnected { socket, reason, .. } => {
+                self.forget_error(socket);
                 self.tell_namespace(socket, lifecycle::DISCONNECT, |handler| {
                     if let Handler::Disconnect(call) = handler {
                         call(reason);
@@ -203,6 +210,28 @@ impl Shared {
         for sender in waiting.into_iter().flatten() {
             sender.send(result.clone());
         }
+    }
+
+    /// No further attempt is made.
+    fn settle_all(&self, error: &ConnectError) {
+        let sockets = self.read(|inner| {
+            for namespace in inner.namespaces.values_mut() {
+                namespace.error = Some(error.clone());
+            }
+            inner.namespaces.keys().copied().collect::<Vec<_>>()
+        });
+        for socket in sockets {
+            self.settle_connects(socket, &Err(error.clone()));
+        }
+    }
+
+    /// What was wrong before no longer is why it is not connected.
+    pub(crate) fn forget_error(&self, socket: SocketId) {
+        self.read(|inner| {
+            if let Some(namespace) = inner.namespaces.get_mut(&socket) {
+                namespace.error = None;
+            }
+        });
     }
 
     /// Asks the application for the data of one CONNECT.

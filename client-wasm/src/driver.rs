@@ -66,7 +66,7 @@ enum Method {
 impl Shared {
     pub(crate) fn new(config: Config, sources: Sources) -> Rc<Self> {
         // 53 bits are all that `Math.random` has. It need not be secret: it spreads reconnects, and names requests.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]
         let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
         let limit = config.limits.message;
         Rc::new_cyclic(|shared: &Weak<Self>| {

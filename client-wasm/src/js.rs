@@ -58,7 +58,11 @@ impl Texts {
     /// A packet whose header has a number; `ack` is -1 where it has none.
     pub fn known(&self, id: u32, ack: f64, slot: u32, shape: u8, length: u32) {
         // JavaScript hands over at most 15 digits this way.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number below 2^53"
+        )]
         let ack = (ack >= 0.0).then_some(ack as u64);
         self.0.borrow_mut().known(id, ack, slot, shape, length);
     }

@@ -215,6 +215,7 @@ impl Socket {
     /// Connects, if [`auto_connect`](crate::ClientBuilder::auto_connect) is off, after [`disconnect`](Self::disconnect), or
     /// after the server refused or ended the namespace.
     pub fn connect(&self) {
+        self.handle.forget_error(self.id);
         self.handle.call(|inner, now| inner.manager.connect(self.id, now));
     }
 
@@ -243,11 +244,7 @@ impl Shared {
 
     /// The application left a namespace: nobody is to wait for it to be connected.
     pub(crate) fn gave_up(&self, socket: SocketId) {
-        self.read(|inner| {
-            if let Some(namespace) = inner.namespaces.get_mut(&socket) {
-                namespace.error = None;
-            }
-        });
+        self.forget_error(socket);
         self.settle_connects(socket, &Err(ConnectError::Disconnected));
     }
 }

@@ -234,6 +234,24 @@ pub async fn failure(url: &str, transports: &str) -> Result<String, JsError> {
     told(run.await)
 }
 
+/// What those who wait are told after the last attempt, then and later; as on the native client.
+#[wasm_bindgen]
+pub async fn gave_up(url: &str, transports: &str) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client =
+            quick(url, transports).try_all_transports(false).reconnection_attempts(Some(1)).build()?;
+        let socket = client.socket("/");
+        log.note(socket.connected().await.unwrap_err().to_string());
+        log.note(socket.connected().await.unwrap_err().to_string());
+        socket.disconnect();
+        log.note(socket.connected().await.unwrap_err().to_string());
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
 /// A message above the limit ends the connection.
 #[wasm_bindgen]
 pub async fn too_large(url: &str, transports: &str) -> Result<Lines, JsError> {

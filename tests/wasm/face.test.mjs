@@ -61,6 +61,11 @@ for (const transport of ["websocket", "polling"]) {
     await new Promise((resolve) => nobody.close(resolve));
     const error = await face.failure(`http://127.0.0.1:${port}`, transport);
     assert.match(error, new RegExp(`^${transport}: cannot connect to 127\\.0\\.0\\.1:${port}: .*browser`));
+    assert.deepEqual(await face.gave_up(`http://127.0.0.1:${port}`, transport), [
+      "all attempts to reconnect have failed",
+      "all attempts to reconnect have failed",
+      "the namespace is disconnected; call `connect`",
+    ]);
   });
 
   test(`${transport}: the last handle closes; what was emitted before arrives`, async (t) => {

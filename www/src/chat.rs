@@ -19,12 +19,14 @@
 //! come twice; its `from` and `id` tell.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use socketioxide::extract::{AckSender, SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::Sid;
 use socketioxide::{AckError, SocketIo};
 
@@ -37,6 +39,8 @@ const MAX_TEXT: usize = 4000;
 const MAX_ID: usize = 64;
 /// How many messages a room remembers.
 const MAX_HISTORY: usize = 50;
+/// How many rooms are remembered: one can write to a room where nobody is, and so to any number of names.
+const MAX_ROOMS: usize = 200;
 
 #[derive(Clone)]
 struct Chat {
@@ -121,23 +125,34 @@ struct Refused {
 /// Sets the chat up on namespace `/`.
 pub(crate) fn install(io: &SocketIo) {
     let chat = Chat { io: io.clone(), state: Arc::default() };
-    io.ns("/", async move |socket: SocketRef, TryData(auth): TryData<Join>| {
-        chat.on(&socket, "join", Chat::join);
-        chat.on(&socket, "message", Chat::message);
-        chat.on(&socket, "private", Chat::private);
-        chat.on(&socket, "typing", Chat::typing);
-        socket.on_disconnect({
-            let chat = chat.clone();
-            async move |socket: SocketRef| chat.leave(socket.id).await
-        });
+    let listening = {
+        let chat = chat.clone();
+        async move |socket: SocketRef| {
+            chat.listen(&socket);
+            Ok::<_, Infallible>(())
+        }
+    };
+    let enter = async move |socket: SocketRef, TryData(auth): TryData<Join>| {
         // A refusal is told to the `join` that follows, where there is an ack to tell it by.
         if let Ok(auth) = auth {
             let _ = chat.join(socket, auth).await;
         }
-    });
+    };
+    // Listening is set up in a middleware, which runs before the client is told that it is connected: the
+    // handler runs later, in a task of its own, and events, or a goodbye, that come before it are dropped.
+    io.ns("/", enter.with(listening));
 }
 
 impl Chat {
+    fn listen(&self, socket: &SocketRef) {
+        self.on(socket, "join", Self::join);
+        self.on(socket, "message", Self::message);
+        self.on(socket, "private", Self::private);
+        self.on(socket, "typing", Self::typing);
+        let chat = self.clone();
+        socket.on_disconnect(async move |socket: SocketRef| chat.leave(socket.id).await);
+    }
+
     /// Registers `handler`, and sends what it returns as the ack.
     fn on<T, R, F>(&self, socket: &SocketRef, event: &'static str, handler: fn(Self, SocketRef, T) -> F)
     where
@@ -163,6 +178,10 @@ impl Chat {
         let (name, room) = (checked_name(&join.name)?, checked_name(&join.room)?);
         let missed = {
             let mut state = self.state();
+            // Gone meanwhile, and `leave` may have been here already: nobody would take them out again.
+            if !socket.connected() {
+                return Err("you have left");
+            }
             let here = state.person(socket.id).is_some_and(|person| person.room == room);
             let folded = name.to_lowercase();
             let holder = state.people.get(&folded).filter(|person| person.socket.id != socket.id);
@@ -290,6 +309,9 @@ impl State {
 
     fn remember(&mut self, text: &Text) {
         let Some(room) = &text.room else { return };
+        if self.history.len() >= MAX_ROOMS && !self.history.contains_key(room) {
+            return;
+        }
         let history = self.history.entry(room.clone()).or_default();
         // Sent again by somebody who missed our ack.
         if history.iter().any(|known| known.id == text.id && known.from == text.from) {
@@ -304,7 +326,10 @@ impl State {
 
 impl Text {
     fn new(id: String, from: String, room: Option<String>, text: String) -> Result<Self, &'static str> {
-        if id.len() > MAX_ID || text.chars().count() > MAX_TEXT {
+        if id.len() > MAX_ID {
+            return Err("a message's id has at most 64 bytes");
+        }
+        if text.chars().count() > MAX_TEXT {
             return Err("messages have at most 4000 characters");
         }
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -320,4 +345,21 @@ fn checked_name(name: &str) -> Result<String, &'static str> {
         return Err("names have 1 to 24 characters");
     }
     Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut state = State::default();
+        for n in 0..10_000 {
+            let text = |room: String| Text::new(n.to_string(), "Ada".to_owned(), Some(room), String::new());
+            state.remember(&text(format!("room {n}")).unwrap());
+            state.remember(&text("room 0".to_owned()).unwrap());
+        }
+        assert_eq!(state.history.len(), MAX_ROOMS);
+        assert_eq!(state.history["room 0"].len(), MAX_HISTORY);
+    }
 }

@@ -82,7 +82,8 @@ mod tests {
     use alloc::string::String;
     use alloc::vec::Vec;
 
-    struct Pair(#[allow(dead_code)] u8, #[allow(dead_code)] u8);
+    #[expect(dead_code, reason = "only its shape counts")]
+    struct Pair(u8, u8);
 
     #[test]
     fn lists() {

@@ -53,9 +53,8 @@ fn milliseconds(name: &str, value: Option<f64>) -> Result<Duration, DecodeError>
 }
 
 /// 0 means that the server does not say.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
 fn bytes(value: f64) -> Option<usize> {
-    // A cast from float saturates.
     Some(value as usize).filter(|&bytes| bytes > 0)
 }
 

@@ -182,7 +182,12 @@ impl Watch for Placeholders {
 }
 
 /// `1.0`, `1e0` and `-0` are whole numbers to JavaScript.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "what changes on the way there and back is refused"
+)]
 fn whole(raw: &str) -> Option<usize> {
     // Also refuses `"1"`, `true` and the like.
     let number: f64 = raw.parse().ok()?;

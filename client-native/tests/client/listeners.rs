@@ -174,6 +174,34 @@ async fn a_slow_consumer_holds_the_server_back() {
     }
 }
 
+/// The same by bytes: 16 MiB are reached long before 4,096 messages.
+#[tokio::test(start_paused = true)]
+async fn large_messages_hold_the_server_back_by_their_bytes() {
+    let (connector, mut server) = crate::support::connector(64 * 1024);
+    let client = Client::builder("http://server.test").connector(connector).build().unwrap();
+    let socket = client.default_socket();
+    let mut news = socket.stream("news");
+    let mut peer = server.connect().await;
+    let text = "x".repeat(256 << 10);
+    let total = 300;
+    let sent = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&sent);
+    spawn(async move {
+        for n in 0..total {
+            peer.send(format!(r#"42["news",{n},"{text}"]"#)).await;
+            count.store(n + 1, Ordering::Relaxed);
+        }
+        peer.closed().await;
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    // 64 of them in the queue, and what the stream, a turn and a batch hold.
+    let held_back = sent.load(Ordering::Relaxed);
+    assert!((64..64 + 32 + 64 + 64).contains(&held_back), "{held_back}");
+    for n in 0..total {
+        assert_eq!(within(news.next()).await.unwrap().parse(), Ok(n));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_the_client_and_everybody_is_told() {
     let (builder, mut server) = pair();

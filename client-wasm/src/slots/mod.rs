@@ -142,7 +142,7 @@ impl Codec for Slots {
         };
         let slot = payload.slot();
         // Casts saturate, and NaN was left out.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         let number =
             |name| Some(table::number(slot, name)).filter(|found| *found >= 0.0).map(|found| found as u64);
         let millis = |name| number(name).map(Duration::from_millis).ok_or_else(|| error(name));

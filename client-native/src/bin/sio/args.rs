@@ -8,8 +8,8 @@ use socketio_client_native::Transport;
 
 /// A Socket.IO client for the command line.
 ///
-/// Exit status: 0 done, 1 standard output cannot be written, 2 wrong arguments, 3 no connection was made or every namespace was refused, 4 the answer or
-/// the count did not come in time, 5 the server ended the last namespace.
+/// Exit status: 0 done, 1 standard output cannot be written, 2 wrong arguments, 3 no connection was made or every
+/// namespace was refused, 4 the answer or the count did not come in time, 5 the server ended the last namespace.
 #[derive(Debug, Parser)]
 #[command(name = "sio", version)]
 pub(crate) struct Cli {
