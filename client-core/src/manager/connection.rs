@@ -1,191 +1,21 @@
-//! The connection: attempts, transports, sessions, and what follows when one ends.
+//! Sessions: their transports, what arrives on them, the upgrade, and what follows when one ends.
 
-use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::mem;
 
-use super::{Attempt, Lingering, Manager, Opening, Phase};
+use super::{Lingering, Manager, Opening, Phase};
 use crate::codec::{Codec, Handshake, Message};
 use crate::config::TransportKind;
 use crate::engine::polling::Polling;
 use crate::engine::upgrade::{Probe, Upgrade};
-use crate::engine::url::{Address, UrlError, request};
+use crate::engine::url::request;
 use crate::engine::{Engine, Link, Outgoing, PacketType, Received};
-use crate::error::{AckError, ConnectFailure, DecodeError, OpenError, TransportError};
+use crate::error::{AckError, DecodeError, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
-use crate::io::{Command, ResolveId, TransportId};
+use crate::io::{Command, TransportId};
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
-    /// Starts the next attempt at once instead of when it is due; the count of attempts goes on. Also starts again after
-    /// [`Event::ReconnectFailed`].
-    pub fn reconnect_now(&mut self, now: Instant) {
-        match self.phase {
-            Phase::Waiting { attempt, .. } => self.start(attempt, now),
-            Phase::Idle if self.any_active() => self.start(None, now),
-            Phase::Idle | Phase::Resolving { .. } | Phase::Opening(_) | Phase::Open(_) => {}
-        }
-    }
-
-    /// Whether to connect again by itself (`reconnection`). Turning it off ends a wait that is under way.
-    pub fn set_reconnection(&mut self, on: bool) {
-        self.config.reconnection = on;
-        if !on && matches!(self.phase, Phase::Waiting { .. }) {
-            self.phase = Phase::Idle;
-            self.backoff.reset();
-        }
-    }
-
-    /// Tells whether there is a network. Without one the session counts as lost and attempts fail; when it is back, the
-    /// next attempt starts at once.
-    pub fn set_online(&mut self, online: bool, now: Instant) {
-        if mem::replace(&mut self.online, online) == online {
-            return;
-        }
-        if online {
-            if let Phase::Waiting { attempt, .. } = self.phase {
-                self.start(attempt, now);
-            }
-            return;
-        }
-        match &self.phase {
-            Phase::Open(_) => {
-                self.end_session(DisconnectReason::TransportClose, Some(TransportError::Offline), now)
-            }
-            Phase::Opening(_) => self.transport_failed(TransportError::Offline, now),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
-        }
-    }
-
-    /// Answers [`Command::Resolve`] with where to connect, and the query to add.
-    pub fn resolved(
-        &mut self,
-        id: ResolveId,
-        address: Result<(Address, Vec<(String, String)>), UrlError>,
-        now: Instant,
-    ) {
-        let Phase::Resolving { id: current, attempt, deadline } = self.phase else { return };
-        if current != id {
-            return;
-        }
-        match address {
-            Ok((address, query)) => {
-                self.config.address = address;
-                self.config.query = query;
-                self.open_first(attempt, deadline, now);
-            }
-            Err(UrlError { url, cause }) => {
-                let error = TransportError::InvalidUrl { url, cause: cause.to_string() };
-                let transport = self.config.transports.first().copied().unwrap_or(TransportKind::WebSocket);
-                self.attempt_failed(OpenError::Transport { transport, error }, now);
-            }
-        }
-    }
-
-    pub(super) fn any_active(&self) -> bool {
-        self.sockets.iter().any(|socket| socket.is_active())
-    }
-
-    /// Starts an attempt.
-    pub(super) fn start(&mut self, attempt: Attempt, now: Instant) {
-        if let Some((attempt, delay)) = attempt {
-            self.events.push_back(Event::ReconnectAttempt { attempt, delay });
-        }
-        let deadline = now + self.config.timeout;
-        if self.config.ask_address {
-            self.next_resolve = self.next_resolve.wrapping_add(1);
-            let id = ResolveId(self.next_resolve);
-            self.phase = Phase::Resolving { id, attempt, deadline };
-            self.commands.push_back(Command::Resolve { id });
-        } else {
-            self.open_first(attempt, deadline, now);
-        }
-    }
-
-    fn open_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
-        let mut kinds: VecDeque<TransportKind> = self.config.transports.iter().copied().collect();
-        if self.config.remember_upgrade
-            && self.upgraded_before
-            && let Some(at) = kinds.iter().position(|kind| *kind == TransportKind::WebSocket)
-        {
-            kinds.remove(at);
-            kinds.push_front(TransportKind::WebSocket);
-        }
-        let Some(kind) = kinds.pop_front() else {
-            self.attempt_failed(OpenError::NoTransports, now);
-            return;
-        };
-        if !self.config.try_all_transports {
-            kinds.clear();
-        }
-        self.open(kind, kinds, attempt, deadline, now);
-        if !self.online {
-            self.transport_failed(TransportError::Offline, now);
-        }
-    }
-
-    fn open(
-        &mut self,
-        kind: TransportKind,
-        rest: VecDeque<TransportKind>,
-        attempt: Attempt,
-        deadline: Instant,
-        now: Instant,
-    ) {
-        let transport = self.transport_id();
-        let share = if rest.is_empty() { deadline } else { now + deadline.since(now) / 2 };
-        let url = request(&self.config, kind, None, &mut self.rng);
-        self.commands.push_back(match kind {
-            TransportKind::WebSocket => Command::Open { transport, url },
-            TransportKind::Polling => Command::Get { transport, url },
-        });
-        self.phase = Phase::Opening(Opening { transport, kind, rest, attempt, deadline, share });
-    }
-
-    /// The transport that is being opened failed: on with the next one, or the attempt has failed.
-    pub(super) fn transport_failed(&mut self, error: TransportError, now: Instant) {
-        let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
-        self.commands.push_back(Command::Close { transport });
-        self.upgraded_before = false;
-        match rest.pop_front() {
-            Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
-            _ if now >= deadline => self.attempt_failed(OpenError::Timeout, now),
-            _ => self.attempt_failed(OpenError::Transport { transport: kind, error }, now),
-        }
-    }
-
-    fn attempt_failed(&mut self, error: OpenError, now: Instant) {
-        self.phase = Phase::Idle;
-        self.events.push_back(Event::OpenFailed { error: error.clone() });
-        for (socket, id) in self.sockets.iter().zip(0..) {
-            if socket.is_active() {
-                let error = ConnectFailure::Open(error.clone());
-                self.events.push_back(Event::ConnectError { socket: SocketId(id), error });
-            }
-        }
-        self.schedule(now);
-    }
-
-    /// Plans the next attempt.
-    fn schedule(&mut self, now: Instant) {
-        if !self.config.reconnection || !self.any_active() {
-            self.backoff.reset();
-            return;
-        }
-        match self.backoff.next(&self.config, &mut self.rng) {
-            Some((attempt, delay)) => {
-                self.phase = Phase::Waiting { until: now + delay, attempt: Some((attempt, delay)) };
-                self.events.push_back(Event::Waiting { attempt, delay });
-            }
-            None => {
-                self.backoff.reset();
-                self.events.push_back(Event::ReconnectFailed);
-            }
-        }
-    }
-
     /// A message on a WebSocket.
     pub(super) fn message(&mut self, transport: TransportId, message: Message<C>, now: Instant) {
         match &mut self.phase {

@@ -1,5 +1,6 @@
 //! The state machine: one connection, its namespaces, and what to do next.
 
+mod attempt;
 mod connection;
 mod delivery;
 mod namespace;
