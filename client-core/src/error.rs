@@ -1,6 +1,5 @@
 //! What can go wrong, who is at fault, and what to do next.
 
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
 
@@ -101,7 +100,7 @@ pub enum TransportError {
 pub(crate) fn brief(cause: &impl fmt::Display) -> String {
     let text = alloc::format!("{cause}");
     match text.char_indices().nth(200) {
-        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+        Some((end, _)) => String::from(text.get(..end).unwrap_or_default()) + "…",
         None => text,
     }
 }
