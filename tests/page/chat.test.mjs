@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect as tcp } from 'node:net';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
+import WebSocket from 'ws';
 import { build, run, start } from './www.mjs';
 
 let executable;
@@ -103,6 +104,22 @@ test('whoever comes later gets what the room said, once per entry', async () => 
   const { socket: grace } = await join('Grace 4', 'four');
   assert.deepEqual((await delivered).value, { id: '1', by: 'Grace 4' });
   assert.deepEqual(grace.got, ['Ada 4: first']);
+});
+
+test('whoever leaves while coming in is not there afterwards', async () => {
+  const url = `${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
+  const ghosts = Array.from({ length: 50 }, async (_, n) => {
+    const socket = new WebSocket(url);
+    await once(socket, 'message');
+    socket.send(`40${JSON.stringify({ name: `Ghost ${n}`, room: 'six' })}`);
+    // No goodbye, and no reading: the server may notice at any moment of its welcome.
+    socket.terminate();
+    await once(socket, 'close');
+  });
+  await Promise.all(ghosts);
+  const { socket: ada, who } = await join('Ada 6', 'six');
+  const alone = ({ people }) => people.filter((place) => place.room === 'six').length === 1;
+  if (!alone(who)) await next(ada, 'who', alone);
 });
 
 test('what the server refuses, it says', async () => {
