@@ -35,7 +35,7 @@ use crate::stream::{CAPACITY, Messages};
 #[derive(Clone)]
 pub struct Socket {
     handle: Arc<Handle>,
-    id: SocketId,
+    pub(crate) id: SocketId,
     namespace: Arc<str>,
 }
 

@@ -64,3 +64,21 @@ impl fmt::Debug for Messages {
         f.debug_struct("Messages").field("waiting", &self.messages.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Client;
+    use crate::shared::lock;
+
+    #[tokio::test]
+    async fn a_dropped_stream_leaves_nothing_behind() {
+        let client = Client::builder("http://server.test").auto_connect(false).build().unwrap();
+        let socket = client.default_socket();
+        let listeners =
+            || lock(&socket.shared().listeners).take(socket.id, "news").map_or(0, |it| it.iter().count());
+        let news = socket.stream("news");
+        assert_eq!(listeners(), 1);
+        drop(news);
+        assert_eq!(listeners(), 0);
+    }
+}

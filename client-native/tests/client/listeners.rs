@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socketio_client_native::{
-    AckError, Client, ClientEvent, ConnectError, EmitError, FlushError, ListenerId, State, spawn,
+    AckError, Client, ClientEvent, ConnectError, EmitError, FlushError, ListenerId, State, Transport, spawn,
 };
 use tokio::sync::mpsc;
 
@@ -199,6 +199,59 @@ async fn large_messages_hold_the_server_back_by_their_bytes() {
     assert!((64..64 + 32 + 64 + 64).contains(&held_back), "{held_back}");
     for n in 0..total {
         assert_eq!(within(news.next()).await.unwrap().parse(), Ok(n));
+    }
+}
+
+/// The same over polling: the next GET waits.
+#[tokio::test(start_paused = true)]
+async fn a_slow_consumer_holds_the_next_get_back() {
+    let (builder, server) = pair();
+    let client = builder.transports([Transport::Polling]).build().unwrap();
+    let mut news = client.default_socket().stream("news");
+    let (batches, size) = (200, 100);
+    let answered = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&answered);
+    spawn(server.poll(move || {
+        let batch = count.load(Ordering::Relaxed);
+        (batch < batches).then(|| {
+            count.store(batch + 1, Ordering::Relaxed);
+            let events: Vec<_> =
+                (batch * size..(batch + 1) * size).map(|n| format!(r#"42["news",{n}]"#)).collect();
+            events.join("\u{1e}")
+        })
+    }));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    // The queue, and what the stream, a turn and one GET hold.
+    let held_back = answered.load(Ordering::Relaxed) * size;
+    assert!((4096..4096 + 32 + 64 + 2 * 100).contains(&held_back), "{held_back}");
+    for n in 0..batches * size {
+        assert_eq!(within(news.next()).await.unwrap().parse(), Ok(n));
+    }
+}
+
+/// What the server does not read waits in the core, where it is counted, and not in the WebSocket.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_read_holds_emits_back() {
+    let (connector, mut server) = crate::support::connector(64 * 1024);
+    let builder = Client::builder("http://server.test").connector(connector);
+    let client = builder.buffer_bytes(1 << 20).build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = server.connect().await;
+    within(socket.connected()).await.unwrap();
+    let text = "x".repeat(10_000);
+    let (mut accepted, mut before) = (0_usize, usize::MAX);
+    while before != accepted {
+        before = accepted;
+        while socket.emit("news", &(accepted, &text)).is_ok() {
+            accepted += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Beside the buffer's 1 MiB, what a batch, the write buffer and a pipe hold.
+    let beside = (accepted * 10_000).saturating_sub(1 << 20);
+    assert!(beside < 300_000, "{beside}");
+    for n in 0..accepted {
+        assert!(within(peer.text()).await.starts_with(&format!(r#"42["news",{n},"#)), "{n}");
     }
 }
 

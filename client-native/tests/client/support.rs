@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use socketio_client_native::{BoxedIo, Bytes, Client, ClientBuilder, Connector};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::sync::mpsc;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+    DuplexStream,
+};
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -45,6 +48,31 @@ impl Server {
         self.accepted.recv().await.expect("the client dials")
     }
 
+    /// Serves one polling session: each GET is given what `next` gives, or waits for ever.
+    pub(crate) async fn poll(mut self, mut next: impl FnMut() -> Option<String> + Send + 'static) {
+        let (tx, mut requests) = mpsc::unbounded_channel::<(bool, oneshot::Sender<String>)>();
+        tokio::spawn(async move {
+            while let Some(stream) = self.accepted.recv().await {
+                tokio::spawn(serve(stream, tx.clone()));
+            }
+        });
+        let mut greeting = [
+            r#"0{"sid":"e1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+            r#"40{"sid":"s1"}"#,
+        ]
+        .into_iter();
+        let mut waiting = Vec::new();
+        while let Some((is_get, answer)) = requests.recv().await {
+            if !is_get {
+                let _ = answer.send("ok".to_owned());
+            } else if let Some(body) = greeting.next().map(str::to_owned).or_else(&mut next) {
+                let _ = answer.send(body);
+            } else {
+                waiting.push(answer);
+            }
+        }
+    }
+
     /// The next connection, with its Engine.IO session open.
     pub(crate) async fn open(&mut self, heartbeat: (u64, u64)) -> Peer {
         let stream = self.raw().await;
@@ -57,6 +85,35 @@ impl Server {
         peer.expect("40").await;
         peer.send(r#"40{"sid":"s1"}"#).await;
         peer
+    }
+}
+
+/// The requests of one HTTP connection, as whether it is a GET and where its answer goes.
+async fn serve(stream: DuplexStream, requests: mpsc::UnboundedSender<(bool, oneshot::Sender<String>)>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let (mut is_get, mut length, mut line) = (false, 0, String::new());
+        loop {
+            line.clear();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            let header = line.trim_end().to_ascii_lowercase();
+            is_get |= header.starts_with("get ");
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a number");
+            } else if header.is_empty() {
+                break;
+            }
+        }
+        stream.read_exact(&mut vec![0; length]).await.expect("a body");
+        let (tx, answer) = oneshot::channel();
+        requests.send((is_get, tx)).expect("the server is there");
+        let Ok(body) = answer.await else { return };
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
     }
 }
 
