@@ -161,6 +161,7 @@ test('a server elsewhere is named in the page, and missed when it is not there',
   const other = await start(executable, ['--port', '0', '--server', 'http://127.0.0.1:1/?a=1&b=2']);
   try {
     assert.match(await (await fetch(other.url)).text(), /content="http:\/\/127\.0\.0\.1:1\/\?a=1&amp;b=2"/);
+    assert.match(other.told(), /^www: cannot reach http:\/\/127\.0\.0\.1:1\/\S* \(.*\); start that server, .*\n/m);
     // No chat of its own beside it.
     assert.equal((await fetch(`${other.url}/socket.io/?EIO=4&transport=polling`)).status, 404);
   } finally {

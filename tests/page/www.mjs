@@ -28,7 +28,7 @@ export async function run(executable, args) {
   return { status, ...texts };
 }
 
-/** Starts it and waits until it serves: `{ url, port, kill }`. */
+/** Starts it and waits until it serves: `{ url, port, told, kill }`. */
 export async function start(executable, args = ['--port', '0']) {
   const child = spawn(executable, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -46,6 +46,8 @@ export async function start(executable, args = ['--port', '0']) {
   return {
     url,
     port: new URL(url).port,
+    /** What it has said to people. */
+    told: () => err,
     // No farewell: what a crash looks like.
     kill: () => {
       child.kill('SIGKILL');

@@ -59,9 +59,16 @@ pub(crate) async fn run(port: TcpSocket, page: Page, server: Option<Server>) -> 
 /// Says so when nothing listens there. Not an error: the page keeps trying, and shows that it does.
 fn check(server: &Server) {
     let limit = Duration::from_secs(3);
-    let reached = (server.host.as_str(), server.port).to_socket_addrs().and_then(|mut addresses| {
-        let address = addresses.next().ok_or(ErrorKind::NotFound)?;
-        std::net::TcpStream::connect_timeout(&address, limit)
+    // One address of several is enough: `localhost` is also `::1`, where few servers listen.
+    let reached = (server.host.as_str(), server.port).to_socket_addrs().and_then(|addresses| {
+        let mut outcome = Err(ErrorKind::NotFound.into());
+        for address in addresses {
+            outcome = std::net::TcpStream::connect_timeout(&address, limit);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
     });
     if let Err(error) = reached {
         eprintln!("www: cannot reach {} ({error}); start that server, the page keeps trying", server.url);
