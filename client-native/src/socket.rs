@@ -253,7 +253,8 @@ impl Socket {
         removed.is_some()
     }
 
-    /// Removes all listeners for a name. `connect`, `disconnect` and `connect_error` name those of the methods alike.
+    /// Removes all listeners for events of this name, and ends their streams. `connect`, `disconnect` and `connect_error`
+    /// name those of the methods alike.
     pub fn off_event(&self, event: &str) {
         let removed = lock(&self.shared().listeners).off_event(self.id, event);
         drop(removed);

@@ -41,8 +41,8 @@ impl Message {
         self.payload.event_name()
     }
 
-    /// The arguments: a tuple takes them all, anything else the first. Further arguments are ignored; missing ones can be
-    /// read as `Option` or `()`.
+    /// The arguments: `()` for none, a tuple for several, any other type for the first. Further arguments are ignored;
+    /// missing ones can be read as `Option`.
     ///
     /// # Errors
     /// [`DecodeError::Type`] if they do not fit.

@@ -196,7 +196,8 @@ impl Socket {
         self.handle.off(self.id, listener)
     }
 
-    /// Removes all listeners for events of this name, and ends their streams.
+    /// Removes all listeners for events of this name, and ends their streams. `connect`, `disconnect` and `connect_error`
+    /// name those of the methods alike.
     pub fn off_event(&self, event: &str) {
         let removed = self
             .handle

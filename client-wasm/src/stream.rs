@@ -50,7 +50,7 @@ impl Messages {
         message
     }
 
-    /// The next event; `None` once the client has ended. Nothing is lost if the future is dropped.
+    /// The next event; `None` once the client has ended, or the stream was full. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Message> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
