@@ -163,15 +163,17 @@ impl Shared {
         payload: Payload,
         options: EmitOptions,
     ) -> Result<EmitId, EmitError> {
-        let id = {
+        // A refused payload is dropped after the lock is released: what it holds may be the application's.
+        let emitted = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {
                 return Err(end.clone().into());
             }
             // Time counts for acks only, and asking for it costs as much as all the rest.
             let seen = state.seen;
-            state.manager.emit(socket, payload, options, seen).map_err(|refused| refused.error)?
+            state.manager.emit(socket, payload, options, seen)
         };
+        let id = emitted.map_err(|refused| refused.error)?;
         self.wake();
         Ok(id)
     }
@@ -183,16 +185,17 @@ impl Shared {
         options: EmitOptions,
     ) -> Result<(EmitId, oneshot::Receiver<AckResult>), EmitError> {
         let (waiter, receiver) = oneshot::channel();
-        self.change(|state, now| {
+        let emitted = self.change(|state, now| {
             if let Some(end) = &state.end {
-                return Err(end.clone().into());
+                return Err(EmitError::from(end.clone()));
             }
-            let id = state.manager.emit(socket, payload, options, now).map_err(|refused| refused.error)?;
-            if let Some(waiters) = state.waiters(socket) {
-                waiters.acks.insert(id, waiter);
+            let emitted = state.manager.emit(socket, payload, options, now);
+            if let (Ok(id), Some(waiters)) = (&emitted, state.waiters(socket)) {
+                waiters.acks.insert(*id, waiter);
             }
-            Ok((id, receiver))
-        })
+            Ok(emitted)
+        })?;
+        emitted.map(|id| (id, receiver)).map_err(|refused| refused.error)
     }
 
     pub(crate) fn forget_ack(&self, socket: SocketId, emit: EmitId) {
@@ -211,13 +214,14 @@ impl Shared {
     }
 
     pub(crate) fn ack(&self, ack: AckId, payload: Payload) -> Result<(), EmitError> {
-        {
+        let answered = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {
                 return Err(end.clone().into());
             }
-            state.manager.ack(ack, payload).map_err(|refused| refused.error)?;
-        }
+            state.manager.ack(ack, payload)
+        };
+        answered.map_err(|refused| refused.error)?;
         self.wake();
         Ok(())
     }

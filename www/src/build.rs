@@ -72,8 +72,12 @@ impl Toolchain {
         if has_target(dir) {
             return Ok(Self::Usual);
         }
-        if let Ok(mut rustup) =
-            Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir).spawn()
+        if let Ok(mut rustup) = Command::new("rustup")
+            .args(["target", "add", TARGET])
+            .current_dir(dir)
+            // What went wrong there matters less than what to do, which is said below.
+            .stderr(std::process::Stdio::null())
+            .spawn()
         {
             eprintln!("www: adding the WebAssembly target (rustup target add {TARGET})");
             if rustup.wait().is_ok_and(|status| status.success()) && has_target(dir) {
