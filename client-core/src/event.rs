@@ -15,6 +15,17 @@ pub struct SocketId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmitId(pub(crate) u64);
 
+/// What is known of a namespace's emits so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// The server has all of them.
+    Delivered,
+    /// A connection ended before that was known of some of them. Told once.
+    Uncertain,
+    /// [`Event::Flushed`] with this ticket will tell.
+    Pending(EmitId),
+}
+
 /// An ack that the server asked for. It can be given only on the connection on which the event came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AckId {

@@ -61,7 +61,7 @@ pub use engine::url::{Address, UrlError};
 pub use error::{
     AckError, ConnectFailure, DecodeError, EmitError, EncodeError, OpenError, Refused, TransportError,
 };
-pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, SocketId, State};
+pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, SocketId, State};
 #[cfg(feature = "json")]
 pub use face::{ClientEvent, ConnectError, FlushError};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};

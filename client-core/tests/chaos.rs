@@ -16,8 +16,8 @@ use integer::Integer;
 use scenarios::Face;
 use server::{Proof, answers};
 use socketio_client_core::{
-    AckId, Auth, AuthRequest, Command, Config, EmitId, EmitOptions, Event, Frame, Input, Instant, Manager,
-    Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, Command, Config, EmitId, EmitOptions, Event, Flush, Frame, Input, Instant,
+    Manager, Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
 };
 
 /// Numbers that depend on the seed only.
@@ -181,13 +181,17 @@ impl World {
 
     fn flush(&mut self, socket: SocketId) {
         match self.manager.flush(socket) {
-            Some(emit) => drop(self.flushes.insert((socket, emit))),
-            None if socket == self.sockets[0] => {
+            Flush::Pending(emit) => drop(self.flushes.insert((socket, emit))),
+            Flush::Delivered if socket == self.sockets[0] => {
                 if let Some(last) = self.proof.numbers.keys().next_back() {
                     self.proof.delivered(*last);
                 }
             }
-            None => {}
+            Flush::Uncertain if socket == self.sockets[0] => {
+                self.proof.uncertain =
+                    self.proof.uncertain.max(self.proof.numbers.keys().next_back().copied());
+            }
+            Flush::Delivered | Flush::Uncertain => {}
         }
     }
 

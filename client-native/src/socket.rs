@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, FlushError, ListenerId, SocketId,
+    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, Flush, FlushError, ListenerId, SocketId,
     State as Connection,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -145,14 +145,19 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// [`FlushError::Uncertain`] if the connection ends before; the others if the client ends before.
+    /// [`FlushError::Uncertain`] if the connection ends before, or if an earlier one ended with something of which that is
+    /// not known and no flush has been told so yet; the others if the client ends before.
     pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + Send + Sync + 'static {
         let (waiter, receiver) = oneshot::channel();
         let settled = self.shared().change(|state, _| {
             if let Some(end) = &state.end {
                 return Some(Err(end.clone().into()));
             }
-            let Some(emit) = state.manager.flush(self.id) else { return Some(Ok(())) };
+            let emit = match state.manager.flush(self.id) {
+                Flush::Delivered => return Some(Ok(())),
+                Flush::Uncertain => return Some(Err(FlushError::Uncertain)),
+                Flush::Pending(emit) => emit,
+            };
             if let Some(waiters) = state.waiters(self.id) {
                 waiters.flushes.push((emit, waiter));
             }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, FlushError, ListenerId, SocketId,
+    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, Flush, FlushError, ListenerId, SocketId,
 };
 
 use crate::ack::EmitWithAck;
@@ -102,7 +102,11 @@ impl Socket {
     /// If the connection ended first, so that nothing is known.
     pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + 'static {
         let receiver = self.handle.call(|inner, _| {
-            let Some(last) = inner.manager.flush(self.id) else { return Err(Ok(())) };
+            let last = match inner.manager.flush(self.id) {
+                Flush::Delivered => return Err(Ok(())),
+                Flush::Uncertain => return Err(Err(FlushError::Uncertain)),
+                Flush::Pending(last) => last,
+            };
             let flushes = inner.namespaces.get_mut(&self.id).map(|namespace| &mut namespace.flushes);
             let (sender, receiver) = channel();
             flushes.ok_or(Err(FlushError::Closed))?.push((last, sender));

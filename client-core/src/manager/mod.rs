@@ -18,7 +18,7 @@ use crate::config::{Config, TransportKind};
 use crate::engine::packet::control;
 use crate::engine::{Engine, Outgoing};
 use crate::error::{AckError, EmitError, Refused};
-use crate::event::{AckId, EmitId, Event, SocketId, State};
+use crate::event::{AckId, EmitId, Event, Flush, SocketId, State};
 use crate::io::{Command, Frame, Input, ResolveId, TransportId};
 use crate::outbox::Emit;
 use crate::rng::Rng;
@@ -235,18 +235,15 @@ impl<C: Codec> Manager<C> {
         Ok(())
     }
 
-    /// Asks whether all that the namespace has emitted so far has reached the server. `None` if it has; else
-    /// [`Event::Flushed`] with this ticket follows. The proof is a WebSocket pong or the answer to a POST; without
-    /// [`Config::websocket_ping`] it is only that the WebSocket took it. What was lost with a connection since the last
-    /// flush, without proof, is told at once. Emits that were cancelled, or not sent for another reason, do not count:
-    /// they have had an event of their own.
-    pub fn flush(&mut self, socket: SocketId) -> Option<EmitId> {
-        let outbox = &mut self.sockets.get_mut(socket.0 as usize)?.outbox;
-        if let Some(emit) = outbox.take_uncertain() {
-            self.events.push_back(Event::Flushed { socket, emit, delivered: false });
-            return Some(emit);
+    /// Asks whether all that the namespace has emitted so far has reached the server. The proof is a WebSocket pong or the
+    /// answer to a POST; without [`Config::websocket_ping`] it is only that the WebSocket took it. Emits that were
+    /// cancelled, or not sent for another reason, do not count: they have had an event of their own.
+    pub fn flush(&mut self, socket: SocketId) -> Flush {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
+        if target.outbox.take_uncertain() {
+            return Flush::Uncertain;
         }
-        outbox.flush()
+        target.outbox.flush().map_or(Flush::Delivered, Flush::Pending)
     }
 
     /// Whether [`Event::Sent`] is wanted for each packet of this namespace.

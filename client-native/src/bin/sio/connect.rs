@@ -130,7 +130,7 @@ impl Run<'_> {
                 flushed = self.unflushed.flushed() => {
                     self.missing.receipt |= !flushed && self.goodbye.is_some();
                 }
-                () = changed => self.unflushed.again(),
+                () = changed => {}
                 command = input.recv(), if reads => self.obey(command),
                 () = overdue => {
                     let exit = match waiting_for {
@@ -170,6 +170,7 @@ impl Run<'_> {
     }
 
     fn say_goodbye(&mut self, answers: bool) {
+        self.session.forget_losses();
         let deadline = Instant::now() + self.connection.timeout;
         self.goodbye = Some(Goodbye { answers, deadline, waiting_for: WaitingFor::Connection });
     }
@@ -308,8 +309,6 @@ struct Unflushed {
     /// Resolves once the first so many of them have.
     flush: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     covered: (usize, usize),
-    /// The last try ended with a connection: wait until something changes.
-    failed: bool,
 }
 
 impl Unflushed {
@@ -329,7 +328,7 @@ impl Unflushed {
     /// Asks for a receipt where one is due: in the middle of a flood, and at the end.
     fn watch(&mut self, session: &Session, last: bool) {
         let due = self.count >= MAX_UNFLUSHED / 2 || self.bytes >= MAX_UNFLUSHED_BYTES / 2 || last;
-        if due && !self.is_empty() && self.flush.is_none() && !self.failed {
+        if due && !self.is_empty() && self.flush.is_none() {
             self.covered = (self.count, self.bytes);
             self.flush = Some(Box::pin(session.flushed()));
         }
@@ -340,17 +339,12 @@ impl Unflushed {
         let Some(flush) = &mut self.flush else { return pending().await };
         let flushed = flush.await;
         self.flush = None;
+        // Otherwise a connection ended with some of them, and the next receipt is for those that are left.
         if flushed {
             self.count = self.count.saturating_sub(self.covered.0);
             self.bytes = self.bytes.saturating_sub(self.covered.1);
-        } else {
-            self.failed = true;
         }
         flushed
-    }
-
-    fn again(&mut self) {
-        self.failed = false;
     }
 }
 

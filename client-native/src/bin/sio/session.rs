@@ -227,6 +227,14 @@ impl Session {
         async move { each.await.into_iter().all(|flushed| flushed) }
     }
 
+    /// What was lost with earlier connections was told when they ended: the next receipt is not about that any more.
+    pub(crate) fn forget_losses(&self) {
+        for socket in &self.sockets {
+            // Asking is enough.
+            drop(socket.flushed());
+        }
+    }
+
     /// Waits for what ends every command: see [`Session::verdict`].
     pub(crate) async fn ended(&self) -> Exit {
         let mut verdict = None;
