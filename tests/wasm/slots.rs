@@ -119,45 +119,6 @@ impl Face for SlotFace {
         let (number, bytes) = numbers.split_first().unwrap();
         (*number, bytes.iter().map(|byte| u8::try_from(*byte).unwrap()).collect())
     }
-
-    fn number_in(&self, payload: &str) -> Option<u32> {
-        let args = payload.strip_prefix("[\"e\",").or_else(|| payload.strip_prefix('['))?;
-        args.split([',', ']']).next()?.parse().ok()
-    }
-
-    fn event_wire(&self, number: u32, attachments: usize) -> String {
-        let placeholders = (0..attachments).map(|num| format!(r#",{{"_placeholder":true,"num":{num}}}"#));
-        format!(r#"["e",{number}{}]"#, placeholders.collect::<String>())
-    }
-
-    fn ack_wire(&self, number: u32) -> String {
-        format!("[{number}]")
-    }
-
-    fn auth_wire(&self, token: &str) -> String {
-        format!(r#"{{"token":"{token}"}}"#)
-    }
-
-    fn connected_wire(&self, sid: &str) -> String {
-        format!(r#"{{"sid":"{sid}"}}"#)
-    }
-
-    fn refusal_wire(&self) -> String {
-        r#"{"message":"no","data":{"code":7}}"#.into()
-    }
-
-    fn handshake_wire(
-        &self,
-        sid: &str,
-        upgrades: &[&str],
-        interval: u64,
-        timeout: u64,
-        max_payload: usize,
-    ) -> String {
-        format!(
-            r#"0{{"sid":"{sid}","upgrades":{upgrades:?},"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{max_payload}}}"#
-        )
-    }
 }
 
 /// The names of all scenarios.

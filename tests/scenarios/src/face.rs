@@ -28,18 +28,40 @@ pub trait Face {
     /// The number and the attachments of an event's or an ack's payload.
     fn read(&self, payload: &<Self::Codec as Codec>::Payload) -> (u32, Vec<u8>);
 
+    // On the wire, payloads are JSON unless the codec says otherwise.
+
     /// The number in an event's or an ack's payload on the wire.
-    fn number_in(&self, payload: &str) -> Option<u32>;
+    fn number_in(&self, payload: &str) -> Option<u32> {
+        let args = payload.strip_prefix("[\"e\",").or_else(|| payload.strip_prefix('['))?;
+        args.split([',', ']']).next()?.parse().ok()
+    }
+
     /// An event's payload on the wire.
-    fn event_wire(&self, number: u32, attachments: usize) -> String;
+    fn event_wire(&self, number: u32, attachments: usize) -> String {
+        let placeholders = (0..attachments).map(|num| format!(r#",{{"_placeholder":true,"num":{num}}}"#));
+        format!(r#"["e",{number}{}]"#, placeholders.collect::<String>())
+    }
+
     /// An ack's payload on the wire.
-    fn ack_wire(&self, number: u32) -> String;
+    fn ack_wire(&self, number: u32) -> String {
+        format!("[{number}]")
+    }
+
     /// CONNECT's payload on the wire.
-    fn auth_wire(&self, token: &str) -> String;
+    fn auth_wire(&self, token: &str) -> String {
+        format!(r#"{{"token":"{token}"}}"#)
+    }
+
     /// The payload of the answer to CONNECT.
-    fn connected_wire(&self, sid: &str) -> String;
+    fn connected_wire(&self, sid: &str) -> String {
+        format!(r#"{{"sid":"{sid}"}}"#)
+    }
+
     /// The payload of a refusal.
-    fn refusal_wire(&self) -> String;
+    fn refusal_wire(&self) -> String {
+        r#"{"message":"no","data":{"code":7}}"#.into()
+    }
+
     /// The server's handshake, with `0` in front.
     fn handshake_wire(
         &self,
@@ -48,5 +70,9 @@ pub trait Face {
         interval: u64,
         timeout: u64,
         max_payload: usize,
-    ) -> String;
+    ) -> String {
+        format!(
+            r#"0{{"sid":"{sid}","upgrades":{upgrades:?},"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{max_payload}}}"#
+        )
+    }
 }
