@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use socketio_client_core::codec::Payload;
 
 use crate::shared::{Event, lock};
 
@@ -129,9 +128,5 @@ pub(crate) fn size(event: &Event) -> usize {
     else {
         return 0;
     };
-    payload_size(payload)
-}
-
-fn payload_size(payload: &Payload) -> usize {
-    payload.json().len() + payload.attachments().iter().map(|bytes| bytes.len()).sum::<usize>()
+    payload.size()
 }

@@ -32,7 +32,7 @@ impl Message {
 
     /// Bytes that it holds.
     pub(crate) fn size(&self) -> usize {
-        self.payload.json().len() + self.payload.attachments().iter().map(Bytes::len).sum::<usize>()
+        self.payload.size()
     }
 
     /// The event's name.

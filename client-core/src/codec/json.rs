@@ -171,7 +171,7 @@ impl Codec for Json {
     }
 
     fn size(&self, payload: &Payload) -> usize {
-        payload.attachments().iter().fold(payload.json().len(), |sum, bytes| sum.saturating_add(bytes.len()))
+        payload.size()
     }
 
     fn largest(&self, payload: &Payload) -> (usize, usize) {

@@ -251,6 +251,19 @@ impl Payload {
         self.attachments.as_deref().unwrap_or_default()
     }
 
+    /// Bytes of the JSON and of the attachments.
+    ///
+    /// ```
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// assert_eq!(Payload::event("hello", &())?.size(), r#"["hello"]"#.len());
+    /// # Ok::<(), socketio_client_core::EncodeError>(())
+    /// ```
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.attachments().iter().fold(self.json().len(), |sum, bytes| sum.saturating_add(bytes.len()))
+    }
+
     /// The arguments of an event (after its name) or ack, by the rule of [`event`](Self::event). Further arguments are
     /// ignored; missing ones can be read as `Option` or `()`.
     ///
