@@ -11,9 +11,31 @@ use crate::error::{AckError, ConnectFailure, EmitError, OpenError, TransportErro
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub(crate) u32);
 
+impl SocketId {
+    /// Counted from 0, in the order in which namespaces were made.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The ticket of one emit, rising by one with each emit of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmitId(pub(crate) u64);
+
+impl EmitId {
+    /// For a face that keeps its tickets elsewhere than in Rust.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The ticket with this [number](Self::number).
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// What is known of a namespace's emits so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +54,20 @@ pub struct AckId {
     pub(crate) socket: SocketId,
     pub(crate) session: u32,
     pub(crate) id: u64,
+}
+
+impl AckId {
+    /// Namespace, its session, and the id on the wire, for a face that keeps them elsewhere than in Rust.
+    #[must_use]
+    pub const fn parts(self) -> (SocketId, u32, u64) {
+        (self.socket, self.session, self.id)
+    }
+
+    /// The ack with these [parts](Self::parts).
+    #[must_use]
+    pub const fn from_parts(socket: SocketId, session: u32, id: u64) -> Self {
+        Self { socket, session, id }
+    }
 }
 
 /// A question for authentication data. An answer to an earlier question is ignored.

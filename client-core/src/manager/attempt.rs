@@ -81,7 +81,7 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn any_active(&self) -> bool {
-        self.sockets.iter().any(|socket| socket.is_active())
+        self.wanted || self.sockets.iter().any(|socket| socket.is_active())
     }
 
     /// Starts an attempt.

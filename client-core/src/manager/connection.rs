@@ -229,6 +229,16 @@ impl<C: Codec> Manager<C> {
     ) {
         let Phase::Open(engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
         self.discard(engine);
+        self.session_ended(reason, error, now);
+    }
+
+    /// Tells everybody, and plans the next attempt.
+    pub(super) fn session_ended(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<TransportError>,
+        now: Instant,
+    ) {
         self.events.push_back(Event::Closed { reason, error: error.clone() });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);

@@ -4,6 +4,7 @@ mod attempt;
 mod connection;
 mod delivery;
 mod namespace;
+mod open;
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
@@ -46,6 +47,8 @@ pub struct Manager<C: Codec> {
     online: bool,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
+    /// The application opened the connection itself, whatever becomes of its namespaces.
+    wanted: bool,
     next_transport: u32,
     next_resolve: u32,
     commands: VecDeque<Command<C>>,
@@ -96,6 +99,7 @@ impl<C: Codec> Manager<C> {
             backoff: Backoff::default(),
             online: true,
             upgraded_before: false,
+            wanted: false,
             next_transport: 0,
             next_resolve: 0,
             commands: VecDeque::new(),

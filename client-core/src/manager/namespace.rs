@@ -58,15 +58,21 @@ impl<C: Codec> Manager<C> {
             }
             _ => target.state = SocketState::Inactive,
         }
-        if !self.any_active() {
-            self.leave(now);
-        }
+        self.leave_if_unused(now);
     }
 
     /// Leaves every namespace and closes the connection.
     pub fn close(&mut self, now: Instant) {
         for socket in self.socket_ids() {
             self.disconnect(socket, now);
+        }
+    }
+
+    /// A connection that was opened for its own sake ends with its last namespace too.
+    fn leave_if_unused(&mut self, now: Instant) {
+        if !self.sockets.iter().any(|socket| socket.is_active()) {
+            self.wanted = false;
+            self.leave(now);
         }
     }
 
@@ -163,9 +169,7 @@ impl<C: Codec> Manager<C> {
                     engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
                 }
                 self.left(socket, DisconnectReason::ServerDisconnect, now);
-                if !self.any_active() {
-                    self.leave(now);
-                }
+                self.leave_if_unused(now);
             }
             (
                 PacketKind::Event
@@ -209,9 +213,7 @@ impl<C: Codec> Manager<C> {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
             target.state = SocketState::Inactive;
         }
-        if !self.any_active() {
-            self.leave(now);
-        }
+        self.leave_if_unused(now);
         self.events.push_back(Event::ConnectError { socket, error: failure });
     }
 
