@@ -62,6 +62,42 @@ function filled(data, parts) {
   return data;
 }
 
+const MEMORY = /^([\w-]{7})(?:\.([\w-]{1,4}))?$/;
+const STREAM = /^(\d{13})-(\d{1,10})$/;
+const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
+const DIGITS64 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + DIGITS64.indexOf(digit), 0);
+
+/** A number for an event's last argument if it is shaped like an offset, else -1. `stamp` is told which shape, the Unix
+ * time in milliseconds and the count that stand in it, as in Rust's `Stamp`. */
+export function offset(slot, stamp) {
+  const args = value(slot);
+  const last = args.length > 1 ? args[args.length - 1] : undefined;
+  if (typeof last !== "string") return -1;
+  let found;
+  if ((found = MEMORY.exec(last))) {
+    stamp.set([0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1]);
+  } else if ((found = STREAM.exec(last))) {
+    stamp.set([1, Number(found[1]), Number(found[2])]);
+  } else if ((found = MONGO.exec(last))) {
+    stamp.set([2, parseInt(found[1], 16) * 1000, 0]);
+  } else {
+    return -1;
+  }
+  return put(last);
+}
+
+/** `[slot, bytes of its text]` of the object that resumes a session; nothing where `auth` is no object, which is sent
+ * alone. -1 as `auth` or `offset` means none. */
+export function connect(auth, pid, offset) {
+  // From its text: a copy, and nobody's getters.
+  const data = auth < 0 ? {} : JSON.parse(json(auth));
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return new Uint32Array();
+  const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
+  const text = JSON.stringify(object);
+  return Uint32Array.of(put(object, text), byteLength(text));
+}
+
 // --- Values on their way out -----------------------------------------------------------------------------------
 
 const isBinary = (data) =>

@@ -15,7 +15,10 @@ use std::time::Duration;
 
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{Header, PacketKind, header};
-use socketio_client_core::{Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message};
+use socketio_client_core::{
+    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
+    Stamp,
+};
 
 pub use self::table::Slot;
 use self::text::Heads;
@@ -122,6 +125,7 @@ impl Codec for Slots {
     type Binary = Binary;
     type Payload = Payload;
     type Partial = Partial;
+    type Offset = Slot;
 
     fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
         match text {
@@ -265,6 +269,34 @@ impl Codec for Slots {
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
         let sid = table::text(payload.slot(), "sid").ok_or_else(|| malformed("it has no sid"))?;
         Ok(Connected { sid, pid: table::text(payload.slot(), "pid") })
+    }
+
+    fn connect(
+        &mut self,
+        auth: Option<&Payload>,
+        recovery: Option<(&str, Option<&Slot>)>,
+    ) -> Option<Payload> {
+        let Some((pid, offset)) = recovery else { return auth.cloned() };
+        let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
+        let numbers = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
+        Payload::outgoing(&numbers).or_else(|| auth.cloned())
+    }
+
+    fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
+        let mut stamp = [0.0; 3];
+        let slot = u32::try_from(table::offset(payload.slot(), &mut stamp)).ok()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole numbers below 2^53"
+        )]
+        let [shape, millis, count] = stamp.map(|number| number as u64);
+        let shape = match shape {
+            0 => OffsetShape::Memory,
+            1 => OffsetShape::Stream,
+            _ => OffsetShape::Mongo,
+        };
+        Some((Slot::adopt(slot), Stamp { shape, millis, count }))
     }
 
     fn attachments(&self, payload: &Payload) -> usize {

@@ -16,6 +16,10 @@ extern "C" {
     pub(super) fn texts(slot: u32, name: &str) -> Vec<String>;
     /// A new number for a value with attachments in the places of its placeholders, or -1.
     pub(super) fn assemble(slot: u32, attachments: &[u32]) -> i32;
+    /// A new number for the last argument if it is shaped like an offset, or -1; the stamp's shape, time and count.
+    pub(super) fn offset(slot: u32, stamp: &mut [f64]) -> i32;
+    /// CONNECT's object, as `outgoing` describes a value; nothing if the authentication data is no object.
+    pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> Vec<u32>;
 }
 
 /// A value's number. JavaScript forgets the value when the last clone is dropped.
