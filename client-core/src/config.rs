@@ -146,9 +146,15 @@ impl Config {
     /// # Errors
     /// If the URL has no host, another scheme, or a port that is none.
     pub fn new(url: &str) -> Result<Self, UrlError> {
-        Ok(Self {
+        Address::parse(url).map(Self::at)
+    }
+
+    /// The defaults for an address.
+    #[must_use]
+    pub fn at(address: Address) -> Self {
+        Self {
             unix_epoch: Duration::ZERO,
-            address: Address::parse(url)?,
+            address,
             ask_address: false,
             path: "/socket.io".to_string(),
             add_trailing_slash: true,
@@ -177,6 +183,6 @@ impl Config {
             send_attachments: 10,
             limits: Limits::default(),
             websocket_ping: true,
-        })
+        }
     }
 }
