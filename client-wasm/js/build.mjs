@@ -5,7 +5,7 @@
 // Needs the packages of `tests` (npm ci there), and what tests/wasm-cargo needs.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -31,7 +31,7 @@ function run(command, args) {
   return stdout;
 }
 
-// --- The module ------------------------------------------------------------------------------------------------------
+// --- The module --------------------------------------------------------------------------------------------------
 
 /** Runs cargo, and returns the artifact that its messages name for this target. */
 function cargo(command, args, name, suffix) {
@@ -69,8 +69,9 @@ function compile() {
 async function shrink({ wasm, glue }) {
   // Debian's wasm-opt breaks what wasm-bindgen makes; this one is pinned.
   const { default: binaryen } = await import(pathToFileURL(require.resolve("binaryen")).href);
+  // Names stay until the end: functions.mjs shows them.
+  binaryen.setDebugInfo(true);
   const module = binaryen.readBinary(wasm);
-  module.setFeatures(module.getFeatures());
   for (let index = module.getNumExports() - 1; index >= 0; index -= 1) {
     const { name } = binaryen.getExportInfo(module.getExportByIndex(index));
     if (!new RegExp(`\\bwasm\\.${name}\\b`).test(glue) && name !== "__wbindgen_start") module.removeExport(name);
@@ -81,7 +82,8 @@ async function shrink({ wasm, glue }) {
   const strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
   const renamed = "--minify-imports-and-exports-and-modules";
   const options = ["-Oz", ...strip, renamed, input, "-o", output];
-  const { imports, exports } = JSON.parse(run(process.execPath, [require.resolve("binaryen/bin/wasm-opt"), ...options]));
+  const wasmOpt = require.resolve("binaryen/bin/wasm-opt");
+  const { imports, exports } = JSON.parse(run(process.execPath, [wasmOpt, ...options]));
   const names = new Map(exports);
   return {
     wasm: readFileSync(output),
@@ -105,7 +107,7 @@ async function module() {
   return small;
 }
 
-// --- The JavaScript around it -----------------------------------------------------------------------------------------
+// --- The JavaScript around it ------------------------------------------------------------------------------------
 
 /** The file beside the separate variant. */
 const FILE = "socket.io.wasm";
@@ -155,8 +157,8 @@ const banner = `/*! socketio-client-wasm ${version} | MIT OR Apache-2.0 */`;
 
 const everything = 'export * from "./src/index.js"; export { default } from "./src/index.js";';
 
-// What `require` and the script give is the function itself, as in socket.io-client. `io` of these texts is the bundle's
-// one free variable.
+// What `require` and the script give is the function itself, as in socket.io-client. `io` is the bundle's one free
+// variable.
 const single = { entry: 'import { io as made } from "./src/index.js"; io = made;' };
 const commonjs = { ...single, format: "cjs", banner: '"use strict"; let io;', footer: "module.exports = io;" };
 const script = {
@@ -184,8 +186,8 @@ const variants = {
   "socket.io.min.js": script,
 };
 
-/** Bundles one variant; `{ path, text }` for each file. */
-export async function bundle(built, name, variant) {
+/** Bundles one variant; `{ path, contents }` for each file. */
+async function bundle(built, name, variant) {
   const { build } = require("esbuild");
   const { entry = everything, banner: before = "", footer = "", format = "esm", platform = "browser" } = variant;
   const { outputFiles } = await build({
@@ -209,6 +211,12 @@ export async function bundle(built, name, variant) {
   return outputFiles;
 }
 
+/** The JavaScript of the separate variant as it reaches a page, to be weighed. */
+export async function separateMinified() {
+  const files = await bundle(await module(), "separate.mjs", { separate: true, minify: true });
+  return Buffer.from(files.find(({ path }) => path.endsWith(".mjs")).contents);
+}
+
 async function main() {
   mkdirSync(work, { recursive: true });
   const built = await module();
@@ -217,6 +225,9 @@ async function main() {
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
   for (const { path, contents } of files) writeFileSync(path, contents);
+  // The same types for `require`: TypeScript goes by the nearest package.json.
+  cpSync(join(here, "types"), join(dist, "cjs"), { recursive: true });
+  writeFileSync(join(dist, "cjs/package.json"), '{ "type": "commonjs" }\n');
   // npm packs what is in the package's own folder.
   for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(root, license), join(here, license));
 }

@@ -8,8 +8,8 @@ const explained = (cause) =>
   /CSP|content.security|unsafe-eval/i.test(cause) ? new Error(`socketio-client-wasm: ${FORBIDDEN}`, { cause }) : cause;
 
 /**
- * Calls `start` with what the module exports. Returns undefined if that is done, else a promise of it, which rejects with
- * an Error that says what to do.
+ * Calls `start` with what the module exports. Returns undefined if that is done, else a promise of it, which rejects
+ * with an Error that says what to do.
  */
 export function instantiate(bytes, imports, start) {
   try {
