@@ -591,9 +591,9 @@ test("WebSocket: without `ws` the error says what to install", async (t) => {
   );
   assert.deepEqual(out.trim().split("\n"), [
     "own",
-    'error this runtime has no WebSocket: install the "ws" package',
+    'error this runtime has no WebSocket: install the "ws" package (npm install ws)',
     "close 1006",
-    'error this runtime\'s WebSocket cannot do request headers, ca: install the "ws" package',
+    'error this runtime\'s WebSocket cannot do request headers, ca: install the "ws" package (npm install ws)',
     "close 1006",
   ]);
 });

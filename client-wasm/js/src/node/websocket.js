@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { connectionOptions, customAgent, isolated, pick, requestHeaders } from "./options.js";
 
 const THRESHOLD = 1024;
+const INSTALL = 'install the "ws" package (npm install ws)';
 
 /** Loads `ws`, at the first need; undefined where it is not installed. */
 function loadWs() {
@@ -68,9 +69,9 @@ export function openWebSocket(url, opts, handlers) {
   const Own = globalThis.WebSocket;
   const ws = !Own || needed.length > 0 || wants(opts) ? loadWs() : undefined;
   if (ws) return openWs(ws, url, opts, headers, handlers);
-  if (!Own) return failure(handlers, 'this runtime has no WebSocket: install the "ws" package');
+  if (!Own) return failure(handlers, `this runtime has no WebSocket: ${INSTALL}`);
   if (needed.length > 0) {
-    return failure(handlers, `this runtime's WebSocket cannot do ${needed.join(", ")}: install the "ws" package`);
+    return failure(handlers, `this runtime's WebSocket cannot do ${needed.join(", ")}: ${INSTALL}`);
   }
   const socket = opts.protocols ? new Own(url, opts.protocols) : new Own(url);
   socket.binaryType = "arraybuffer";
