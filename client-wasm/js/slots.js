@@ -69,7 +69,7 @@ const isBinary = (data) => data instanceof ArrayBuffer || ArrayBuffer.isView(dat
 
 const isObject = (data) => typeof data === "object" && data !== null;
 
-/** The value with placeholders for its binary parts, or the value itself where it has none: nothing is copied in vain. */
+/** The value with placeholders for its binary parts; itself where it has none, so that nothing is copied in vain. */
 function emptied(data, parts, key) {
   if (isBinary(data)) return { _placeholder: true, num: parts.push(data) - 1 };
   // Common, and its text has nothing binary.

@@ -173,7 +173,7 @@ test("what cannot be a packet throws at once, and the next one is as if nothing 
   const cyclic = {};
   cyclic.self = cyclic;
   for (const args of [[cyclic], [cyclic, Buffer.from("abc")], [1n], [{ n: [1n] }, () => {}]]) {
-    assert.throws(() => socket.emit("a", ...args), (error) => error instanceof RangeError || error instanceof TypeError);
+    assert.throws(() => socket.emit("a", ...args), /^(Range|Type)Error/);
   }
   const id = upstream ? 1 : 0; // upstream counts the one that was never sent
   await wrote(texts, ['42["a"]', `42${id}["b"]`], () => {

@@ -9,8 +9,8 @@ function joined(text) {
 }
 
 /**
- * Over WebSocket: lets everybody in, where `answer(namespace)` gives no other message. `heard(text or bytes, ws)` is called
- * for all that is no CONNECT, `welcome(ws, namespace)` after each answer to one. The server of `rawServer`.
+ * Over WebSocket: lets everybody in, where `answer(namespace)` gives no other message. `heard(text or bytes, ws)` is
+ * called for all that is no CONNECT, `welcome(ws, namespace)` after each answer to one. The server of `rawServer`.
  */
 export const wsServer = (t, { heard = () => {}, welcome = () => {}, answer = () => {}, handshake } = {}) =>
   rawServer(

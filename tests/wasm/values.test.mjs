@@ -1,4 +1,4 @@
-// What the payload table makes of application values, without WebAssembly: JSON's rules, binary parts, nothing left over.
+// What the payload table makes of application values, without WebAssembly: JSON's rules, binary parts, nothing left.
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { base64, credentials, json, live, outgoing, release, value } from "../../client-wasm/js/slots.js";
@@ -95,7 +95,8 @@ test("toJSON decides, also about binary parts", () => {
     }
   }
   assert.equal(sent(["e", message({ a: 1 }), message(null), inArray]).text, '["e",{"a":1},null,["at 0"]]');
-  const { text, parts } = sent(["e", message({ file: bytes(5) }), message(bytes(6)), new Self(), message([1]), inArray]);
+  const binary = [message({ file: bytes(5) }), message(bytes(6)), new Self()];
+  const { text, parts } = sent(["e", ...binary, message([1]), inArray]);
   assert.equal(text, `["e",{"file":${hole(0)}},${hole(1)},{"part":${hole(2)}},[1],["at 0"]]`);
   assert.deepEqual(hex(parts), ["05", "06", "07"]);
 });
@@ -142,8 +143,9 @@ test("what cannot be sent throws at once, and nothing is kept", () => {
   cyclic.a.push(cyclic);
   const angry = { toJSON: () => assert.fail("toJSON") };
   const getter = Object.defineProperty({}, "x", { enumerable: true, get: () => assert.fail("getter") });
-  for (const bad of [cyclic, 1n, { deep: [1n] }, angry, getter, new Proxy({}, { ownKeys: () => assert.fail("keys") })]) {
-    for (const args of [["e", bad], ["e", bytes(1), bad], ["e", bad, bytes(1)], ["e", { list: [bad], part: bytes(1) }]]) {
+  const proxy = new Proxy({}, { ownKeys: () => assert.fail("keys") });
+  for (const bad of [cyclic, 1n, { deep: [1n] }, angry, getter, proxy]) {
+    for (const args of [[bad], [bytes(1), bad], [bad, bytes(1)], [{ list: [bad], part: bytes(1) }]]) {
       assert.throws(() => outgoing(args), (error) => error instanceof Error);
       assert.equal(live(), kept);
     }
