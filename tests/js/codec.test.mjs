@@ -7,13 +7,15 @@ import { once, until } from "./server.mjs";
 
 const options = { transports: ["websocket"], reconnection: false };
 
-/** A socket that is in, and the other end: `{ socket, ws, texts }`. `texts` has what came after CONNECT. */
+/** A socket that is in, and the other end: `{ socket, server, ws, texts }`. `texts` has what came after CONNECT. */
 async function pair(t, { namespace = "/", ...more } = {}) {
   const texts = [];
-  const server = await wsServer(t, { heard: (text) => texts.push(text) });
+  // Who asks for this one is left without an answer.
+  const answer = (name) => (name === "/refused" ? "6" : undefined);
+  const server = await wsServer(t, { heard: (text) => texts.push(text), answer });
   const socket = connect(t, server.url + namespace, { ...options, ...more });
   await once(socket, "connect");
-  return { socket, ws: server.sockets[0], texts };
+  return { socket, server, ws: server.sockets[0], texts };
 }
 
 /** What goes out as `messages` when `write` runs; `texts` of a pair. */
@@ -35,7 +37,7 @@ async function read(socket, ws, name, ...messages) {
 }
 
 test("each kind of packet has its digit", async (t) => {
-  const { socket, ws, texts } = await pair(t, { namespace: "/woot", auth: { token: "123" } });
+  const { socket, server, ws, texts } = await pair(t, { namespace: "/woot", auth: { token: "123" } });
   assert.equal(ws.texts[0], '40/woot,{"token":"123"}');
   await wrote(texts, ['42/woot,["a"]', `451-/woot,["a",${hole(0)}]`, bytes(7)], () => {
     socket.emit("a");
@@ -47,7 +49,22 @@ test("each kind of packet has its digit", async (t) => {
   await wrote(texts, ['43/woot,5["yes"]'], () => ws.send('42/woot,5["ask"]'));
   await wrote(texts, [`461-/woot,6[${hole(0)}]`, bytes(8)], () => ws.send('42/woot,6["ask"]'));
 
+  const asked = ["43/woot,", "461-/woot,"].map((head, i) => [head, socket.emitWithAck("question", i)]);
+  await until(() => texts.some((text) => String(text).startsWith("42/woot,1")));
+  ws.send(`${asked[0][0]}0["text"]`);
+  ws.send(`${asked[1][0]}1[${hole(0)}]`);
+  ws.send(bytes(9));
+  assert.deepEqual(await Promise.all(asked.map(([, answer]) => answer)), ["text", bytes(9)]);
+
+  const refused = socket.io.socket("/refused");
+  await until(() => ws.texts.includes("40/refused,"));
+  const [error] = await read(refused, ws, "connect_error", '44/refused,{"message":"no"}');
+  assert.equal(error.message, "no");
   await wrote(texts, ["41/woot,"], () => socket.disconnect());
+  const again = socket.io.socket("/again");
+  await once(again, "connect");
+  const [reason] = await read(again, server.sockets.at(-1), "disconnect", "41/again,");
+  assert.equal(reason, "io server disconnect");
 });
 
 test("events come as they go: with names that are numbers, ack ids, namespaces", async (t) => {
