@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pollingServer, wsServer } from "../servers/scripted.mjs";
-import { connect } from "./client.mjs";
+import { connect, upstream } from "./client.mjs";
 import { once, until } from "./server.mjs";
 
 const hole = (num) => `{"_placeholder":true,"num":${num}}`;
@@ -159,4 +159,38 @@ test("large binary parts survive both ways", async (t) => {
   const http = await polling(t);
   await wrote(http, [`451-["a",${hole(0)}]`, `b${large.toString("base64")}`], () => http.socket.emit("a", large));
   assert.deepEqual(await read(http, `451-["a",${hole(0)}]\x1eb${large.toString("base64")}`), large);
+});
+
+const blobs = { skip: upstream && "in Node it sends their names" };
+
+test("a Blob goes as its bytes, and what follows waits for it", blobs, async (t) => {
+  const emit = (socket) => () => {
+    socket.emit("a", new Blob(["12", four]), four, new File([], "empty"));
+    socket.emit("after", four);
+  };
+  const text = `453-["a",${hole(0)},${hole(1)},${hole(2)}]`;
+  const after = `451-["after",${hole(0)}]`;
+  const binary = [text, Buffer.concat([Buffer.from("12"), four]), four, bytes(), after, four];
+  const base64 = binary.map((one) => (typeof one === "string" ? one : `b${one.toString("base64")}`));
+  const ws = await websocket(t);
+  await wrote(ws, binary, emit(ws.socket));
+  const http = await polling(t);
+  await wrote(http, base64, emit(http.socket));
+  const forced = await websocket(t, { forceBase64: true });
+  await wrote(forced, base64, emit(forced.socket));
+});
+
+test("a Blob that cannot be read ends the connection", blobs, async (t) => {
+  class Gone extends Blob {
+    arrayBuffer() {
+      return Promise.reject(new Error("the file is gone"));
+    }
+  }
+  for (const { socket } of [await polling(t), await websocket(t, { forceBase64: true })]) {
+    const ended = once(socket, "disconnect");
+    socket.emit("a", new Gone(["12"]));
+    const [reason, details] = await ended;
+    assert.equal(reason, "transport error");
+    assert.match(String(details.description?.message ?? details.description), /the file is gone/);
+  }
 });
