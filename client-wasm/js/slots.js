@@ -120,44 +120,100 @@ export function connect(auth, pid, offset) {
 
 // --- Values on their way out -----------------------------------------------------------------------------------
 
-const isBinary = (data) =>
-  data instanceof ArrayBuffer || ArrayBuffer.isView(data) || (typeof Blob !== "undefined" && data instanceof Blob);
+const isBlob = (data) => typeof Blob !== "undefined" && data instanceof Blob;
+const isBinary = (data) => data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isBlob(data);
 
-function emptied(data, parts) {
-  if (data === null || typeof data !== "object") return data;
+const isObject = (data) => typeof data === "object" && data !== null;
+
+/** The value with placeholders for its binary parts; itself where it has none, so that nothing is copied in vain. */
+function emptied(data, parts, key) {
   if (isBinary(data)) return { _placeholder: true, num: parts.push(data) - 1 };
-  if (Array.isArray(data)) return data.map((item) => emptied(item, parts));
-  // What has a text of its own, such as a date, is left to `JSON.stringify`.
-  if (typeof data.toJSON === "function") return emptied(data.toJSON(), parts);
-  return Object.fromEntries(Object.entries(data).map(([key, item]) => [key, emptied(item, parts)]));
+  // Common, and its text has nothing binary.
+  if (data instanceof Date) return data;
+  if (typeof data.toJSON !== "function") return emptiedWithin(data, parts);
+  const made = data.toJSON(key);
+  if (!isObject(made)) return data;
+  const bare = isBinary(made) ? emptied(made, parts, key) : emptiedWithin(made, parts);
+  return bare === made ? data : bare;
 }
 
-/** `[slot, bytes of its text]`, and the same pair for each binary part. */
+function emptiedWithin(data, parts) {
+  let copy;
+  if (Array.isArray(data)) {
+    for (let i = 0; i < data.length; i += 1) {
+      const item = data[i];
+      if (!isObject(item)) continue;
+      const bare = emptied(item, parts, String(i));
+      if (bare !== item) (copy ??= Array.from(data))[i] = bare;
+    }
+    return copy ?? data;
+  }
+  for (const key in data) {
+    if (!Object.hasOwn(data, key)) continue;
+    const item = data[key];
+    if (!isObject(item)) continue;
+    const bare = emptied(item, parts, key);
+    // Without a prototype a key named `__proto__` is one like any other.
+    if (bare !== item) (copy ??= Object.assign(Object.create(null), data))[key] = bare;
+  }
+  return copy ?? data;
+}
+
+/**
+ * `[slot, bytes of its text]`, and the same pair for each binary part. Throws what `JSON.stringify`, or a method of the
+ * value, throws; nothing has been kept then.
+ */
 export function outgoing(data) {
   const parts = [];
-  const text = JSON.stringify(emptied(data, parts));
+  const text = JSON.stringify(emptiedWithin(data, parts));
   const numbers = [put(data, text), byteLength(text)];
-  for (const part of parts) numbers.push(put(bytes(part)), part.byteLength);
-  return Uint32Array.from(numbers);
+  for (const part of parts) {
+    if (isBlob(part)) numbers.push(put(part), part.size);
+    else numbers.push(put(bytes(part)), part.byteLength);
+  }
+  return new Uint32Array(numbers);
+}
+
+/** The same for what CONNECT carries, in which nothing is taken for binary; nothing for what has no text. */
+export function credentials(data) {
+  const text = JSON.stringify(data);
+  return new Uint32Array(text === undefined ? [] : [put(data, text), byteLength(text)]);
 }
 
 const bytes = (part) =>
   part instanceof ArrayBuffer ? new Uint8Array(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 
+const encoder = new TextEncoder();
+// Three bytes for each unit of texts of common length.
+const scratch = new Uint8Array(3 << 13);
+
+/** Of a text without halves of surrogate pairs, as `JSON.stringify` makes them. */
 function byteLength(text) {
+  if (text.length * 3 <= scratch.length) return encoder.encodeInto(text, scratch).written;
   let length = text.length;
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
-    // Each half of a surrogate pair counts for two.
+    // Each half of a pair counts for two.
     if (unit > 0x7f) length += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
   }
   return length;
 }
 
+/** What stands for a binary part in a text. Of a Blob only a promise can be had. */
 export function base64(slot) {
+  const part = value(slot);
+  return isBlob(part) ? part.arrayBuffer().then((read) => encoded(new Uint8Array(read))) : encoded(part);
+}
+
+// As many arguments as every engine takes, and a multiple of three.
+const CHUNK = 0x6000;
+
+function encoded(part) {
   let text = "";
-  for (const byte of value(slot)) text += String.fromCharCode(byte);
-  return btoa(text);
+  for (let at = 0; at < part.length; at += CHUNK) {
+    text += btoa(String.fromCharCode.apply(null, part.subarray(at, at + CHUNK)));
+  }
+  return text;
 }
 
 // --- Texts on their way in -------------------------------------------------------------------------------------
