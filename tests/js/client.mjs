@@ -18,6 +18,9 @@ export const packageRoot = upstream
 
 const file = (path) => pathToFileURL(join(packageRoot, path)).href;
 
+/** The package's ES module for browsers, in its `dist`. */
+export const browserModule = upstream ? "socket.io.esm.min.js" : "index.mjs";
+
 /** What `import` of the package gives in Node, as a specifier that child processes can import too. */
 export const entry = upstream ? import.meta.resolve("socket.io-client") : file("dist/node.mjs");
 
