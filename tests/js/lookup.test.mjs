@@ -56,13 +56,26 @@ test("the address's query is the Manager's, unless options have one", () => {
   assert.deepEqual(look(`${fresh()}/?a=b`, { query: { c: "d" } }).io.opts.query, { c: "d" });
 });
 
-test("io, connect and the default export are one function, with the classes on it", () => {
+test("io, connect and the default export are one function", () => {
+  assert.equal(typeof io, "function");
   assert.equal(client.connect, io);
   assert.equal(client.default, io);
+});
+
+test("that function has itself under two names", () => {
   assert.equal(io.io, io);
   assert.equal(io.connect, io);
+});
+
+test("that function has the classes", () => {
   assert.equal(io.Manager, Manager);
   assert.equal(io.Socket, Socket);
+});
+
+test("the classes make what io() gives, and the protocol's revision is 5", () => {
+  const manager = new Manager("http://localhost:8", { autoConnect: false });
+  assert.ok(manager.socket("/") instanceof Socket);
+  assert.ok(look(fresh()).io instanceof Manager);
   assert.equal(client.protocol, 5);
 });
 

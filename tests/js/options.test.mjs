@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, connect, createManager } from "./client.mjs";
-import { installClock } from "./clock.mjs";
+import { Clock } from "./clock.mjs";
 import { once, record, refusingServer, silentServer, sioServer, until } from "./server.mjs";
 
 const idle = (options) => new client.Manager("http://localhost", { autoConnect: false, ...options });
@@ -53,7 +53,7 @@ test("the path of requests: the default, and one of the application's", async (t
 
 test("timeout: false waits for the handshake without end", async (t) => {
   const { url } = await silentServer(t);
-  const clock = installClock(t);
+  const clock = Clock.install(t);
   const manager = createManager(t, url, { timeout: false });
   const log = record(manager, ["error"]);
   await clock.advance(600_000);
@@ -62,7 +62,7 @@ test("timeout: false waits for the handshake without end", async (t) => {
 
 test("timeout: the error comes when the time has passed, and not before", async (t) => {
   const { url } = await silentServer(t);
-  const clock = installClock(t);
+  const clock = Clock.install(t);
   const manager = createManager(t, url, { timeout: 300, reconnection: false });
   const log = record(manager, ["error"], [], (_event, error) => error.message);
   await clock.advance(299);
@@ -108,7 +108,7 @@ test("an upgrade that fails is told, and the session goes on", async (t) => {
   assert.equal(await socket.emitWithAck("echo", 1), 1);
 });
 
-test("what refuses a WebSocket is a websocket error, and what is no answer of the protocol a server error", async (t) => {
+test("a refused WebSocket is a websocket error, and what is no answer of the protocol a server error", async (t) => {
   const { url } = await refusingServer(t);
   const socket = connect(t, url, { transports: ["websocket"] });
   const [error] = await once(socket, "connect_error");

@@ -38,7 +38,7 @@ test("reconnecting: attempt, open, reconnect, connect", async (t) => {
   assert.deepEqual(log, ["disconnect forced close", "close", "reconnect_attempt", "open", "reconnect", "connect"]);
 });
 
-test("a failed attempt: connect_error and error, then reconnect_error; reconnect_failed comes before the last", async (t) => {
+test("a failed attempt: connect_error, error, reconnect_error; reconnect_failed comes before the last", async (t) => {
   const { url } = await refusingServer(t);
   const socket = connect(t, url, { ...quick, reconnectionAttempts: 2 });
   const log = logAll(socket);
@@ -97,7 +97,7 @@ test("refused by the server: closed first, then connect_error, and inactive in i
   assert.deepEqual(active, [false]);
 });
 
-test("in the listener of \"disconnect\" the socket is not connected, and its acknowledgements fail afterwards", async (t) => {
+test("a listener of disconnect finds the socket not connected, and acknowledgements fail afterwards", async (t) => {
   const { url } = await sioServer(t);
   const socket = connect(t, url);
   await once(socket, "connect");

@@ -8,7 +8,7 @@ import { WebSocketServer } from "ws";
 
 // A test may replace the global ones.
 const { setTimeout: later, clearTimeout: cancel } = globalThis;
-const now = performance.now.bind(performance);
+const clock = performance.now.bind(performance);
 
 /** How long a wait lasts before the test fails. Generous: the machine may be busy. */
 export const PATIENCE = 20_000;
@@ -30,13 +30,13 @@ export function once(emitter, event) {
 
 /** The first true value of `condition()`, looked at again and again. `what` is for the message. */
 export function until(condition, what = String(condition)) {
-  const begin = now();
+  const begin = clock();
   return new Promise((resolve, reject) => {
     (function look() {
       try {
         const value = condition();
         if (value) return resolve(value);
-        if (now() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
+        if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
         later(look, 2);
       } catch (error) {
         reject(error);
@@ -186,8 +186,8 @@ export async function eioServer(t, { plain = blank, ...options } = {}) {
 
 /**
  * An Engine.IO server that lies as the test wants, over WebSocket only: `{ port, url, http, sockets, close }`.
- * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` what
- * it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
+ * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` is
+ * what it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
  */
 export async function rawServer(t, session, { handshake = {} } = {}) {
   const http = createHttp(blank);
