@@ -8,6 +8,7 @@ import { WebSocketServer } from "ws";
 
 // A test may replace the global ones.
 const { setTimeout: later, clearTimeout: cancel } = globalThis;
+const clock = performance.now.bind(performance);
 
 /** How long a wait lasts before the test fails. Generous: the machine may be busy. */
 export const PATIENCE = 20_000;
@@ -29,13 +30,13 @@ export function once(emitter, event) {
 
 /** The first true value of `condition()`, looked at again and again. `what` is for the message. */
 export function until(condition, what = String(condition)) {
-  const begin = performance.now();
+  const begin = clock();
   return new Promise((resolve, reject) => {
     (function look() {
       try {
         const value = condition();
         if (value) return resolve(value);
-        if (performance.now() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
+        if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
         later(look, 2);
       } catch (error) {
         reject(error);
