@@ -218,7 +218,8 @@ pub fn a_request_may_take_only_so_long<F: Face>(face: &F) {
         sim.open_polling("p1", &[]);
         sim.posted("p1");
         sim.got("p1", &["40{S1}"]);
-        (sim.lines(), sim.events());
+        sim.lines();
+        sim.events();
         (sim, socket)
     };
     let (mut sim, _) = connected();
