@@ -42,11 +42,11 @@ pub struct Limits {
     pub message: usize,
     /// Attachments of one packet. Default 1,000.
     pub attachments: usize,
-    /// Bytes of one packet's attachments together. Default 16 MiB.
+    /// Bytes of one packet's attachments together, and of the events before the answer to CONNECT. Default 16 MiB.
     pub attachment_bytes: usize,
     /// Time from a packet's text to its last attachment. Default 30 s.
     pub completion: Duration,
-    /// Packets in one polling body. Default 100,000.
+    /// Packets in one polling body, and events before the answer to CONNECT. Default 100,000.
     pub packets: usize,
 }
 
@@ -146,9 +146,15 @@ impl Config {
     /// # Errors
     /// If the URL has no host, another scheme, or a port that is none.
     pub fn new(url: &str) -> Result<Self, UrlError> {
-        Ok(Self {
+        Address::parse(url).map(Self::at)
+    }
+
+    /// The defaults for an address.
+    #[must_use]
+    pub fn at(address: Address) -> Self {
+        Self {
             unix_epoch: Duration::ZERO,
-            address: Address::parse(url)?,
+            address,
             ask_address: false,
             path: "/socket.io".to_string(),
             add_trailing_slash: true,
@@ -177,6 +183,6 @@ impl Config {
             send_attachments: 10,
             limits: Limits::default(),
             websocket_ping: true,
-        })
+        }
     }
 }

@@ -153,7 +153,11 @@ impl<C: Codec> Recovery<C> {
             return true;
         }
         self.early_bytes = self.early_bytes.saturating_add(size);
-        if self.early.len() >= config.buffer_size || self.early_bytes > config.buffer_bytes {
+        // The application may have no bound for itself; the peer always has one.
+        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
+        if self.early.len() >= config.buffer_size.min(events)
+            || self.early_bytes > config.buffer_bytes.min(bytes)
+        {
             return false;
         }
         self.early.push_back((payload, ack));

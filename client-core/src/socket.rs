@@ -54,6 +54,9 @@ pub struct EmitOptions {
     /// A drop is not told: the ack ends as if the emit had been lost on its way, when its time is over or with the
     /// connection.
     pub quiet_drop: bool,
+    /// The transport has not yet taken what it was handed before, although the core cannot see that: a volatile emit is
+    /// dropped.
+    pub busy: bool,
 }
 
 /// A namespace as the application sees it.

@@ -48,7 +48,8 @@ impl<C: Codec> Manager<C> {
         let engine = engine.filter(|engine| target.is_connected() && passes && !engine.heartbeat_missed(now));
         let timeout = options.timeout.or(self.config.ack_timeout);
         let room = target.outbox.room(size, target.acks.in_flight(), &self.config);
-        if options.volatile && !engine.as_ref().is_some_and(|engine| engine.is_writable()) {
+        let writable = !options.busy && engine.as_ref().is_some_and(|engine| engine.is_writable());
+        if options.volatile && !writable {
             let emit = target.outbox.ticket();
             if options.ack && options.quiet_drop && room.is_ok() {
                 let ack = target.acks.register(emit, timeout.map(|timeout| now + timeout));

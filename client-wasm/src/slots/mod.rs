@@ -22,7 +22,7 @@ use socketio_client_core::{
 
 pub use self::table::Slot;
 use self::text::Heads;
-pub use self::text::{Head, Inbox, Part, Shape, Start, Text};
+pub use self::text::{Head, Inbox, Part, SentHead, Shape, Start, Text};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -77,10 +77,34 @@ impl Payload {
         Some(Self(Rc::new(Value { slot, length, attachments: parts.len(), parts })))
     }
 
+    /// A payload without attachments, whose JSON has so many bytes.
+    #[must_use]
+    pub fn plain(slot: u32, length: u32) -> Self {
+        Self::received(Slot::adopt(slot), length as usize, 0)
+    }
+
     /// For JavaScript.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.0.slot.number()
+    }
+
+    /// Hands the value to JavaScript for good, as [`Slot::leave`].
+    #[must_use]
+    pub fn leave(self) -> (u32, bool) {
+        match Rc::try_unwrap(self.0) {
+            Ok(value) => value.slot.leave(),
+            Err(shared) => (shared.slot.number(), false),
+        }
+    }
+
+    /// A number that is JavaScript's alone.
+    #[must_use]
+    pub fn hand_over(self) -> u32 {
+        match self.leave() {
+            (slot, true) => slot,
+            (slot, false) => table::share(slot),
+        }
     }
 }
 
@@ -207,6 +231,8 @@ impl Codec for Slots {
         let header = match head {
             Head::Read(header) => header,
             Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
+            // These only go out.
+            Head::Sent { .. } => return Err(DecodeError::Header { cause: "not received" }),
             // Comes here only if it is no header.
             Head::Text(text) => {
                 header::parse(text.get(1..).unwrap_or_default())?;
@@ -259,9 +285,9 @@ impl Codec for Slots {
         payload: Option<&Payload>,
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), EncodeError> {
-        let mut head = String::from("4");
-        header::write(header, &mut head);
-        out.push_back(Message::Text(Text::Part(Part::sent(head, payload.cloned()))));
+        let head = self.heads.borrow_mut().sent(header);
+        let part = Part { head, payload: payload.cloned(), shape: Shape::None };
+        out.push_back(Message::Text(Text::Part(part)));
         out.extend(payload.into_iter().flat_map(|payload| &payload.0.parts).cloned().map(Message::Binary));
         Ok(())
     }

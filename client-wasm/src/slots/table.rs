@@ -8,6 +8,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(module = "/js/slots.js")]
 extern "C" {
     fn release(slot: u32);
+    /// One more number for the same value.
+    pub(super) fn share(slot: u32) -> u32;
     /// The text in a field.
     pub(super) fn text(slot: u32, name: &str) -> Option<String>;
     /// The number in a field, or NaN.
@@ -46,5 +48,19 @@ impl Slot {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.0.0
+    }
+
+    /// Its number, and whether this was the last clone: then JavaScript has to forget the value by itself, which saves the
+    /// call.
+    #[must_use]
+    pub fn leave(self) -> (u32, bool) {
+        let number = self.number();
+        match Rc::try_unwrap(self.0) {
+            Ok(owned) => {
+                std::mem::forget(owned);
+                (number, true)
+            }
+            Err(_) => (number, false),
+        }
     }
 }

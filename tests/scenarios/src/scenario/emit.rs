@@ -368,7 +368,9 @@ pub fn a_late_ping_releases_what_was_held<F: Face>(face: &F) {
 
 /// A drop that is not to be told ends like a loss on the way: when the time is over, with the connection, or never.
 pub fn a_quiet_drop_ends_like_a_loss<F: Face>(face: &F) {
-    let options = EmitOptions { ack: true, volatile: true, quiet_drop: true, timeout: Some(secs(5)) };
+    let timeout = Some(secs(5));
+    let options =
+        EmitOptions { ack: true, volatile: true, quiet_drop: true, timeout, ..EmitOptions::default() };
     let mut sim = Sim::new(face);
     let socket = sim.connect("/");
     sim.try_emit(socket, 1, &[], options).unwrap();

@@ -1,6 +1,6 @@
 //! Sessions that the server resumes, and what was missed meanwhile.
 
-use socketio_client_core::{Auth, SocketId};
+use socketio_client_core::{Auth, Config, SocketId};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -207,12 +207,19 @@ pub fn too_many_events_before_the_answer_end_the_session<F: Face>(face: &F) {
     sim.open_websocket("w3");
     sim.expect_lines(&["w3 40"]);
 
-    let mut sim = Sim::with(face, |config| config.buffer_bytes = 3);
-    sim.connect("/");
-    sim.open_websocket("w1");
-    sim.server("w1", "42<1>");
-    sim.server("w1", "42<2>");
-    assert!(sim.events().contains(&"closed parse error".to_string()));
+    let bounds: [fn(&mut Config); 3] = [
+        |config| config.buffer_bytes = 3,
+        |config| config.limits.packets = 1,
+        |config| config.limits.attachment_bytes = 3,
+    ];
+    for bound in bounds {
+        let mut sim = Sim::with(face, bound);
+        sim.connect("/");
+        sim.open_websocket("w1");
+        sim.server("w1", "42<1>");
+        sim.server("w1", "42<2>");
+        assert!(sim.events().contains(&"closed parse error".to_string()));
+    }
 }
 
 /// A middleware may send events before the answer to the very first CONNECT. One that wants an ack gets it.
