@@ -90,16 +90,21 @@ function blank(request, response) {
  */
 export async function sioServer(t, { plain = blank, ...options } = {}) {
   const http = createHttp(plain);
+  let open = true;
   const io = new Server(http, {
     pingInterval: 2000,
     connectionStateRecovery: {},
     cors: { origin: "*" },
-    // So that a client's timeout of 0 ms is always earlier than the handshake.
-    allowRequest: (_request, decide) => later(() => decide(null, true), 10),
+    // So that a client's timeout of 0 ms is always earlier than the handshake. A session that began after the end would
+    // outlive the test.
+    allowRequest: (_request, decide) => later(() => decide(null, open), 10),
     ...options,
   });
   behave(io);
-  const at = await listen(t, http, () => io.close());
+  const at = await listen(t, http, () => {
+    open = false;
+    io.close();
+  });
   return { io, http, ...at };
 }
 
@@ -181,8 +186,8 @@ export async function eioServer(t, { plain = blank, ...options } = {}) {
 
 /**
  * An Engine.IO server that lies as the test wants, over WebSocket only: `{ port, url, http, sockets, close }`.
- * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` what
- * it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
+ * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` is
+ * what it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
  */
 export async function rawServer(t, session, { handshake = {} } = {}) {
   const http = createHttp(blank);

@@ -1,214 +1,74 @@
-// A server that does what the test says, packet by packet, over polling and WebSocket. It knows the framing of Engine.IO
-// and nothing else; what is not asked for is not answered.
-import http from "node:http";
-import { WebSocketServer } from "ws";
+// Servers that say exactly what a test tells them to, and remember what they heard.
+import { createServer } from "node:http";
+import { rawServer } from "../js/server.mjs";
 
-// A test may replace the global ones.
-const { setTimeout: later, setImmediate: soon } = globalThis;
-const clock = performance.now.bind(performance);
-
-/** How long a wait lasts before the test fails. Generous: the machine may be busy. */
-const PATIENCE = 20_000;
-
-/** The first true value of `condition()`. */
-export async function until(condition, what = String(condition)) {
-  for (const begin = clock(); ; ) {
-    const value = condition();
-    if (value) return value;
-    if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
-    await new Promise((resolve) => later(resolve, 1));
-  }
+/** `/name` of a CONNECT, or "/"; undefined for what is no CONNECT. */
+function joined(text) {
+  const [, namespace] = /^40(?:(\/[^,]*),)?/.exec(text) ?? [];
+  return text.startsWith("40") ? (namespace ?? "/") : undefined;
 }
 
-const text = (packet) => typeof packet === "string";
+/**
+ * Over WebSocket: lets everybody in, where `answer(namespace)` gives no other message. `heard(text or bytes, ws)` is
+ * called for all that is no CONNECT, `welcome(ws, namespace)` after each answer to one. The server of `rawServer`.
+ */
+export const wsServer = (t, { heard = () => {}, welcome = () => {}, answer = () => {}, handshake } = {}) =>
+  rawServer(
+    t,
+    (ws) =>
+      ws.on("message", (data, binary) => {
+        const namespace = binary ? undefined : joined(data.toString());
+        if (namespace === undefined) return heard(binary ? data : data.toString(), ws);
+        ws.send(answer(namespace) ?? `40${namespace === "/" ? "" : `${namespace},`}{"sid":"of ${namespace}"}`);
+        welcome(ws, namespace);
+      }),
+    { handshake },
+  );
 
-/** What both kinds of session have: `packets`, in order of arrival; binary ones are Buffers. */
-class Session {
-  packets = [];
-  closed = false;
-
-  /** The first packet that is `wanted`: its beginning, or a function. */
-  packet(wanted) {
-    const fits = text(wanted) ? (packet) => text(packet) && packet.startsWith(wanted) : wanted;
-    return until(() => this.packets.find(fits), `a packet ${wanted}, got ${JSON.stringify(this.packets)}`);
-  }
-
-  /** The packets so far; they are forgotten. */
-  take() {
-    return this.packets.splice(0);
-  }
-
-  /** Takes the CONNECT of the main namespace, and answers it. */
-  async join(sid, rest = {}) {
-    const connect = await this.packet("40");
-    this.packets.splice(this.packets.indexOf(connect), 1);
-    this.send(`40${JSON.stringify({ sid, ...rest })}`);
-    return connect;
-  }
-}
-
-/** One WebSocket. */
-class Wire extends Session {
-  constructor(ws, request) {
-    super();
-    this.ws = ws;
-    this.request = request;
-    ws.on("message", (data, binary) => this.packets.push(binary ? data : data.toString()));
-    ws.on("close", () => (this.closed = true));
-    ws.on("error", () => {});
-  }
-
-  send(...packets) {
-    for (const packet of packets) this.ws.send(packet);
-  }
-
-  /** A farewell that has been answered, or found unnecessary. */
-  async close() {
-    this.ws.close();
-    await until(() => this.closed, "the WebSocket's end");
-  }
-}
-
-/** One polling session: the GET that waits, and what was posted. */
-class Poll extends Session {
-  /** Whether POSTs are left without an answer. */
-  holding = false;
-  /** The bodies of the POSTs. */
-  bodies = [];
-  #get;
-  #outbox = [];
-
-  carried(request) {
+/**
+ * Over polling: `{ url, posts, polls, say, close }`. The first GET of a session is answered by an open packet, all
+ * others by what was `say`d meanwhile: one body for each, as it is, or `{ status, body }`. `posts` has the bodies that
+ * came, `heard(body, say)` is called for each. CONNECT has to be answered by the test.
+ */
+export async function pollingServer(t, { heard = () => {}, handshake = {}, opening } = {}) {
+  const [posts, polls, said] = [[], [], []];
+  let waiting;
+  const open = { sid: "scripted", upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1e6 };
+  const headers = { "content-type": "text/plain; charset=UTF-8", "access-control-allow-origin": "*" };
+  const answer = (response, what) => {
+    const { status = 200, body } = typeof what === "string" ? { body: what } : what;
+    response.writeHead(status, headers).end(body);
+  };
+  const deliver = () => {
+    if (waiting && said.length > 0) answer(waiting, said.shift());
+    else return;
+    waiting = undefined;
+  };
+  const say = (...bodies) => {
+    said.push(...bodies);
+    deliver();
+  };
+  const http = createServer(async (request, response) => {
+    const { searchParams } = new URL(request.url, "http://host");
+    if (request.method === "OPTIONS") return response.writeHead(204, headers).end();
     if (request.method === "GET") {
-      this.#get = request;
-      this.#flush();
-      return;
+      polls.push(request.url);
+      if (!searchParams.has("sid")) return answer(response, opening ?? `0${JSON.stringify({ ...open, ...handshake })}`);
+      waiting = response;
+      return deliver();
     }
-    this.bodies.push(request.body);
-    this.packets.push(...request.body.split("\x1e"));
-    if (!this.holding) request.answer("ok");
-  }
-
-  /** In one body, with the GET that waits or comes. */
-  send(...packets) {
-    this.#outbox.push(packets.join("\x1e"));
-    this.#flush();
-  }
-
-  /** Waits until a GET is there. */
-  polled() {
-    return until(() => this.#get, "a GET");
-  }
-
-  #flush() {
-    if (!this.#get || this.#outbox.length === 0) return;
-    const get = this.#get;
-    this.#get = undefined;
-    get.answer(this.#outbox.shift());
-  }
-}
-
-class Server {
-  /** Every request that was not for a WebSocket: `{ method, query, headers, body, aborted, answer }`. */
-  requests = [];
-  /** Every WebSocket. */
-  wires = [];
-  #handshake;
-  #claimed = 0;
-  #polls = new Map();
-  #seen = new Set();
-
-  constructor(handshake) {
-    this.#handshake = handshake;
-    this.http = http.createServer((request, response) => this.#request(request, response));
-    const sockets = new WebSocketServer({ server: this.http });
-    sockets.on("connection", (ws, request) => this.wires.push(new Wire(ws, request)));
-  }
-
-  /** How many TCP connections have carried requests. */
-  get connections() {
-    return this.#seen.size;
-  }
-
-  /** The open packet. */
-  open(sid, rest = {}) {
-    const usual = { sid, upgrades: [], pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_000_000 };
-    return `0${JSON.stringify({ ...usual, ...this.#handshake, ...rest })}`;
-  }
-
-  /** The next WebSocket, as it is. */
-  async bareWebsocket() {
-    const at = this.#claimed++;
-    return until(() => this.wires[at], `WebSocket ${at + 1}`);
-  }
-
-  /** The next WebSocket, after the open packet. */
-  async websocket(rest) {
-    const wire = await this.bareWebsocket();
-    wire.send(this.open(`E${this.#claimed}`, rest));
-    return wire;
-  }
-
-  /** The next request without a session. */
-  handshake() {
-    return until(() => {
-      const found = this.requests.find((request) => request.query.sid === undefined && !request.claimed);
-      if (found) found.claimed = true;
-      return found;
-    }, "a handshake");
-  }
-
-  /** The next polling session, after the open packet, which is answered with these headers. */
-  async polling(rest = {}, headers = {}) {
-    const request = await this.handshake();
-    const sid = `P${this.#polls.size + 1}`;
-    const poll = new Poll();
-    this.#polls.set(sid, poll);
-    request.answer(this.open(sid, rest), 200, headers);
-    return poll;
-  }
-
-  /**
-   * Returns when everything that this process has sent or closed has reached it, both ways: a few requests of ours have
-   * gone round since. For what must not happen.
-   */
-  async fence() {
-    for (let i = 0; i < 3; i += 1) {
-      await new Promise((resolve, reject) => {
-        const request = http.get({ port: this.port, host: "127.0.0.1", path: "/__fence", agent: false });
-        request.on("error", reject);
-        request.on("response", (response) => response.resume().on("end", resolve));
-      });
-      await new Promise((resolve) => soon(resolve));
-    }
-  }
-
-  async #request(request, response) {
-    if (request.url === "/__fence") return response.end();
-    const query = Object.fromEntries(new URL(request.url, "http://host").searchParams);
-    const { method, headers } = request;
-    const seen = { method, query, headers, url: request.url, body: "", aborted: false };
-    seen.answer = (body = "", status = 200, extra = {}) =>
-      response.writeHead(status, { "content-type": "text/plain; charset=UTF-8", ...extra }).end(body);
-    this.#seen.add(request.socket);
-    response.on("close", () => (seen.aborted = !response.writableFinished));
-    request.on("error", () => {});
-    for await (const chunk of request.setEncoding("utf8")) seen.body += chunk;
-    this.requests.push(seen);
-    this.#polls.get(query.sid)?.carried(seen);
-  }
-}
-
-/** `handshake` is merged into every open packet. */
-export async function scripted(t, handshake = {}) {
-  const server = new Server(handshake);
-  await new Promise((resolve) => server.http.listen(0, "127.0.0.1", resolve));
-  server.port = server.http.address().port;
-  server.url = `http://127.0.0.1:${server.port}`;
-  t.after(() => {
-    for (const wire of server.wires) wire.ws.terminate();
-    server.http.closeAllConnections();
-    return new Promise((resolve) => server.http.close(resolve));
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    posts.push(body);
+    answer(response, "ok");
+    heard(body, say);
   });
-  return server;
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const close = () => {
+    http.close();
+    http.closeAllConnections();
+  };
+  t.after(close);
+  return { url: `http://127.0.0.1:${http.address().port}`, posts, polls, say, close };
 }
