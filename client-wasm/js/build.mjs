@@ -50,7 +50,7 @@ function compile() {
   const crate = "socketio_client_wasm";
   // Not `cargo build`: with two crate types in the manifest, cargo turns link-time optimisation off without a word.
   const library = ["-p", "socketio-client-wasm", "--lib", "--crate-type", "cdylib"];
-  const features = ["--profile", "npm", "--no-default-features", "--features", "js"];
+  const features = ["--profile", "npm", "--no-default-features", "--features", "npm"];
   const wasm = cargo("tests/wasm-cargo", ["--small", "rustc", ...library, ...features], crate, ".wasm");
   const bind = cargo("cargo", ["build", "-p", "tests", "--bin", "wasm-bind"], "wasm-bind", "");
   const bound = join(work, "bound");

@@ -10,7 +10,6 @@ mod recovery;
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -114,7 +113,7 @@ impl<C: Codec> Manager<C> {
     /// in front gets one.
     pub fn socket(&mut self, namespace: &str, options: SocketOptions<C::Payload>) -> SocketId {
         let namespace: Cow<'_, str> =
-            if namespace.starts_with('/') { namespace.into() } else { format!("/{namespace}").into() };
+            if namespace.starts_with('/') { namespace.into() } else { ["/", namespace].concat().into() };
         let at =
             self.sockets.iter().position(|socket| *socket.namespace == *namespace).unwrap_or_else(|| {
                 // Most clients have one; growth by fours would cost a kilobyte.

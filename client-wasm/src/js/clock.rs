@@ -90,7 +90,8 @@ impl Timer {
     /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
         // Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on.
-        let millis = |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let millis =
+            |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         let wait = at.map(millis).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
@@ -103,8 +104,12 @@ impl Timer {
         }
         let at = at?;
         let wait = JsValue::from_f64(at.since(now).as_millis() as f64);
-        let handle =
-            self.timers.set.unchecked_ref::<Function>().call2(&JsValue::UNDEFINED, &self.due, &wait).unwrap_or_default();
+        let handle = self
+            .timers
+            .set
+            .unchecked_ref::<Function>()
+            .call2(&JsValue::UNDEFINED, &self.due, &wait)
+            .unwrap_or_default();
         self.armed = Some((at, handle.clone()));
         Some(handle)
     }
