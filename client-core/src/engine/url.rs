@@ -223,6 +223,7 @@ fn cache_buster(rng: &mut Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     fn url(
         url: &str,

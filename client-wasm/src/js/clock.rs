@@ -67,7 +67,7 @@ impl Timer {
 
     /// The same point for `Date.now()`.
     pub(super) fn wall(&self, at: Instant) -> f64 {
-        at.since_epoch().as_millis() as f64 - self.ahead
+        millis(at.since_epoch()) as f64 - self.ahead
     }
 
     /// The point at which `Date.now()` is this.
@@ -81,7 +81,7 @@ impl Timer {
         let now = self.now();
         let Some((at, _)) = self.armed.take() else { return now };
         if at > now {
-            self.ahead += at.since(now).as_millis() as f64;
+            self.ahead += millis(at.since(now)) as f64;
             return at;
         }
         now
@@ -89,10 +89,7 @@ impl Timer {
 
     /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
-        // Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on.
-        let millis =
-            |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        let wait = at.map(millis).filter(|wait| *wait < FOREVER);
+        let wait = at.map(|at| millis(at.since(now))).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
             (Some((armed, _)), Some(at)) if *armed <= at => return None,
@@ -103,7 +100,7 @@ impl Timer {
             let _ = self.timers.clear.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &handle);
         }
         let at = at?;
-        let wait = JsValue::from_f64(at.since(now).as_millis() as f64);
+        let wait = JsValue::from_f64(millis(at.since(now)) as f64);
         let handle = self
             .timers
             .set
@@ -113,6 +110,12 @@ impl Timer {
         self.armed = Some((at, handle.clone()));
         Some(handle)
     }
+}
+
+/// Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on. Not `as_millis`,
+/// which brings 128-bit division.
+fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1_000 + u64::from(duration.subsec_nanos().div_ceil(1_000_000))
 }
 
 /// Ten years: what lasts longer has no deadline.
