@@ -199,6 +199,8 @@ async function bundle(built, name, variant) {
     platform,
     define: variant.define,
     minify: variant.minify ?? false,
+    // As in socket.io-client: what begins with "_" has another name where all is minified, and its own everywhere else.
+    ...(variant.minify && { mangleProps: /^_/, reserveProps: /^_placeholder$/ }),
     target: variant.target ?? browsers,
     external: ["ws"],
     legalComments: "inline",

@@ -71,8 +71,8 @@ type Attempt = Option<(u32, Duration)>;
 struct Opening {
     transport: TransportId,
     kind: TransportKind,
-    /// To be tried next.
-    rest: VecDeque<TransportKind>,
+    /// To be tried next, the first one last.
+    rest: Vec<TransportKind>,
     attempt: Attempt,
     /// For the whole attempt.
     deadline: Instant,

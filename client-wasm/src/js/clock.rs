@@ -2,9 +2,28 @@
 
 use std::time::Duration;
 
-use js_sys::{Function, Reflect};
+use js_sys::Function;
 use socketio_client_core::Instant;
 use wasm_bindgen::prelude::*;
+
+// Not `js_sys::global` and `Reflect`, which look for older engines' names of it first.
+#[wasm_bindgen]
+extern "C" {
+    type Global;
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    static GLOBAL: Global;
+    #[wasm_bindgen(method, getter, js_name = setTimeout)]
+    fn set_timeout(this: &Global) -> Callable;
+    #[wasm_bindgen(method, getter, js_name = clearTimeout)]
+    fn clear_timeout(this: &Global) -> Callable;
+
+    #[derive(Clone, Debug)]
+    type Callable;
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn set(this: &Callable, nobody: &JsValue, due: &Function, wait: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn clear(this: &Callable, nobody: &JsValue, handle: &JsValue) -> Result<(), JsValue>;
+}
 
 thread_local! {
     /// As they were when the module was loaded.
@@ -20,15 +39,13 @@ pub(super) fn loaded() {
 /// What the host's global object has at some time. Applications, or their tests, replace these.
 #[derive(Clone, Debug)]
 struct Timers {
-    set: JsValue,
-    clear: JsValue,
+    set: Callable,
+    clear: Callable,
 }
 
 impl Timers {
     fn current() -> Self {
-        let global = js_sys::global();
-        let get = |name: &str| Reflect::get(&global, &JsValue::from_str(name)).unwrap_or_default();
-        Self { set: get("setTimeout"), clear: get("clearTimeout") }
+        GLOBAL.with(|global| Self { set: global.set_timeout(), clear: global.clear_timeout() })
     }
 }
 
@@ -97,16 +114,11 @@ impl Timer {
             _ => {}
         }
         if let Some((_, handle)) = self.armed.take() {
-            let _ = self.timers.clear.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &handle);
+            let _ = self.timers.clear.clear(&JsValue::UNDEFINED, &handle);
         }
         let at = at?;
-        let wait = JsValue::from_f64(millis(at.since(now)) as f64);
-        let handle = self
-            .timers
-            .set
-            .unchecked_ref::<Function>()
-            .call2(&JsValue::UNDEFINED, &self.due, &wait)
-            .unwrap_or_default();
+        let wait = millis(at.since(now)) as f64;
+        let handle = self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).unwrap_or_default();
         self.armed = Some((at, handle.clone()));
         Some(handle)
     }

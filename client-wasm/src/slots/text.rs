@@ -302,7 +302,9 @@ impl Inbox {
 
     /// All of them, as a polling body.
     pub fn body(&mut self) -> Text {
-        Text::Body(self.texts.drain(..).map(|part| Message::Text(Text::Part(part))).collect())
+        Text::Body(
+            std::mem::take(&mut self.texts).into_iter().map(|part| Message::Text(Text::Part(part))).collect(),
+        )
     }
 
     fn push(&mut self, head: Head, payload: Option<Payload>, shape: u8) {
