@@ -118,7 +118,7 @@ function loader({ wasm, imports, start }, separate) {
   const object = imports.map(([name, short]) => `${short}: ${name}`);
   const begin = separate
     ? `instantiateFile(new URL("./${FILE}", import.meta.url), imports, start)`
-    : `instantiate(unpack(${JSON.stringify(pack(wasm))}, ${wasm.length}), imports, start)`;
+    : `instantiate(unpack(packedModule(), ${wasm.length}), imports, start)`;
   return `
     import { __wbg_set_wasm, ${names.join(", ")} } from "#glue";
     import { ${separate ? "instantiateFile" : "instantiate"} } from "./instantiate.js";
@@ -130,6 +130,12 @@ function loader({ wasm, imports, start }, separate) {
     export const load = () => begun;
   `;
 }
+
+/**
+ * The end of an inlined variant. A function's declaration may follow its use; before its use the long text would stand
+ * between two halves of JavaScript, and compressors look back 32 kB only.
+ */
+const packed = ({ wasm }) => `function packedModule(){return${JSON.stringify(pack(wasm))}}`;
 
 /** esbuild's plugin for what is not a file of `src`, or another file than it seems. */
 const resolver = (built, { separate, node }) => ({
@@ -160,7 +166,7 @@ const everything = 'export * from "./src/index.js"; export { default } from "./s
 // What `require` and the script give is the function itself, as in socket.io-client. `io` is the bundle's one free
 // variable.
 const single = { entry: 'import { io as made } from "./src/index.js"; io = made;' };
-const commonjs = { ...single, format: "cjs", banner: '"use strict"; let io;', footer: "module.exports = io;" };
+const commonjs = { ...single, format: "cjs", banner: '"use strict"; let io;', footer: "\nmodule.exports = io;" };
 const script = {
   ...single,
   format: "iife",
@@ -206,7 +212,7 @@ async function bundle(built, name, variant) {
     legalComments: "inline",
     sourcemap: true,
     banner: { js: banner + (before && `\n${before}`) },
-    footer: { js: footer },
+    footer: { js: (variant.separate ? "" : packed(built)) + footer },
     plugins: [resolver(built, variant)],
     logLevel: "warning",
   });
