@@ -174,6 +174,11 @@ pub enum Event<C: Codec + ?Sized> {
     ReconnectFailed,
     /// A heartbeat came and was answered.
     Ping,
+    /// A better transport was tried and works; the session is about to move.
+    Upgrading {
+        /// Which.
+        transport: TransportKind,
+    },
     /// The session moved to a better transport.
     Upgraded {
         /// Which.
@@ -190,6 +195,9 @@ pub enum Event<C: Codec + ?Sized> {
         socket: SocketId,
         /// Whether the server resumed the session before and replayed what was missed.
         recovered: bool,
+        /// How many [`Event::Message`]s of this namespace come next that the server sent before it answered: what was
+        /// missed.
+        replayed: usize,
     },
     /// The namespace is not connected.
     ConnectError {
@@ -223,7 +231,8 @@ pub enum Event<C: Codec + ?Sized> {
         /// Where the sender wants an ack.
         ack: Option<AckId>,
     },
-    /// An emit with ack is settled. Exactly one of these comes for each.
+    /// An emit with ack is settled. Exactly one of these comes for each; also for each emit without, where
+    /// [`SocketOptions::retries`](crate::SocketOptions::retries) makes every emit wait for one.
     Ack {
         /// Of which namespace.
         socket: SocketId,
@@ -272,9 +281,12 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::Reconnected { attempt } => write!(f, "Reconnected({attempt})"),
             Self::ReconnectFailed => f.write_str("ReconnectFailed"),
             Self::Ping => f.write_str("Ping"),
+            Self::Upgrading { transport } => write!(f, "Upgrading({transport})"),
             Self::Upgraded { transport } => write!(f, "Upgraded({transport})"),
             Self::UpgradeFailed { error } => write!(f, "UpgradeFailed({error})"),
-            Self::Connected { socket, recovered } => write!(f, "Connected({}, {recovered})", socket.0),
+            Self::Connected { socket, recovered, replayed } => {
+                write!(f, "Connected({}, {recovered}, {replayed})", socket.0)
+            }
             Self::ConnectError { socket, error } => {
                 let error: &dyn fmt::Display = match error {
                     ConnectFailure::Open(error) => error,

@@ -27,7 +27,9 @@ impl<C: Codec> Manager<C> {
         let reconnection = mem::replace(&mut self.config.reconnection, false);
         match &self.phase {
             Phase::Open(_) => self.drop_connection(now),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => self.leave(now),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => {
+                self.leave(now)
+            }
         }
         self.config.reconnection = reconnection;
     }
