@@ -3,11 +3,12 @@ import { Core, pending } from "./core.js";
 import { Emitter, rethrow } from "./emitter.js";
 import { Engine } from "./engine.js";
 import { binaryType, bytesOf, fromBase64, fromBytes, sizeOf, toBase64 } from "./transport/binary.js";
-import { configuration, target, transportNames, wantsFetch } from "./options.js";
+import { configuration, target, transportNames, wants } from "./options.js";
 import { Parser } from "./parser.js";
 import { KIND, decodeError } from "./report.js";
 import { Socket } from "./socket.js";
 import { unwatch, watch } from "./page.js";
+import { createJar } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
 
@@ -561,7 +562,7 @@ export class Manager extends Emitter {
     const where = target(this);
     this._readyState = "opening";
     this.#failure = undefined;
-    this.engine = new Engine(this, this.opts, where, transportNames(this.opts)[0]);
+    this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
     core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query).flat().map(String));
@@ -645,7 +646,9 @@ export class Manager extends Emitter {
 
   #transportOptions(name) {
     const { opts } = this;
-    return { ...opts, fetch: wantsFetch(opts), pool: this.#host, jar: this._jar, ...opts.transportOptions?.[name] };
+    if (opts.withCredentials) this._jar ??= createJar();
+    const [fetch, ws] = [wants("fetch", opts), wants("ws", opts)];
+    return { ...opts, fetch, ws, pool: this.#host, jar: this._jar, ...opts.transportOptions?.[name] };
   }
 
   _shut(id) {

@@ -92,6 +92,9 @@ export class Socket<
   sendBuffer: Array<Packet>;
   private readonly nsp;
   private acks;
+  private subs?;
+  private onpacket;
+  private onevent;
   private _queue;
 
   constructor(io: Manager, nsp: string, opts?: Partial<SocketOptions>);
