@@ -226,9 +226,12 @@ export class Dispatch {
 
   #connected(socket, id, recovered, replayed) {
     this.#packet(0, socket, { sid: id });
-    socket._onconnect(id, recovered, replayed, () => {
-      this.#connecting = socket;
-    });
+    socket._onconnect(id, recovered, replayed);
+  }
+
+  /** A socket has connected, and has told what it missed. */
+  announce(socket) {
+    this.#connecting = socket;
   }
 
   #tellConnected() {

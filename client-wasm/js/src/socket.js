@@ -33,9 +33,8 @@ export class Socket extends Emitter {
   #acks = new Map();
   #any = [];
   #anyOutgoing = [];
-  /** Replayed events that are still to come before `connect`, and what is called after them. */
+  /** Replayed events that are still to come before `connect`. */
   #replayed = 0;
-  #announce;
 
   constructor(io, nsp, opts) {
     super();
@@ -234,14 +233,12 @@ export class Socket extends Emitter {
     else answer(this.auth || undefined);
   }
 
-  /** `announce` is called when `connect` may be told. */
-  _onconnect(id, recovered, replayed, announce) {
+  _onconnect(id, recovered, replayed) {
     this.id = id;
     this.recovered = recovered;
     this.connected = true;
     this.#replayed = replayed;
-    this.#announce = announce;
-    if (replayed === 0) announce();
+    if (replayed === 0) this.io._dispatch.announce(this);
   }
 
   _onerror(error) {
@@ -273,7 +270,7 @@ export class Socket extends Emitter {
     } finally {
       if (this.#replayed > 0) {
         this.#replayed -= 1;
-        if (this.#replayed === 0) this.#announce();
+        if (this.#replayed === 0) this.io._dispatch.announce(this);
       }
     }
   }
