@@ -345,7 +345,12 @@ impl<C: Codec> Manager<C> {
         match &self.phase {
             Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),
             Phase::Resolving { deadline, .. } if now >= *deadline => {
-                self.attempt_failed(OpenError::Timeout, now)
+                let error = if self.config.transports.is_empty() {
+                    OpenError::NoTransports
+                } else {
+                    OpenError::Timeout
+                };
+                self.attempt_failed(error, now);
             }
             Phase::Opening(opening) if now >= opening.share => {
                 self.transport_failed(TransportError::Timeout, now)
