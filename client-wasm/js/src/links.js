@@ -1,10 +1,12 @@
 import { isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
 import { rethrow } from "./emitter.js";
-import { wantsFetch } from "./options.js";
+import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
+import { createJar } from "./transport/cookies.js";
 import { bytesOf, fromBase64, sizeOf, toBase64 } from "./transport/binary.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
+import { parseQuery } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
@@ -35,6 +37,8 @@ export class Links {
 
   #manager;
   #parser;
+  /** In Node, with `withCredentials`. */
+  #jar;
   /** Transports by their number. */
   #links = new Map();
   /** The number of the one that carries the session. */
@@ -103,7 +107,7 @@ export class Links {
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
-      link.ws = openWebSocket(url, this.#transportOptions("websocket"), {
+      link.ws = openWebSocket(this.#address(url, "websocket"), this.#transportOptions("websocket"), {
         open: () => this.#manager._dispatch.run(this.#manager._core.opened(id)),
         message: (data) => this.#message(id, data),
         error: failed,
@@ -159,7 +163,7 @@ export class Links {
   #request(id, url, body, message, done) {
     const opts = this.#transportOptions("polling");
     const text = opts.fetch ? message.replace("xhr poll", "fetch read").replace("xhr post", "fetch write") : message;
-    return request(url, body, opts, LIMIT, (status, answer, context) => {
+    return request(this.#address(url, "polling"), body, opts, LIMIT, (status, answer, context) => {
       if (!this.#links.has(id)) return;
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
@@ -168,9 +172,17 @@ export class Links {
     });
   }
 
+  /** With what `transportOptions` adds to the query of one transport. */
+  #address(url, name) {
+    const extra = this.#manager.opts.transportOptions?.[name]?.query ?? {};
+    const pairs = Object.entries(typeof extra === "string" ? parseQuery(extra) : extra);
+    return url + pairs.map((pair) => `&${pair.map(encodeURIComponent).join("=")}`).join("");
+  }
+
   #transportOptions(name) {
     const { opts } = this.#manager;
-    return { ...opts, fetch: wantsFetch(opts), pool: this, jar: this.#manager._jar, ...opts.transportOptions?.[name] };
+    const jar = opts.withCredentials ? (this.#jar ??= createJar()) : undefined;
+    return { ...opts, ...implementation(opts, name), pool: this, jar, ...opts.transportOptions?.[name] };
   }
 
   shut(id) {

@@ -7,7 +7,7 @@ import { Host } from "./host.js";
 import { Links, guarded } from "./links.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
-import { binaryType, fromBytes } from "./transport/binary.js";
+import { binaryType, bytesOf, fromBytes } from "./transport/binary.js";
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
@@ -152,6 +152,8 @@ export class Manager extends Emitter {
     this._dispatch.closed = false;
     this._call((core) => {
       this._dispatch.follow(core.drop_session());
+      // It moves to another transport; after that it ends.
+      if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
     });
   }
@@ -162,7 +164,7 @@ export class Manager extends Emitter {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
     this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this._reader = new Reader(this._core, fromBytes);
+    this._reader = new Reader(this._core, (bytes) => bytesOf(fromBytes(bytes), this.engine.binaryType));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
@@ -269,6 +271,6 @@ export class Manager extends Emitter {
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts)[0]);
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
-    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query).flat().map(String));
+    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query ?? {}).flat().map(String));
   }
 }

@@ -64,3 +64,5 @@ export class CookieJar {
     return this.#cookies.size;
   }
 }
+
+export const createJar = () => new CookieJar();

@@ -1,6 +1,7 @@
 // One HTTP request of the polling transport, in Node. Dumb: when to ask and what an answer means is decided elsewhere.
 import http from "node:http";
 import https from "node:https";
+import { viaFetch } from "../fetch.js";
 import { connectionOptions, customAgent, isolated, requestHeaders } from "./options.js";
 
 // Shorter than what servers grant an idle connection (Node's 5 s are the shortest in use): else a request may
@@ -56,8 +57,8 @@ class Context {
  * One HTTP request.
  *
  * body   a text to POST; undefined for a GET.
- * opts   the transport's merged options. `pool`: the object that kept connections belong to and live as long as
- *        (by default `opts`); `jar`: a CookieJar.
+ * opts   the transport's merged options. `fetch`: over the runtime's own; `pool`: the object that kept connections
+ *        belong to and live as long as (by default `opts`); `jar`: a CookieJar.
  * limit  the longest body that is read, in bytes.
  * done(status, text, context)   called once, later, and never after abort(). Status 0: the request itself failed,
  *        and context.error says why.
@@ -65,6 +66,7 @@ class Context {
  * Returns { abort(), unref() }.
  */
 export function request(url, body, opts, limit, done) {
+  if (opts.fetch) return viaFetch(url, body, opts, limit, (...answer) => isolated(() => done(...answer))());
   let current;
   let finished = false;
   let unreferenced = Boolean(opts.autoUnref);
