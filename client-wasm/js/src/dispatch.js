@@ -1,6 +1,6 @@
 import { take } from "../slots.js";
 import { rethrow } from "./emitter.js";
-import { Engine } from "./engine.js";
+import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, decodeError } from "./report.js";
@@ -15,6 +15,8 @@ export class Dispatch {
   #manager;
   /** The error of an attempt to reconnect, until it is told. */
   #attemptError;
+  /** The transport to which the session moves. */
+  #probe;
   /** An attempt to reconnect is under way. */
   #attempting = false;
 
@@ -99,12 +101,11 @@ export class Dispatch {
         this.#manager.engine.emitReserved("pong");
         return this.#manager.emitReserved("ping");
       case KIND.UPGRADING:
-        this.#manager.engine.upgrading = true;
-        return this.#manager.engine.emitReserved("upgrading", this.#manager.engine.transport);
+        return this.#upgrading();
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.#manager.engine.emitReserved("upgradeError", this.#error(core.number(), "probe error"));
+        return this.#upgradeFailed(core.number());
       default:
         return undefined;
     }
@@ -138,9 +139,11 @@ export class Dispatch {
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
     if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
-    engine?.emitReserved("error", error);
+    if (code !== 3) engine?.emitReserved("error", error);
     this.#manager.emitReserved("error", error);
     for (const fn of openers) fn(error);
+    // Without a transport there was nothing to close.
+    if (code !== 5) engine?.emitReserved("close", ...(code === 3 ? ["forced close"] : ["transport error", error]));
   }
 
   #tellAttemptError() {
@@ -190,14 +193,35 @@ export class Dispatch {
     return this.#manager._links.thrown ?? decodeError(code);
   }
 
+  /** The server has answered on the other transport, and the current one is about to fall silent. */
+  #upgrading() {
+    const { engine } = this.#manager;
+    this.#probe = new Transport("websocket", engine.transport.query);
+    this.#probe.ws = this.#manager._links.webSocket;
+    this.#probe.readyState = "open";
+    engine.upgrading = true;
+    engine.emitReserved("upgrading", this.#probe);
+  }
+
   #upgraded() {
     const { engine } = this.#manager;
     Engine.priorWebsocketSuccess = true;
     engine.upgrading = false;
-    engine.transport.name = "websocket";
-    engine.transport.ws = this.#manager._links.upgraded();
+    engine.transport = this.#probe;
     engine.transport.writable = true;
+    this.#manager._links.upgraded();
     engine.emitReserved("upgrade", engine.transport);
+  }
+
+  #upgradeFailed(code) {
+    const { engine, _links: links } = this.#manager;
+    engine.upgrading = false;
+    const failure = code === 1 ? links.failure : undefined;
+    const cause = failure?.details ? "transport closed" : (failure?.error ?? this.#error(code, "socket closed"));
+    // 11: it said something else than the answer to its probe.
+    const error = new Error(code === 11 ? "probe error" : `probe error: ${cause}`);
+    error.transport = "websocket";
+    engine.emitReserved("upgradeError", error);
   }
 
   #event(socket, args, session, id) {

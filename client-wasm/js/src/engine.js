@@ -1,4 +1,5 @@
 import { Emitter } from "./emitter.js";
+import { requestPath } from "./options.js";
 
 /** What is known of the connection of one attempt, for applications that look below the manager. */
 export class Engine extends Emitter {
@@ -7,11 +8,12 @@ export class Engine extends Emitter {
 
   #manager;
 
-  constructor(manager, opts, { secure, hostname, port, query }, transport) {
+  constructor(manager, opts, where, transport) {
     super();
+    const { secure, hostname, port, query } = where;
     this.#manager = manager;
     this.protocol = 4;
-    this.opts = opts;
+    this.opts = { ...opts, ...where, path: requestPath(opts) };
     this.secure = secure;
     this.hostname = hostname;
     this.port = String(port);
@@ -48,7 +50,7 @@ export class Engine extends Emitter {
   }
 }
 
-class Transport extends Emitter {
+export class Transport extends Emitter {
   constructor(name, query) {
     super();
     this.name = name;

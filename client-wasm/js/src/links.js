@@ -62,10 +62,14 @@ export class Links {
     this.#parser = this.#newParser();
   }
 
-  /** The session has moved to the WebSocket. Its object. */
+  /** The WebSocket's object, where there is one. */
+  get webSocket() {
+    return [...this.#links.values()].find(({ ws }) => ws)?.ws.raw;
+  }
+
+  /** The session has moved to the WebSocket. */
   upgraded() {
     for (const [id, link] of this.#links) if (link.ws) this.#current = id;
-    return this.#links.get(this.#current)?.ws.raw;
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -92,6 +96,7 @@ export class Links {
   silence() {
     for (const link of this.#links.values()) close(link);
     this.#links.clear();
+    this.#manager.engine.transport.readyState = "closed";
   }
 
   // --- What the core asks for -------------------------------------------------------------------------------------
