@@ -23,17 +23,23 @@ struct Pending {
     sent: bool,
     /// Nobody waits for the answer.
     forgotten: bool,
+    /// One of several that an emit may have.
+    attempt: bool,
 }
+
+/// Earlier attempts of one emit whose answers still count.
+const ATTEMPTS: usize = 16;
 
 /// An entry that has left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) emit: EmitId,
     pub(crate) sent: bool,
+    pub(crate) attempt: bool,
 }
 
 impl Acks {
-    /// Entries whose emit was handed to a transport.
+    /// Entries whose emit was handed to a transport, and is nowhere else.
     pub(crate) const fn in_flight(&self) -> usize {
         self.in_flight
     }
@@ -43,14 +49,46 @@ impl Acks {
         self.next
     }
 
-    pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
+    /// An id that nobody waits for.
+    pub(crate) const fn skip(&mut self) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.pending.insert(id, Pending { emit, deadline, sent: false, forgotten: false });
-        if let Some(deadline) = deadline {
+        id
+    }
+
+    pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
+        self.insert(Pending { emit, deadline, sent: false, forgotten: false, attempt: false })
+    }
+
+    /// One more attempt of an emit is handed to a transport.
+    pub(crate) fn attempt(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
+        let mut attempts = self.pending.iter().filter(|(_, pending)| pending.emit == emit).map(|(&id, _)| id);
+        if let Some(oldest) = attempts.next()
+            && attempts.count() + 1 >= ATTEMPTS
+        {
+            self.remove(oldest);
+        }
+        self.insert(Pending { emit, deadline, sent: true, forgotten: false, attempt: true })
+    }
+
+    fn insert(&mut self, pending: Pending) -> u64 {
+        let id = self.skip();
+        if let Some(deadline) = pending.deadline {
             self.deadlines.insert((deadline, id));
         }
+        self.pending.insert(id, pending);
         id
+    }
+
+    /// The emit is settled: answers to its other attempts mean nothing.
+    pub(crate) fn settled(&mut self, emit: EmitId) {
+        self.pending.retain(|_, pending| pending.emit != emit);
+        self.keep_deadlines();
+    }
+
+    /// Emits that wait for an answer.
+    pub(crate) fn emits(&self) -> impl Iterator<Item = EmitId> {
+        self.pending.values().filter(|pending| !pending.forgotten).map(|pending| pending.emit)
     }
 
     /// The emit is handed to a transport. False if nobody waits any longer, so that it need not be sent.
@@ -77,12 +115,12 @@ impl Acks {
 
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        let Pending { emit, deadline, sent, .. } = self.pending.remove(&id)?;
+        let Pending { emit, deadline, sent, attempt, .. } = self.pending.remove(&id)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, id));
         }
-        self.in_flight -= usize::from(sent);
-        Some(Settled { emit, sent })
+        self.in_flight -= usize::from(sent && !attempt);
+        Some(Settled { emit, sent, attempt })
     }
 
     /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
@@ -90,23 +128,36 @@ impl Acks {
         let Some((&id, pending)) = self.pending.iter_mut().find(|(_, pending)| pending.emit == emit) else {
             return;
         };
-        if pending.sent {
+        if pending.attempt {
+            // Its emit is sent again until the answer comes.
+        } else if pending.sent {
             self.remove(id);
         } else {
             pending.forgotten = true;
         }
     }
 
-    /// One entry whose time is over.
+    /// One entry whose time is over. That of an attempt stays: a late answer is as good.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Settled> {
         let &(deadline, id) = self.deadlines.first()?;
-        if deadline > now { None } else { self.remove(id) }
+        if deadline > now {
+            return None;
+        }
+        match self.pending.get_mut(&id) {
+            Some(Pending { emit, deadline, attempt: true, .. }) => {
+                *deadline = None;
+                self.deadlines.pop_first();
+                Some(Settled { emit: *emit, sent: true, attempt: true })
+            }
+            _ => self.remove(id),
+        }
     }
 
-    /// The connection ended: no answer will come for what was handed to it.
+    /// The connection ended: no answer will come for what was handed to it. Attempts are not named.
     pub(crate) fn lost(&mut self) -> Vec<EmitId> {
         let ids: Vec<u64> = self.pending.iter().filter(|(_, p)| p.sent).map(|(&id, _)| id).collect();
-        ids.into_iter().filter_map(|id| self.remove(id)).map(|settled| settled.emit).collect()
+        let settled = ids.into_iter().filter_map(|id| self.remove(id));
+        settled.filter(|settled| !settled.attempt).map(|settled| settled.emit).collect()
     }
 
     /// The namespace was left by the application: no answer will come for anything that is on its way to the server. What
@@ -118,9 +169,13 @@ impl Acks {
             pending.deadline = None;
             settled.push(pending.emit);
         }
+        self.keep_deadlines();
+        settled
+    }
+
+    fn keep_deadlines(&mut self) {
         let Self { pending, deadlines, .. } = self;
         deadlines.retain(|(_, id)| pending.get(id).is_some_and(|pending| pending.deadline.is_some()));
-        settled
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -143,7 +198,7 @@ mod tests {
         assert_eq!(acks.in_flight(), 2);
         assert_eq!(acks.deadline(), Some(at(5)));
         assert_eq!(acks.expired(at(4)), None);
-        assert_eq!(acks.expired(at(5)), Some(Settled { emit: EmitId(10), sent: true }));
+        assert_eq!(acks.expired(at(5)), Some(Settled { emit: EmitId(10), sent: true, attempt: false }));
         assert_eq!(acks.answered(first), None);
         assert_eq!(acks.lost(), [EmitId(11)]);
         assert_eq!((acks.in_flight(), acks.deadline()), (0, None));

@@ -74,6 +74,9 @@ impl Default for Limits {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The Unix time at the shell's epoch, where its [`Instant`](crate::Instant)s begin. An offset of a day that is not
+    /// near is none, so without this no session is resumed. Default 0.
+    pub unix_epoch: Duration,
     /// Host, port, TLS, and the query and namespace that the URL names.
     pub address: Address,
     /// Ask the shell for address and query at each attempt ([`Command::Resolve`](crate::Command::Resolve)). Default
@@ -99,7 +102,11 @@ pub struct Config {
     pub try_all_transports: bool,
     /// Whether a session starts with WebSocket if it worked before (`rememberUpgrade`). Default false.
     pub remember_upgrade: bool,
-    /// Time for a whole attempt, over all transports. Default 20 s.
+    /// Whether attachments travel as base64 over WebSocket too, in both directions (`forceBase64`). Default false.
+    pub force_base64: bool,
+    /// Time for one GET or POST (`requestTimeout`). Default none.
+    pub request_timeout: Option<Duration>,
+    /// Time for a whole attempt, over all transports. Default 20 s; [`Duration::MAX`] means none, also for the others.
     pub timeout: Duration,
     /// Time for the answer to one namespace's CONNECT. Default 20 s. (The JavaScript client waits for ever.)
     pub connect_timeout: Duration,
@@ -109,6 +116,8 @@ pub struct Config {
     pub close_timeout: Duration,
     /// Time for acks whose emit names none (`ackTimeout`). Default none.
     pub ack_timeout: Option<Duration>,
+    /// Whether to resume sessions where the server can, so that events that were missed are delivered. Default true.
+    pub recovery: bool,
     /// Whether to connect again by itself. Default true.
     pub reconnection: bool,
     /// Attempts per outage (`reconnectionAttempts`). Default no limit.
@@ -137,8 +146,15 @@ impl Config {
     /// # Errors
     /// If the URL has no host, another scheme, or a port that is none.
     pub fn new(url: &str) -> Result<Self, UrlError> {
-        Ok(Self {
-            address: Address::parse(url)?,
+        Address::parse(url).map(Self::at)
+    }
+
+    /// The defaults for an address.
+    #[must_use]
+    pub fn at(address: Address) -> Self {
+        Self {
+            unix_epoch: Duration::ZERO,
+            address,
             ask_address: false,
             path: "/socket.io".to_string(),
             add_trailing_slash: true,
@@ -149,11 +165,14 @@ impl Config {
             upgrade: true,
             try_all_transports: true,
             remember_upgrade: false,
+            force_base64: false,
+            request_timeout: None,
             timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             ack_timeout: None,
+            recovery: true,
             reconnection: true,
             reconnection_attempts: None,
             reconnection_delay: Duration::from_secs(1),
@@ -164,6 +183,6 @@ impl Config {
             send_attachments: 10,
             limits: Limits::default(),
             websocket_ping: true,
-        })
+        }
     }
 }

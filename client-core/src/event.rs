@@ -11,9 +11,31 @@ use crate::error::{AckError, ConnectFailure, EmitError, OpenError, TransportErro
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub(crate) u32);
 
+impl SocketId {
+    /// Counted from 0, in the order in which namespaces were made.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The ticket of one emit, rising by one with each emit of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmitId(pub(crate) u64);
+
+impl EmitId {
+    /// For a face that keeps its tickets elsewhere than in Rust.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The ticket with this [number](Self::number).
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// What is known of a namespace's emits so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +54,20 @@ pub struct AckId {
     pub(crate) socket: SocketId,
     pub(crate) session: u32,
     pub(crate) id: u64,
+}
+
+impl AckId {
+    /// Namespace, its session, and the id on the wire, for a face that keeps them elsewhere than in Rust.
+    #[must_use]
+    pub const fn parts(self) -> (SocketId, u32, u64) {
+        (self.socket, self.session, self.id)
+    }
+
+    /// The ack with these [parts](Self::parts).
+    #[must_use]
+    pub const fn from_parts(socket: SocketId, session: u32, id: u64) -> Self {
+        Self { socket, session, id }
+    }
 }
 
 /// A question for authentication data. An answer to an earlier question is ignored.
@@ -138,6 +174,11 @@ pub enum Event<C: Codec + ?Sized> {
     ReconnectFailed,
     /// A heartbeat came and was answered.
     Ping,
+    /// A better transport was tried and works; the session is about to move.
+    Upgrading {
+        /// Which.
+        transport: TransportKind,
+    },
     /// The session moved to a better transport.
     Upgraded {
         /// Which.
@@ -154,6 +195,9 @@ pub enum Event<C: Codec + ?Sized> {
         socket: SocketId,
         /// Whether the server resumed the session before and replayed what was missed.
         recovered: bool,
+        /// How many [`Event::Message`]s of this namespace come next that the server sent before it answered: what was
+        /// missed.
+        replayed: usize,
     },
     /// The namespace is not connected.
     ConnectError {
@@ -187,7 +231,8 @@ pub enum Event<C: Codec + ?Sized> {
         /// Where the sender wants an ack.
         ack: Option<AckId>,
     },
-    /// An emit with ack is settled. Exactly one of these comes for each.
+    /// An emit with ack is settled. Exactly one of these comes for each; also for each emit without, where
+    /// [`SocketOptions::retries`](crate::SocketOptions::retries) makes every emit wait for one.
     Ack {
         /// Of which namespace.
         socket: SocketId,
@@ -236,9 +281,12 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::Reconnected { attempt } => write!(f, "Reconnected({attempt})"),
             Self::ReconnectFailed => f.write_str("ReconnectFailed"),
             Self::Ping => f.write_str("Ping"),
+            Self::Upgrading { transport } => write!(f, "Upgrading({transport})"),
             Self::Upgraded { transport } => write!(f, "Upgraded({transport})"),
             Self::UpgradeFailed { error } => write!(f, "UpgradeFailed({error})"),
-            Self::Connected { socket, recovered } => write!(f, "Connected({}, {recovered})", socket.0),
+            Self::Connected { socket, recovered, replayed } => {
+                write!(f, "Connected({}, {recovered}, {replayed})", socket.0)
+            }
             Self::ConnectError { socket, error } => {
                 let error: &dyn fmt::Display = match error {
                     ConnectFailure::Open(error) => error,

@@ -84,7 +84,8 @@ impl ClientEvent {
             Event::Upgraded { transport } => Self::Upgrade(*transport),
             Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
             Event::NotSent { emit, error, .. } => Self::NotSent { emit: *emit, error: error.clone() },
-            Event::Connected { .. }
+            Event::Upgrading { .. }
+            | Event::Connected { .. }
             | Event::ConnectError { .. }
             | Event::Disconnected { .. }
             | Event::Authenticate { .. }

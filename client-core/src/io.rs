@@ -11,6 +11,14 @@ use crate::error::TransportError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransportId(pub(crate) u32);
 
+impl TransportId {
+    /// For a shell that keeps its transports elsewhere than in Rust.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// One use of an attempt's address; an answer to an earlier question is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolveId(pub(crate) u32);

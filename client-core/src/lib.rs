@@ -49,6 +49,7 @@ mod io;
 mod manager;
 mod outbox;
 pub mod packet;
+mod recovery;
 mod rng;
 mod router;
 mod setters;
@@ -66,6 +67,7 @@ pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, Sock
 pub use face::{ClientEvent, ConnectError, FlushError};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::Manager;
+pub use recovery::{Shape, Stamp};
 pub use router::{ListenerId, Router, Taken};
 pub use socket::{Auth, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

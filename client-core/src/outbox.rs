@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use core::mem;
+use core::time::Duration;
 
 use crate::config::Config;
 use crate::error::EmitError;
@@ -11,12 +12,45 @@ use crate::event::EmitId;
 #[derive(Debug)]
 pub(crate) struct Emit<P> {
     pub(crate) id: EmitId,
-    /// Id in the namespace's `Acks`.
-    pub(crate) ack: Option<u64>,
+    pub(crate) answer: Answer,
     pub(crate) payload: P,
     pub(crate) size: usize,
     /// Dropped with its transport.
     pub(crate) volatile: bool,
+}
+
+/// The ack that an emit waits for.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It does not.
+    None,
+    /// By its id in the namespace's `Acks`.
+    Id(u64),
+    /// Every attempt has an id of its own, and so much time from when it is written.
+    Each(Option<Duration>),
+}
+
+impl Answer {
+    pub(crate) const fn id(&self) -> Option<u64> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::None | Self::Each(_) => None,
+        }
+    }
+}
+
+/// Resending, where a namespace has `retries`: one emit at a time, the oldest that is held, until its ack comes. It stays
+/// held all the while; what is in the engine's queue only stands for it.
+#[derive(Debug)]
+struct Retries {
+    /// Attempts after the first.
+    limit: u32,
+    /// Attempts that were written for the emit in front.
+    attempts: u32,
+    /// An attempt is in the engine's queue.
+    queued: bool,
+    /// One was written, and its answer may come.
+    in_flight: bool,
 }
 
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
@@ -26,6 +60,7 @@ pub(crate) struct Emit<P> {
 #[derive(Debug)]
 pub(crate) struct Outbox<P> {
     held: VecDeque<Emit<P>>,
+    retries: Option<Retries>,
     /// Emits in the engine's queue.
     queued: usize,
     /// Answers to the server's events in the engine's queue.
@@ -47,10 +82,12 @@ pub(crate) struct Outbox<P> {
     uncertain: bool,
 }
 
-impl<P> Default for Outbox<P> {
-    fn default() -> Self {
+impl<P> Outbox<P> {
+    pub(crate) fn new(retries: Option<u32>) -> Self {
+        let retries = retries.map(|limit| Retries { limit, attempts: 0, queued: false, in_flight: false });
         Self {
             held: VecDeque::new(),
+            retries,
             queued: 0,
             answers: 0,
             bytes: 0,
@@ -63,9 +100,7 @@ impl<P> Default for Outbox<P> {
             uncertain: false,
         }
     }
-}
 
-impl<P> Outbox<P> {
     /// A ticket, whatever becomes of the emit.
     pub(crate) const fn ticket(&mut self) -> EmitId {
         let id = EmitId(self.next);
@@ -95,8 +130,20 @@ impl<P> Outbox<P> {
         self.queued += 1;
     }
 
-    /// The next held emit moves to the engine's queue.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Those that are held, in order.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Emit<P>> {
+        self.held.iter()
+    }
+
+    /// The next held emit moves to the engine's queue. One that may be sent again does not.
     pub(crate) fn release(&mut self) -> Option<Emit<P>> {
+        if self.retries() {
+            return None;
+        }
         let emit = self.held.pop_front()?;
         self.queued += 1;
         Some(emit)
@@ -119,9 +166,12 @@ impl<P> Outbox<P> {
         self.written = self.written.max(Some(id));
     }
 
-    /// Takes an emit out if it is still held.
+    /// Takes an emit out if it is still held, and was never written.
     pub(crate) fn remove(&mut self, id: EmitId) -> Option<Emit<P>> {
         let at = self.held.binary_search_by_key(&id, |emit| emit.id).ok()?;
+        if at == 0 && self.retries.as_ref().is_some_and(|retries| retries.attempts > 0) {
+            return None;
+        }
         let emit = self.held.remove(at)?;
         self.bytes -= emit.size;
         Some(emit)
@@ -194,14 +244,73 @@ impl<P> Outbox<P> {
     }
 
     fn is_unsent(&self, target: EmitId) -> bool {
-        if self.queued > 0 {
-            return self.written < Some(target);
-        }
-        self.held.front().is_some_and(|emit| emit.id <= target)
+        (self.queued > 0 && self.written < Some(target))
+            || self.held.front().is_some_and(|emit| emit.id <= target)
     }
 
     fn is_flushed(&self, target: EmitId) -> bool {
         !self.is_unsent(target) && (self.delivered >= Some(target) || self.delivered >= self.written)
+    }
+}
+
+/// Sending again.
+impl<P> Outbox<P> {
+    /// Whether emits are sent again until they are acknowledged.
+    pub(crate) const fn retries(&self) -> bool {
+        self.retries.is_some()
+    }
+
+    /// The emit whose attempt is to be queued next.
+    pub(crate) fn next_attempt(&self) -> Option<&Emit<P>> {
+        let Retries { queued: false, in_flight: false, .. } = self.retries.as_ref()? else { return None };
+        self.held.front()
+    }
+
+    /// The emit of the attempt that is in the engine's queue.
+    pub(crate) fn queued_attempt(&self) -> Option<&Emit<P>> {
+        let Retries { queued: true, in_flight: false, .. } = self.retries.as_ref()? else { return None };
+        self.held.front()
+    }
+
+    /// An attempt goes to the engine's queue, or comes back from it.
+    pub(crate) const fn queue_attempt(&mut self, queued: bool) {
+        if let Some(retries) = &mut self.retries {
+            retries.queued = queued;
+        }
+    }
+
+    /// The attempt in the engine's queue is written.
+    pub(crate) fn write_attempt(&mut self) -> Option<&Emit<P>> {
+        let retries = self.retries.as_mut()?;
+        retries.queued = false;
+        let emit = self.held.front()?;
+        retries.attempts = retries.attempts.saturating_add(1);
+        retries.in_flight = true;
+        Some(emit)
+    }
+
+    /// No answer came to the attempt that was written. Returns the emit if that was its last.
+    pub(crate) fn attempt_failed(&mut self) -> Option<Emit<P>> {
+        let retries = self.retries.as_mut()?;
+        let failed = mem::take(&mut retries.in_flight);
+        if failed && retries.attempts > retries.limit { self.give_up() } else { None }
+    }
+
+    /// An attempt was answered. Returns the emit, unless another one is in front.
+    pub(crate) fn settle(&mut self, id: EmitId) -> Option<Emit<P>> {
+        let front = self.held.front()?;
+        if front.id == id && self.retries() { self.give_up() } else { None }
+    }
+
+    /// The emit in front is not sent any more. An attempt of it that is queued now stands for the next one.
+    pub(crate) fn give_up(&mut self) -> Option<Emit<P>> {
+        if let Some(retries) = &mut self.retries {
+            retries.attempts = 0;
+            retries.in_flight = false;
+        }
+        let emit = self.held.pop_front()?;
+        self.bytes -= emit.size;
+        Some(emit)
     }
 }
 
@@ -210,13 +319,13 @@ mod tests {
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
-        Emit { id: outbox.ticket(), ack: None, payload: "p", size: 10, volatile: false }
+        Emit { id: outbox.ticket(), answer: Answer::None, payload: "p", size: 10, volatile: false }
     }
 
     #[test]
     fn both_bounds_refuse() {
         let config = Config { buffer_size: 2, buffer_bytes: 25, ..Config::new("http://h").unwrap() };
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(None);
         for _ in 0..2 {
             assert_eq!(outbox.room(10, 0, &config), Ok(()));
             let emit = emit(&mut outbox);
@@ -231,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_flush_waits_for_the_receipt_over_its_emits() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(None);
         assert_eq!(outbox.flush(), None);
         let first = emit(&mut outbox);
         outbox.hold(first);
@@ -251,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_flush_over_a_lost_transport_is_told_so() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(None);
         let first = emit(&mut outbox);
         outbox.hold(first);
         let first = outbox.release().unwrap();

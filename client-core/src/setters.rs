@@ -109,6 +109,21 @@ macro_rules! config_setters {
             self.set(|config| config.limits = limits)
         }
 
+        /// Whether to resume sessions where the server can (`connectionStateRecovery` on a Node server): what was missed
+        /// is delivered, and [`Socket::recovered`](crate::Socket::recovered) tells so. Default true.
+        pub fn recovery(self, on: bool) -> Self {
+            self.set(|config| config.recovery = on)
+        }
+
+        /// How often an emit is sent again until the server's handler has answered it (`retries`). Default none: each is
+        /// sent once. Emits of a namespace then leave one after the other, volatile ones apart, and a handler may see one
+        /// twice, so it should know it again. Without [`ack_timeout`](Self::ack_timeout) only a connection that ended
+        /// causes another attempt.
+        pub fn retries(mut self, retries: Option<u32>) -> Self {
+            self.retries = retries;
+            self
+        }
+
         /// Whether a new namespace connects by itself (`autoConnect`). Default true; otherwise call
         /// [`Socket::connect`](crate::Socket::connect).
         pub fn auto_connect(mut self, on: bool) -> Self {

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 use bytestring::ByteString;
 
 use crate::acks::Acks;
+use crate::codec::Codec;
 use crate::event::EmitId;
 use crate::outbox::Outbox;
+use crate::recovery::Recovery;
 use crate::time::Instant;
 
 /// Authentication data of a namespace's CONNECT.
@@ -27,11 +29,15 @@ pub enum Auth<P> {
 pub struct SocketOptions<P> {
     /// Sent with CONNECT.
     pub auth: Auth<P>,
+    /// How often an emit is sent again until the server's handler has answered it; `None`: each is sent once. Emits then
+    /// leave one after the other, except volatile ones, and each ends in one [`Event::Ack`](crate::Event::Ack). A handler
+    /// may see the same event twice. Without a time for acks, only a connection that ended causes another attempt.
+    pub retries: Option<u32>,
 }
 
 impl<P> Default for SocketOptions<P> {
     fn default() -> Self {
-        Self { auth: Auth::None }
+        Self { auth: Auth::None, retries: None }
     }
 }
 
@@ -40,10 +46,17 @@ impl<P> Default for SocketOptions<P> {
 pub struct EmitOptions {
     /// Whether the server's handler is to answer.
     pub ack: bool,
-    /// Time for the answer, from now; else [`Config::ack_timeout`](crate::Config::ack_timeout).
+    /// Time for the answer, from now; else [`Config::ack_timeout`](crate::Config::ack_timeout). With
+    /// [`SocketOptions::retries`], time for each attempt from when it is written.
     pub timeout: Option<core::time::Duration>,
     /// Dropped unless it can be sent at once.
     pub volatile: bool,
+    /// A drop is not told: the ack ends as if the emit had been lost on its way, when its time is over or with the
+    /// connection.
+    pub quiet_drop: bool,
+    /// The transport has not yet taken what it was handed before, although the core cannot see that: a volatile emit is
+    /// dropped.
+    pub busy: bool,
 }
 
 /// A namespace as the application sees it.
@@ -76,13 +89,13 @@ pub(crate) enum SocketState {
     Leaving,
 }
 
-#[derive(Debug)]
-pub(crate) struct Socket<P> {
+pub(crate) struct Socket<C: Codec> {
     pub(crate) namespace: ByteString,
-    pub(crate) auth: Auth<P>,
+    pub(crate) auth: Auth<C::Payload>,
     pub(crate) state: SocketState,
-    pub(crate) outbox: Outbox<P>,
+    pub(crate) outbox: Outbox<C::Payload>,
     pub(crate) acks: Acks,
+    pub(crate) recovery: Recovery<C>,
     pub(crate) sessions: u32,
     pub(crate) auth_requests: u32,
     pub(crate) observed: bool,
@@ -98,14 +111,15 @@ impl SocketState {
     }
 }
 
-impl<P> Socket<P> {
-    pub(crate) fn new(namespace: &str, options: SocketOptions<P>) -> Self {
+impl<C: Codec> Socket<C> {
+    pub(crate) fn new(namespace: &str, options: SocketOptions<C::Payload>) -> Self {
         Self {
             namespace: namespace.into(),
             auth: options.auth,
             state: SocketState::Inactive,
-            outbox: Outbox::default(),
+            outbox: Outbox::new(options.retries),
             acks: Acks::default(),
+            recovery: Recovery::default(),
             sessions: 0,
             auth_requests: 0,
             observed: false,
@@ -130,11 +144,12 @@ impl<P> Socket<P> {
             | SocketState::Connecting { .. }
             | SocketState::Leaving => None,
         };
-        Status { connected: id.is_some(), active: self.is_active(), id, recovered: false }
+        Status { connected: id.is_some(), active: self.is_active(), id, recovered: self.recovery.recovered }
     }
 
     /// The session is gone. Returns whether the namespace was connected.
     pub(crate) fn session_lost(&mut self) -> bool {
+        self.recovery.take_early();
         let next = if self.is_active() { SocketState::Waiting } else { SocketState::Inactive };
         matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. })
     }

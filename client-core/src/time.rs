@@ -20,6 +20,9 @@ use core::time::Duration;
 pub struct Instant(Duration);
 
 impl Instant {
+    /// What is due then never is.
+    pub(crate) const NEVER: Self = Self(Duration::MAX);
+
     /// The point `elapsed` after the shell's epoch.
     #[must_use]
     pub const fn from_epoch(elapsed: Duration) -> Self {

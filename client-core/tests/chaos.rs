@@ -105,7 +105,9 @@ impl World {
         let websocket_ping = config.websocket_ping;
         let mut manager = Manager::new(Integer, config, seed);
         let sockets = [("/", Auth::None), ("/a", Auth::Ask)]
-            .map(|(namespace, auth)| manager.socket(namespace, SocketOptions { auth }))
+            .map(|(namespace, auth)| {
+                manager.socket(namespace, SocketOptions { auth, ..SocketOptions::default() })
+            })
             .to_vec();
         Self {
             dice,
@@ -140,7 +142,7 @@ impl World {
             13 if !self.wanted_acks.is_empty() => {
                 let ack =
                     self.wanted_acks.swap_remove(self.dice.roll(self.wanted_acks.len() as u64) as usize);
-                let _ = self.manager.ack(ack, Integer.ack(3));
+                let _ = self.manager.ack(ack, Integer.ack(3), self.now);
             }
             14 if !self.auth_requests.is_empty() => {
                 let at = self.dice.roll(self.auth_requests.len() as u64) as usize;
@@ -148,7 +150,7 @@ impl World {
                 self.manager.authenticate(self.auth_requests.swap_remove(at), data, self.now);
             }
             15 => {
-                let options = EmitOptions { ack: true, timeout: None, volatile: true };
+                let options = EmitOptions { ack: true, volatile: true, ..EmitOptions::default() };
                 if let Ok(emit) = self.manager.emit(socket, Integer.event(0, &[]), options, self.now) {
                     self.unsettled.insert((socket, emit));
                 }
@@ -166,7 +168,7 @@ impl World {
     fn emit(&mut self, socket: SocketId) {
         let ack = self.dice.roll(3) == 0;
         let timeout = (self.dice.roll(2) == 0).then_some(std::time::Duration::from_secs(3));
-        let options = EmitOptions { ack, timeout, volatile: false };
+        let options = EmitOptions { ack, timeout, ..EmitOptions::default() };
         let number = self.next_number;
         let payload = Integer.event(number, &[]);
         let Ok(emit) = self.manager.emit(socket, payload, options, self.now) else { return };

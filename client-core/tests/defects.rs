@@ -193,7 +193,7 @@ fn js_09_an_ack_does_not_cross_sessions() {
     sim.server("w2", "40{S2}");
     sim.lines();
     let stale = sim.wanted_acks.pop_front().unwrap();
-    let refused = sim.manager.ack(stale, Payload::args(&1).unwrap()).unwrap_err();
+    let refused = sim.manager.ack(stale, Payload::args(&1).unwrap(), sim.now).unwrap_err();
     assert_eq!(refused.error, EmitError::Stale);
     sim.expect_lines(&[]);
 }
@@ -425,7 +425,7 @@ fn rust_d_every_attachment_arrives_at_its_place() {
 fn rust_e_a_binary_emit_with_ack_is_an_event() {
     let mut sim = Sim::new(&JsonFace);
     let socket = sim.connected();
-    sim.try_emit(socket, 1, &[5], EmitOptions { ack: true, timeout: None, volatile: false }).unwrap();
+    sim.try_emit(socket, 1, &[5], EmitOptions { ack: true, ..EmitOptions::default() }).unwrap();
     sim.expect_lines(&["w1 451-0<1>", "w1 binary 5"]);
 }
 
@@ -462,7 +462,7 @@ fn rust_h_an_event_may_be_followed_by_disconnect() {
     sim.server("w1", "42<1>");
     sim.expect_events(&["message 0 1"]);
     sim.manager.disconnect(socket, sim.now);
-    sim.expect_events(&["disconnected 0 io client disconnect", "closed forced close"]);
+    sim.expect_events(&["closed forced close", "disconnected 0 io client disconnect"]);
     sim.expect_lines(&["w1 41", "close w1"]);
 }
 

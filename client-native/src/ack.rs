@@ -57,7 +57,7 @@ impl<T> EmitWithAck<T> {
 
     fn start(&mut self) {
         let Step::New(payload) = std::mem::replace(&mut self.step, Step::Done) else { return };
-        let options = EmitOptions { ack: true, timeout: self.timeout, volatile: false };
+        let options = EmitOptions { ack: true, timeout: self.timeout, ..EmitOptions::default() };
         let sent = payload.and_then(|payload| self.socket.shared().emit_with_ack(self.id, payload, options));
         self.step = match sent {
             Ok((emit, answer)) => Step::Sent(emit, answer),

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use socketio_client_core::codec::{Json, Payload};
@@ -25,7 +25,7 @@ use crate::transport::{Connector, Http, TlsOptions, ws};
 /// Options of a client; see [`Client::builder`].
 ///
 /// ```no_run
-/// use std::time::Duration;
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// use socketio_client_native::{BuildError, Client, Transport};
 ///
@@ -44,6 +44,7 @@ pub struct ClientBuilder {
     provider: Provider,
     auth: Result<Auth<Payload>, EncodeError>,
     auth_with: Option<Box<AuthFn>>,
+    retries: Option<u32>,
     auto_connect: bool,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
@@ -56,6 +57,7 @@ impl ClientBuilder {
             provider: Provider { url, ..Provider::default() },
             auth: Ok(Auth::None),
             auth_with: None,
+            retries: None,
             auto_connect: true,
             connector: None,
             ca_file: None,
@@ -157,7 +159,7 @@ impl ClientBuilder {
     /// Outside a tokio runtime, in a runtime without timers, if the URL cannot be used, or if the authentication data is
     /// no object.
     pub fn build(self) -> Result<Client, BuildError> {
-        let config = self.config?;
+        let mut config = self.config?;
         let auth = self.auth?;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         if catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_err() {
@@ -174,10 +176,13 @@ impl ClientBuilder {
             outgoing: config.buffer_bytes.saturating_add(WRITE_SLACK),
         };
         let namespace = config.address.namespace.clone();
+        // A clock before 1970 resumes no sessions, and harms nothing else. The shell's own begins now.
+        config.unix_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // Seeded by the standard library's hasher, which asks the operating system.
         let manager = Manager::new(Json, config, RandomState::new().build_hasher().finish());
         let threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let shared = Shared::new(manager, auth, self.auth_with, self.auto_connect, namespace, threads);
+        let shared =
+            Shared::new(manager, auth, self.auth_with, self.retries, self.auto_connect, namespace, threads);
         let shared = Arc::new(shared);
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));

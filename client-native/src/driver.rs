@@ -222,6 +222,7 @@ impl Driver {
         let now = self.shared.now();
         let mut state = lock(&self.shared.state);
         state.seen = now;
+        state.manager.tell_time(now);
         for input in self.inputs.drain(..) {
             state.manager.handle_input(input, now);
         }

@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     threads: bool,
     pub(crate) auth: Auth<Payload>,
     pub(crate) auth_with: Option<Box<AuthFn>>,
+    retries: Option<u32>,
     pub(crate) auto_connect: bool,
     /// The namespace that the URL names.
     pub(crate) default_namespace: String,
@@ -90,6 +91,7 @@ impl Shared {
         manager: Manager,
         auth: Auth<Payload>,
         auth_with: Option<Box<AuthFn>>,
+        retries: Option<u32>,
         auto_connect: bool,
         default_namespace: String,
         threads: bool,
@@ -108,6 +110,7 @@ impl Shared {
             threads,
             auth,
             auth_with,
+            retries,
             auto_connect,
             default_namespace,
             epoch: tokio::time::Instant::now(),
@@ -145,7 +148,9 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let id = state.manager.socket(namespace, SocketOptions { auth: self.auth.clone() });
+            let id = state
+                .manager
+                .socket(namespace, SocketOptions { auth: self.auth.clone(), retries: self.retries });
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
                 state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
@@ -219,7 +224,8 @@ impl Shared {
             if let Some(end) = &state.end {
                 return Err(end.clone().into());
             }
-            state.manager.ack(ack, payload)
+            let seen = state.seen;
+            state.manager.ack(ack, payload, seen)
         };
         answered.map_err(|refused| refused.error)?;
         self.wake();

@@ -7,9 +7,29 @@ const free = [];
 /** A number for a value. `json` is its text, where it was made already. */
 export function put(value, json) {
   const slot = free.length > 0 ? free.pop() : entries.length;
-  entries[slot] = { value, json };
+  entries[slot] = { value, json, compress: true };
   return slot;
 }
+
+/** One more number for the same value. */
+export function share(slot) {
+  const { value, json } = entries[slot];
+  return put(value, json);
+}
+
+/** The value, of which nothing is kept. */
+export function take(slot) {
+  const { value } = entries[slot];
+  release(slot);
+  return value;
+}
+
+/** Where the transport compresses, this value is not to be. */
+export function setUncompressed(slot) {
+  entries[slot].compress = false;
+}
+
+export const isCompressed = (slot) => entries[slot].compress;
 
 export const value = (slot) => entries[slot].value;
 export const json = (slot) => (entries[slot].json ??= JSON.stringify(entries[slot].value));
@@ -60,6 +80,42 @@ function filled(data, parts) {
   }
   for (const key of Object.keys(data)) data[key] = filled(data[key], parts);
   return data;
+}
+
+const MEMORY = /^([\w-]{7})(?:\.([\w-]{1,4}))?$/;
+const STREAM = /^(\d{13})-(\d{1,10})$/;
+const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
+const DIGITS64 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + DIGITS64.indexOf(digit), 0);
+
+/** A number for an event's last argument if it is shaped like an offset, else -1. `stamp` is told which shape, the Unix
+ * time in milliseconds and the count that stand in it, as in Rust's `Stamp`. */
+export function offset(slot, stamp) {
+  const args = value(slot);
+  const last = args.length > 1 ? args[args.length - 1] : undefined;
+  if (typeof last !== "string") return -1;
+  let found;
+  if ((found = MEMORY.exec(last))) {
+    stamp.set([0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1]);
+  } else if ((found = STREAM.exec(last))) {
+    stamp.set([1, Number(found[1]), Number(found[2])]);
+  } else if ((found = MONGO.exec(last))) {
+    stamp.set([2, parseInt(found[1], 16) * 1000, 0]);
+  } else {
+    return -1;
+  }
+  return put(last);
+}
+
+/** `[slot, bytes of its text]` of the object that resumes a session; nothing where `auth` is no object, which is sent
+ * alone. -1 as `auth` or `offset` means none. */
+export function connect(auth, pid, offset) {
+  // From its text: a copy, and nobody's getters.
+  const data = auth < 0 ? {} : JSON.parse(json(auth));
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return new Uint32Array();
+  const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
+  const text = JSON.stringify(object);
+  return Uint32Array.of(put(object, text), byteLength(text));
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------
@@ -167,7 +223,8 @@ const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "ne
 // As in src/slots/text.rs.
 const [NONE, MALFORMED, EVENT, ARRAY, OBJECT, TEXT, OTHER] = [0, 1, 2, 3, 4, 5, 6];
 
-function shapeOf(data) {
+/** As in src/slots/text.rs. */
+export function shapeOf(data) {
   if (Array.isArray(data)) {
     const [name] = data;
     const named = typeof name === "number" || (typeof name === "string" && !RESERVED.includes(name));
@@ -183,41 +240,61 @@ const WINDOW = 64;
 const DIGITS = 15;
 const isDigit = (unit) => unit >= 48 && unit <= 57;
 
-/** Cuts texts, parses their payloads, and hands over numbers. `door` is Rust's `Texts`. */
+/**
+ * Cuts texts, parses their payloads, and hands over numbers. `door` is Rust's half; what it returns is returned. Texts of
+ * transport 0 are collected there.
+ */
 export class Reader {
+  /** Of the payload that was handed over last: its number, and the ack id beside it (below 0: none). */
+  slot = 0;
+  ack = -1;
+  /** The server's last one. */
+  handshake = undefined;
+
   #door;
+  #fromBytes;
   /** Headers that Rust has read before, without their ack id. Rust bounds their number. */
   #known = new Map();
 
-  constructor(door) {
+  /** `fromBytes` makes of bytes that were base64 what the application gets. */
+  constructor(door, fromBytes = (bytes) => bytes) {
     this.#door = door;
+    this.#fromBytes = fromBytes;
   }
 
   /** One Engine.IO text. */
-  read(text) {
+  read(text, transport = 0) {
     const type = text[0];
-    if (type === "4") return this.#packet(text);
-    if (type === "0") return this.#parsed(text, 1, (...payload) => this.#door.handshake(...payload));
-    if (type === "b") return this.#base64(text);
-    return this.#door.control(text.slice(0, WINDOW));
+    if (type === "4") return this.#packet(text, transport);
+    if (type === "0") {
+      const shape = this.#parse(text, 1);
+      this.handshake = shape === OBJECT ? value(this.slot) : undefined;
+      return this.#door.handshake(transport, this.slot, shape, text.length);
+    }
+    if (type === "b") return this.#base64(text, transport);
+    return this.#door.control(transport, text.slice(0, WINDOW));
   }
 
   /** A polling body of at most `max` texts; one more tells Rust that there are too many. */
-  readBody(body, max) {
-    for (const text of body.split("\x1e", max + 1)) this.read(text);
+  readBody(body, max, heard) {
+    for (const text of body.split("\x1e", max + 1)) {
+      heard?.(text);
+      this.read(text);
+    }
   }
 
-  #packet(text) {
+  #packet(text, transport) {
     const end = text.indexOf("[");
     let digits = end;
     while (digits > 2 && isDigit(text.charCodeAt(digits - 1))) digits -= 1;
     const known = end > 0 && end - digits <= DIGITS ? this.#known.get(text.slice(0, digits)) : undefined;
-    if (known === undefined) return this.#fresh(text, end, digits);
-    const ack = digits < end ? Number(text.slice(digits, end)) : -1;
-    return this.#parsed(text, end, (...payload) => this.#door.known(known, ack, ...payload));
+    if (known === undefined) return this.#fresh(text, end, digits, transport);
+    this.ack = digits < end ? Number(text.slice(digits, end)) : -1;
+    const shape = this.#parse(text, end);
+    return this.#door.known(transport, known, this.ack, this.slot, shape, text.length - end);
   }
 
-  #fresh(text, end, digits) {
+  #fresh(text, end, digits, transport) {
     let window = WINDOW;
     let start = this.#door.header(text.slice(0, window), text.length <= window);
     // A namespace may be longer than that.
@@ -226,34 +303,38 @@ export class Reader {
       start = this.#door.header(text.slice(0, window), text.length <= window);
     }
     // Rust says why when the text is decoded.
-    if (start === -2) return this.#door.control(text.slice(0, WINDOW));
+    if (start === -2) return this.#door.control(transport, text.slice(0, WINDOW));
+    this.ack = digits < start ? Number(text.slice(digits, start)) : -1;
     if (start === end) {
       const id = this.#door.remember();
       if (id >= 0) this.#known.set(text.slice(0, digits), id);
     }
-    return this.#parsed(text, start, (...payload) => this.#door.packet(...payload));
+    const shape = this.#parse(text, start);
+    return this.#door.packet(transport, this.slot, shape, Math.max(text.length - start, 0));
   }
 
-  /** Calls `then(slot, shape, length)`. */
-  #parsed(text, start, then) {
-    if (start >= text.length) return then(0, NONE, 0);
+  /** Puts the payload into the table, and says what it is. */
+  #parse(text, start) {
+    this.slot = 0;
+    if (start >= text.length) return NONE;
     let data;
     try {
       data = JSON.parse(text.slice(start));
     } catch {
-      return then(0, MALFORMED, 0);
+      return MALFORMED;
     }
-    return then(put(data), shapeOf(data), text.length - start);
+    this.slot = put(data);
+    return shapeOf(data);
   }
 
-  #base64(text) {
+  #base64(text, transport) {
     let binary;
     try {
       binary = atob(text.slice(1));
     } catch {
-      return this.#door.base64(0, MALFORMED, 0);
+      return this.#door.base64(transport, 0, MALFORMED, 0);
     }
-    const part = Uint8Array.from(binary, (unit) => unit.charCodeAt(0));
-    return this.#door.base64(put(part), OTHER, part.length);
+    const part = this.#fromBytes(Uint8Array.from(binary, (unit) => unit.charCodeAt(0)));
+    return this.#door.base64(transport, put(part), OTHER, binary.length);
   }
 }

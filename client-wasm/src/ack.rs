@@ -59,7 +59,7 @@ impl<T> EmitWithAck<T> {
         }
         let Step::New(payload) = std::mem::replace(&mut self.step, Step::Done) else { return };
         let sent = payload.map_err(|error| AckError::NotSent(error.into())).and_then(|payload| {
-            let options = EmitOptions { ack: true, timeout: self.timeout, volatile: false };
+            let options = EmitOptions { ack: true, timeout: self.timeout, ..EmitOptions::default() };
             let socket = self.socket.id;
             self.socket.handle.call(|inner, now| {
                 let emit = inner

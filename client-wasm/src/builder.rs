@@ -37,6 +37,7 @@ pub(crate) struct Sources {
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
     auth: Auth<Payload>,
     auth_with: Option<AskAuth>,
+    retries: Option<u32>,
     pub(crate) auto_connect: bool,
 }
 
@@ -65,7 +66,7 @@ impl Sources {
     }
 
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
-        SocketOptions { auth: self.auth.clone() }
+        SocketOptions { auth: self.auth.clone(), retries: self.retries }
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -83,6 +84,7 @@ pub struct ClientBuilder {
     query_with: Option<Rc<dyn Fn() -> Pairs>>,
     headers: Pairs,
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
+    retries: Option<u32>,
     auto_connect: bool,
 }
 
@@ -96,6 +98,7 @@ impl ClientBuilder {
             query_with: None,
             headers: Vec::new(),
             headers_with: None,
+            retries: None,
             auto_connect: true,
         }
     }
@@ -183,6 +186,7 @@ impl ClientBuilder {
             headers_with: self.headers_with,
             auth,
             auth_with: self.auth_with,
+            retries: self.retries,
             auto_connect: self.auto_connect,
         };
         Ok(Client::new(config, sources))

@@ -64,10 +64,13 @@ enum Method {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, sources: Sources) -> Rc<Self> {
+    pub(crate) fn new(mut config: Config, sources: Sources) -> Rc<Self> {
         // 53 bits are all that `Math.random` has. It need not be secret: it spreads reconnects, and names requests.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]
-        let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        let (seed, today) =
+            ((js_sys::Math::random() * 9_007_199_254_740_992.0) as u64, js_sys::Date::now() as u64);
+        // The clock begins now too.
+        config.unix_epoch = Duration::from_millis(today);
         let limit = config.limits.message;
         Rc::new_cyclic(|shared: &Weak<Self>| {
             let due = shared.clone();
@@ -145,6 +148,7 @@ impl Inner {
 
     /// Carries out all that the core wants, until it wants no more.
     fn drive(&mut self, now: Instant) {
+        self.manager.tell_time(now);
         loop {
             // A message that is not there may still have queued a command, so commands come last.
             let pulled = self.pull();

@@ -80,7 +80,7 @@ impl Message {
         }
         let payload = Payload::args(args)?;
         let shared = self.shared.upgrade().ok_or(EmitError::Closed)?;
-        shared.call(|inner, _| inner.manager.ack(ack.id, payload)).map_err(|refused| refused.error)?;
+        shared.call(|inner, now| inner.manager.ack(ack.id, payload, now)).map_err(|refused| refused.error)?;
         ack.given.set(true);
         Ok(())
     }

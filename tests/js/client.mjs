@@ -1,7 +1,7 @@
 // The client under test: ours as built in client-wasm/js/dist, or with CLIENT=upstream the published socket.io-client.
 // A test that both pass is a test of parity.
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -16,7 +16,14 @@ export const packageRoot = upstream
   ? dirname(require.resolve("socket.io-client/package.json"))
   : join(here, "../../client-wasm/js");
 
+// Node 20 has no WebSocket of its own. An application installs `ws` beside the package; here it lies among the tests'.
+process.env.NODE_PATH = join(here, "../node_modules");
+Module._initPaths();
+
 const file = (path) => pathToFileURL(join(packageRoot, path)).href;
+
+/** The package's ES module for browsers, in its `dist`. */
+export const browserModule = upstream ? "socket.io.esm.min.js" : "index.mjs";
 
 /** What `import` of the package gives in Node, as a specifier that child processes can import too. */
 export const entry = upstream ? import.meta.resolve("socket.io-client") : file("dist/node.mjs");

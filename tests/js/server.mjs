@@ -8,6 +8,7 @@ import { WebSocketServer } from "ws";
 
 // A test may replace the global ones.
 const { setTimeout: later, clearTimeout: cancel } = globalThis;
+const clock = performance.now.bind(performance);
 
 /** How long a wait lasts before the test fails. Generous: the machine may be busy. */
 export const PATIENCE = 20_000;
@@ -29,13 +30,13 @@ export function once(emitter, event) {
 
 /** The first true value of `condition()`, looked at again and again. `what` is for the message. */
 export function until(condition, what = String(condition)) {
-  const begin = performance.now();
+  const begin = clock();
   return new Promise((resolve, reject) => {
     (function look() {
       try {
         const value = condition();
         if (value) return resolve(value);
-        if (performance.now() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
+        if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
         later(look, 2);
       } catch (error) {
         reject(error);
@@ -89,16 +90,21 @@ function blank(request, response) {
  */
 export async function sioServer(t, { plain = blank, ...options } = {}) {
   const http = createHttp(plain);
+  let open = true;
   const io = new Server(http, {
     pingInterval: 2000,
     connectionStateRecovery: {},
     cors: { origin: "*" },
-    // So that a client's timeout of 0 ms is always earlier than the handshake.
-    allowRequest: (_request, decide) => later(() => decide(null, true), 10),
+    // So that a client's timeout of 0 ms is always earlier than the handshake. A session that began after the end would
+    // outlive the test.
+    allowRequest: (_request, decide) => later(() => decide(null, open), 10),
     ...options,
   });
   behave(io);
-  const at = await listen(t, http, () => io.close());
+  const at = await listen(t, http, () => {
+    open = false;
+    io.close();
+  });
   return { io, http, ...at };
 }
 
@@ -180,8 +186,8 @@ export async function eioServer(t, { plain = blank, ...options } = {}) {
 
 /**
  * An Engine.IO server that lies as the test wants, over WebSocket only: `{ port, url, http, sockets, close }`.
- * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` what
- * it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
+ * `session(ws, request)` is called for each connection after the handshake; `ws` is of the `ws` package, `ws.texts` is
+ * what it got. `options.handshake` is merged into the open packet, or with `null` none is sent.
  */
 export async function rawServer(t, session, { handshake = {} } = {}) {
   const http = createHttp(blank);

@@ -1,5 +1,6 @@
 //! The objects that open a session and connect a namespace.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -33,6 +34,30 @@ pub(super) fn connected(payload: &Payload) -> Result<Connected, DecodeError> {
     let fields: Fields = serde_json::from_str(payload.json()).map_err(mismatch)?;
     let sid = sid(fields.sid).ok_or_else(|| DecodeError::Payload { cause: "no sid".to_string() })?;
     Ok(Connected { sid, pid: fields.pid })
+}
+
+/// Writes CONNECT's object.
+pub(super) fn connect(auth: Option<&Payload>, pid: &str, offset: Option<&str>) -> Payload {
+    let taken: BTreeMap<String, IgnoredAny> = match auth.map(Payload::parse_value) {
+        Some(Ok(taken)) => taken,
+        None => BTreeMap::new(),
+        // No object, so it is sent alone.
+        Some(Err(_)) => return auth.cloned().unwrap_or_else(|| Payload::unchecked("{}".into())),
+    };
+    let mut text = String::from("{");
+    for (key, value) in [("pid", Some(pid)), ("offset", offset)] {
+        if let Some(value) = value.filter(|_| !taken.contains_key(key)) {
+            // A text has a form in JSON whatever is in it.
+            let value = serde_json::to_string(value).unwrap_or_default();
+            text.push_str(&format!("{}\"{key}\":{value}", if text.len() > 1 { "," } else { "" }));
+        }
+    }
+    let fields = auth.and_then(|auth| auth.json().trim_ascii().strip_prefix('{')).unwrap_or("}");
+    if !taken.is_empty() && text.len() > 1 {
+        text.push(',');
+    }
+    text.push_str(fields);
+    Payload::unchecked(text)
 }
 
 fn handshake_error(cause: impl Into<String>) -> DecodeError {

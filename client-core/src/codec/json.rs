@@ -1,5 +1,6 @@
 //! The codec for Rust applications.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -15,6 +16,7 @@ use crate::config::Limits;
 use crate::engine::PacketType;
 use crate::error::{DecodeError, EncodeError};
 use crate::packet::{Header, PacketKind, header};
+use crate::recovery::Stamp;
 
 /// Payloads as JSON text, checked on arrival and parsed when the application asks, straight into its types.
 ///
@@ -60,6 +62,7 @@ impl Codec for Json {
     type Binary = Bytes;
     type Payload = Payload;
     type Partial = Partial;
+    type Offset = Box<str>;
 
     fn packet_type(&self, text: &ByteString) -> Result<PacketType, DecodeError> {
         PacketType::of(text)
@@ -164,6 +167,28 @@ impl Codec for Json {
 
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
         handshake::connected(payload)
+    }
+
+    fn connect(
+        &mut self,
+        auth: Option<&Payload>,
+        recovery: Option<(&str, Option<&Box<str>>)>,
+    ) -> Option<Payload> {
+        match recovery {
+            Some((pid, offset)) => Some(handshake::connect(auth, pid, offset.map(|offset| &**offset))),
+            None => auth.cloned(),
+        }
+    }
+
+    fn offset(&mut self, payload: &Payload) -> Option<(Box<str>, Stamp)> {
+        // A closing quote at the very end is that of the last argument. An opening one that is part of a longer text has
+        // a backslash in front.
+        let (before, offset) = payload.args_json().trim_ascii_end().strip_suffix('"')?.rsplit_once('"')?;
+        let before = before.trim_ascii_end();
+        if !before.is_empty() && !before.ends_with(',') {
+            return None;
+        }
+        Some((offset.into(), Stamp::of(offset)?))
     }
 
     fn attachments(&self, payload: &Payload) -> usize {

@@ -48,6 +48,7 @@ use crate::config::Limits;
 use crate::engine::PacketType;
 use crate::error::{DecodeError, EncodeError};
 use crate::packet::Header;
+use crate::recovery::Stamp;
 
 /// One Engine.IO message as a transport carries it.
 pub enum Message<C: Codec + ?Sized> {
@@ -99,6 +100,8 @@ pub trait Codec {
     type Payload: Clone;
     /// A packet that waits for attachments. Lives in the engine and dies with its transport.
     type Partial;
+    /// What the server calls an event's place, as CONNECT gives it back.
+    type Offset: Clone;
 
     /// What an Engine.IO text is ([`PacketType::of`]).
     ///
@@ -177,6 +180,17 @@ pub trait Codec {
     /// # Errors
     /// If it has no `sid`.
     fn connected(&mut self, payload: &Self::Payload) -> Result<Connected, DecodeError>;
+
+    /// The payload of CONNECT: the authentication data, and `pid` and `offset` of the session to resume. Keys of the
+    /// authentication data win, and what is no object is sent alone.
+    fn connect(
+        &mut self,
+        auth: Option<&Self::Payload>,
+        recovery: Option<(&str, Option<&Self::Offset>)>,
+    ) -> Option<Self::Payload>;
+
+    /// The last argument of an event, if it is a text shaped like an offset ([`Stamp::of`]).
+    fn offset(&mut self, payload: &Self::Payload) -> Option<(Self::Offset, Stamp)>;
 
     /// Attachments of a payload.
     fn attachments(&self, payload: &Self::Payload) -> usize;

@@ -145,8 +145,13 @@ impl Payload {
         if !text.starts_with('{') {
             return Err(EncodeError::AuthNotObject);
         }
+        Ok(Self::unchecked(text))
+    }
+
+    /// One value, known to be valid.
+    pub(super) fn unchecked(text: String) -> Self {
         let args = 0..text.len();
-        Ok(Self { text: text.into(), start: 0, name: None, args, attachments: None })
+        Self { text: text.into(), start: 0, name: None, args, attachments: None }
     }
 
     /// A payload that [`scan`](super::scan::scan) has found valid.

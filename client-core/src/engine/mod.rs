@@ -26,16 +26,34 @@ use crate::time::{Instant, earliest};
 
 /// A packet that waits for its turn on the wire. It is encoded when its first message is pulled.
 pub(crate) enum Outgoing<P> {
-    Emit { socket: SocketId, emit: Emit<P> },
-    Ack { socket: SocketId, id: u64, payload: P, size: usize },
-    Connect { socket: SocketId, payload: Option<P> },
-    Disconnect { socket: SocketId },
+    Emit {
+        socket: SocketId,
+        emit: Emit<P>,
+    },
+    /// One attempt of the emit that is then the oldest of its namespace.
+    Attempt {
+        socket: SocketId,
+    },
+    Ack {
+        socket: SocketId,
+        id: u64,
+        payload: P,
+        size: usize,
+    },
+    Connect {
+        socket: SocketId,
+        payload: Option<P>,
+    },
+    Disconnect {
+        socket: SocketId,
+    },
 }
 
 impl<P> Outgoing<P> {
     const fn socket(&self) -> SocketId {
         match self {
             Self::Emit { socket, .. }
+            | Self::Attempt { socket }
             | Self::Ack { socket, .. }
             | Self::Connect { socket, .. }
             | Self::Disconnect { socket } => *socket,
@@ -57,7 +75,8 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) max_payload: Option<usize>,
     /// `pingInterval + pingTimeout`.
     patience: Duration,
-    heartbeat: Instant,
+    /// When the session counts as lost unless a ping comes.
+    pub(crate) heartbeat: Instant,
     partial: Option<(C::Partial, Instant)>,
     upgrade_due: bool,
     pong_due: bool,
@@ -135,7 +154,7 @@ impl<C: Codec> Engine<C> {
     pub(crate) fn is_writable(&self) -> bool {
         let idle = match &self.link {
             Link::WebSocket(_) => true,
-            Link::Polling(polling) => !polling.posting && !self.upgrade.is_pausing(),
+            Link::Polling(polling) => polling.posting.is_none() && !self.upgrade.is_pausing(),
         };
         idle && self.queue.is_empty() && self.messages.is_empty()
     }
@@ -292,8 +311,19 @@ impl<C: Codec> Engine<C> {
         self.partial.as_ref().is_some_and(|&(_, deadline)| now >= deadline)
     }
 
+    fn request_deadline(&self) -> Option<Instant> {
+        match &self.link {
+            Link::Polling(polling) => polling.deadline(),
+            Link::WebSocket(_) => None,
+        }
+    }
+
+    pub(crate) fn request_overdue(&self, now: Instant) -> bool {
+        self.request_deadline().is_some_and(|deadline| now >= deadline)
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         let others = earliest(self.partial.as_ref().map(|&(_, deadline)| deadline), self.upgrade.deadline());
-        others.map_or(self.heartbeat, |other| other.min(self.heartbeat))
+        earliest(others, self.request_deadline()).map_or(self.heartbeat, |other| other.min(self.heartbeat))
     }
 }

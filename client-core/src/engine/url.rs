@@ -192,6 +192,9 @@ pub(crate) fn request(config: &Config, transport: TransportKind, sid: Option<&st
     if config.timestamp_requests.unwrap_or(stamped_by_default) {
         pair(&config.timestamp_param, &cache_buster(rng));
     }
+    if config.force_base64 && (transport == TransportKind::WebSocket || sid.is_none()) {
+        pair("b64", "1");
+    }
     if let Some(sid) = sid {
         pair("sid", sid);
     }
@@ -240,6 +243,22 @@ mod tests {
         assert_eq!(before, "http://[::1]:8080/socket.io/?EIO=4&transport=polling");
         assert_eq!(after.len(), "12345678&sid=E1".len());
         assert!(after.ends_with("&sid=E1"));
+    }
+
+    #[test]
+    fn base64_is_asked_for_once_per_transport() {
+        let base64 = |transport, sid| {
+            let change = |config: &mut Config| {
+                config.force_base64 = true;
+                config.timestamp_requests = Some(false);
+            };
+            url("http://h", change, transport, sid)
+        };
+        let polling = "http://h/socket.io/?EIO=4&transport=polling";
+        assert_eq!(base64(TransportKind::Polling, None), [polling, "&b64=1"].concat());
+        assert_eq!(base64(TransportKind::Polling, Some("E1")), [polling, "&sid=E1"].concat());
+        let upgrade = "ws://h/socket.io/?EIO=4&transport=websocket&b64=1&sid=E1";
+        assert_eq!(base64(TransportKind::WebSocket, Some("E1")), upgrade);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use core::mem;
 use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::Codec;
 use crate::config::TransportKind;
+use crate::engine::polling::request_deadline;
 use crate::engine::url::{Address, UrlError, request};
 use crate::error::{ConnectFailure, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
@@ -81,7 +82,7 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn any_active(&self) -> bool {
-        self.sockets.iter().any(|socket| socket.is_active())
+        self.wanted || self.sockets.iter().any(|socket| socket.is_active())
     }
 
     /// Starts an attempt.
@@ -131,7 +132,15 @@ impl<C: Codec> Manager<C> {
         now: Instant,
     ) {
         let transport = self.transport_id();
-        let share = if rest.is_empty() { deadline } else { now + deadline.since(now) / 2 };
+        let share = if rest.is_empty() || deadline == Instant::NEVER {
+            deadline
+        } else {
+            now + deadline.since(now) / 2
+        };
+        let share = match kind {
+            TransportKind::WebSocket => share,
+            TransportKind::Polling => share.min(request_deadline(&self.config, now)),
+        };
         let url = request(&self.config, kind, None, &mut self.rng);
         self.commands.push_back(match kind {
             TransportKind::WebSocket => Command::Open { transport, url },

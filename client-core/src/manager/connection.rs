@@ -6,7 +6,7 @@ use core::mem;
 use super::{Lingering, Manager, Opening, Phase};
 use crate::codec::{Codec, Handshake, Message};
 use crate::config::TransportKind;
-use crate::engine::polling::Polling;
+use crate::engine::polling::{Polling, request_deadline};
 use crate::engine::upgrade::{Probe, Upgrade};
 use crate::engine::url::request;
 use crate::engine::{Engine, Link, Outgoing, PacketType, Received};
@@ -44,7 +44,7 @@ impl<C: Codec> Manager<C> {
         match &mut self.phase {
             Phase::Opening(opening) if opening.transport == transport => {}
             Phase::Open(engine) => match engine.polling(transport) {
-                Some(polling) => polling.getting = false,
+                Some(polling) => polling.getting = None,
                 None => return,
             },
             _ => return,
@@ -80,7 +80,7 @@ impl<C: Codec> Manager<C> {
         if pausing {
             return self.switch_if_idle();
         }
-        polling.getting = true;
+        polling.getting = Some(request_deadline(&self.config, self.now));
         let url = request(&self.config, TransportKind::Polling, Some(&engine.sid), &mut self.rng);
         self.commands.push_back(Command::Get { transport, url });
     }
@@ -127,7 +127,13 @@ impl<C: Codec> Manager<C> {
     fn received(&mut self, received: Received<C>, now: Instant) {
         match received {
             Received::Nothing => {}
-            Received::Ping => self.events.push_back(Event::Ping),
+            Received::Ping => {
+                self.events.push_back(Event::Ping);
+                // What was held because it had not come in time.
+                for socket in self.socket_ids() {
+                    self.release(socket);
+                }
+            }
             Received::Packet(header, payload) => self.packet(header, payload, now),
             Received::Close => {
                 let error = TransportError::Closed { code: None, reason: String::new() };
@@ -151,6 +157,7 @@ impl<C: Codec> Manager<C> {
         match (&engine.upgrade, answer) {
             (&Upgrade::Probing { transport, deadline, step: Probe::Sent }, Ok(PacketType::ProbePong)) => {
                 engine.upgrade = Upgrade::Pausing { transport, deadline };
+                self.events.push_back(Event::Upgrading { transport: TransportKind::WebSocket });
                 self.switch_if_idle();
             }
             (_, answer) => {
@@ -170,7 +177,7 @@ impl<C: Codec> Manager<C> {
         self.commands.push_back(Command::Close { transport });
         self.events.push_back(Event::UpgradeFailed { error });
         if let Link::Polling(polling) = &engine.link
-            && !polling.getting
+            && polling.getting.is_none()
         {
             let transport = polling.transport;
             self.get(transport);
@@ -180,7 +187,7 @@ impl<C: Codec> Manager<C> {
     /// Moves to the probed WebSocket once neither GET nor POST is in flight.
     pub(super) fn switch_if_idle(&mut self) {
         let Phase::Open(engine) = &mut self.phase else { return };
-        let idle = matches!(&engine.link, Link::Polling(polling) if !polling.getting && !polling.posting);
+        let idle = matches!(&engine.link, Link::Polling(polling) if polling.is_idle());
         if !idle {
             return;
         }
@@ -228,22 +235,34 @@ impl<C: Codec> Manager<C> {
         now: Instant,
     ) {
         let Phase::Open(engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
-        self.discard(engine);
+        self.abandon(engine);
+        self.session_ended(reason, error, now);
+    }
+
+    /// Tells everybody, and plans the next attempt.
+    pub(super) fn session_ended(
+        &mut self,
+        reason: DisconnectReason,
+        error: Option<TransportError>,
+        now: Instant,
+    ) {
         self.events.push_back(Event::Closed { reason, error: error.clone() });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
             if socket.session_lost() {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: error.clone() });
             }
-            for emit in socket.acks.lost() {
+            let retried = socket.outbox.attempt_failed().map(|emit| emit.id);
+            for emit in socket.acks.lost().into_iter().chain(retried) {
                 self.events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::Disconnected) });
             }
         }
+        self.report_flushes();
         self.schedule(now);
     }
 
     /// Gives back what the session has not handed to a transport, and closes its transports.
-    fn discard(&mut self, engine: Engine<C>) {
+    fn abandon(&mut self, engine: Engine<C>) {
         let probe = engine.upgrade.transport();
         for transport in [Some(engine.transport()), probe].into_iter().flatten() {
             self.commands.push_back(Command::Close { transport });
@@ -271,11 +290,15 @@ impl<C: Codec> Manager<C> {
                     return socket.outbox.take_back(emit);
                 }
                 socket.outbox.unqueue(emit.size);
-                if emit.ack.and_then(|ack| socket.acks.remove(ack)).is_some() {
+                if emit.answer.id().and_then(|ack| socket.acks.remove(ack)).is_some() {
                     let result = Err(AckError::Dropped);
                     self.events.push_back(Event::Ack { socket: id, emit: emit.id, result });
                 }
                 self.report_flushes();
+            }
+            Outgoing::Attempt { socket } => {
+                let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
+                socket.outbox.queue_attempt(false);
             }
             Outgoing::Ack { socket, size, .. } => {
                 let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
@@ -288,7 +311,7 @@ impl<C: Codec> Manager<C> {
     /// Ends the session that was left.
     pub(super) fn end_lingering(&mut self) {
         if let Some(Lingering { engine, .. }) = self.lingering.take() {
-            self.discard(engine);
+            self.abandon(engine);
         }
     }
 
@@ -329,6 +352,10 @@ impl<C: Codec> Manager<C> {
             }
             Phase::Open(engine) if engine.heartbeat_missed(now) => {
                 self.end_session(DisconnectReason::PingTimeout, None, now);
+            }
+            Phase::Open(engine) if engine.request_overdue(now) => {
+                let transport = engine.transport();
+                self.transport_closed(transport, TransportError::Timeout, now);
             }
             Phase::Open(engine) if engine.incomplete(now) => {
                 self.end_session(DisconnectReason::ParseError, Some(DecodeError::Incomplete.into()), now);

@@ -7,16 +7,18 @@ use super::{Lingering, Manager, Phase};
 use crate::codec::{Codec, Message};
 use crate::config::TransportKind;
 use crate::engine::packet::control;
-use crate::engine::polling::body_size;
+use crate::engine::polling::{body_size, request_deadline};
 use crate::engine::{Engine, Link, Outgoing};
 use crate::error::{AckError, EmitError};
 use crate::event::{Event, SocketId};
 use crate::io::{Command, TransportId};
+use crate::outbox::Answer;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
 use crate::socket::Socket;
+use crate::time::Instant;
 
-type Sockets<C> = [Socket<<C as Codec>::Payload>];
+type Sockets<C> = [Socket<C>];
 
 /// Where nothing is known, what an Engine.IO server accepts by default.
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
@@ -60,18 +62,20 @@ pub(super) fn encode_next<C: Codec>(
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
+    now: Instant,
 ) -> bool {
     let Some(outgoing) = engine.next().and_then(|at| engine.queue.remove(at)) else { return false };
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
             socket.outbox.unqueue(emit.size);
-            if emit.ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
+            let ack = emit.answer.id();
+            if ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
                 // Its time ran out, or it was abandoned, while it waited here.
                 report_flushes(sockets, events);
                 return true;
             }
-            let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, emit.ack);
+            let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
                 Ok(()) => {
                     socket.outbox.wrote(emit.id);
@@ -83,6 +87,13 @@ pub(super) fn encode_next<C: Codec>(
                     not_sent(id, socket, emit, error.into(), events);
                     report_flushes(sockets, events);
                 }
+            }
+        }
+        Outgoing::Attempt { socket: id } => {
+            let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
+            if write_attempt(id, socket, engine, codec, events, now) {
+                queue_attempt(id, socket, engine, codec, events);
+                report_flushes(sockets, events);
             }
         }
         Outgoing::Ack { socket, id, payload, size } => {
@@ -107,19 +118,84 @@ pub(super) fn encode_next<C: Codec>(
     true
 }
 
-fn header<P>(kind: PacketKind, attachments: usize, socket: &Socket<P>, ack: Option<u64>) -> Header {
+/// Encodes one attempt of a namespace's oldest emit. True if the emit ends with that.
+fn write_attempt<C: Codec>(
+    id: SocketId,
+    socket: &mut Socket<C>,
+    engine: &mut Engine<C>,
+    codec: &mut C,
+    events: &mut VecDeque<Event<C>>,
+    now: Instant,
+) -> bool {
+    let connected = socket.is_connected();
+    let Some(emit) = socket.outbox.write_attempt() else { return false };
+    let Answer::Each(timeout) = emit.answer else { return false };
+    let ack = if connected {
+        socket.acks.attempt(emit.id, timeout.map(|timeout| now + timeout))
+    } else {
+        // The namespace was left: the server hears of it, but answers no more.
+        socket.acks.skip()
+    };
+    let (attachments, namespace) = (codec.attachments(&emit.payload), socket.namespace.clone());
+    let header = Header { kind: PacketKind::Event, attachments, namespace, ack: Some(ack) };
+    let error = match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
+        Ok(()) => {
+            if socket.observed {
+                events.push_back(Event::Sent { socket: id, payload: emit.payload.clone() });
+            }
+            if connected {
+                return false;
+            }
+            let Some(emit) = socket.outbox.attempt_failed() else { return false };
+            (emit.id, AckError::Disconnected)
+        }
+        Err(error) => (emit.id, AckError::NotSent(error.into())),
+    };
+    let (emit, error) = error;
+    if matches!(error, AckError::NotSent(_)) {
+        socket.outbox.give_up();
+        socket.acks.settled(emit);
+    }
+    events.push_back(Event::Ack { socket: id, emit, result: Err(error) });
+    true
+}
+
+/// Sends the oldest emit of a namespace that resends, unless an attempt of it is under way.
+pub(super) fn queue_attempt<C: Codec>(
+    id: SocketId,
+    socket: &mut Socket<C>,
+    engine: &mut Engine<C>,
+    codec: &C,
+    events: &mut VecDeque<Event<C>>,
+) {
+    while socket.is_connected()
+        && let Some(emit) = socket.outbox.next_attempt()
+    {
+        let ack = Some(socket.acks.next());
+        let Some(error) = oversize(codec, &emit.payload, &socket.namespace, ack, Some(engine)) else {
+            socket.outbox.queue_attempt(true);
+            engine.queue.push_back(Outgoing::Attempt { socket: id });
+            return;
+        };
+        let emit = emit.id;
+        socket.outbox.give_up();
+        events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::NotSent(error)) });
+    }
+}
+
+fn header<C: Codec>(kind: PacketKind, attachments: usize, socket: &Socket<C>, ack: Option<u64>) -> Header {
     Header { kind, attachments, namespace: socket.namespace.clone(), ack }
 }
 
 /// An accepted emit cannot be sent after all; its caller is told.
 pub(super) fn not_sent<C: Codec>(
     id: SocketId,
-    socket: &mut Socket<C::Payload>,
+    socket: &mut Socket<C>,
     emit: crate::outbox::Emit<C::Payload>,
     error: EmitError,
     events: &mut VecDeque<Event<C>>,
 ) {
-    match emit.ack.and_then(|ack| socket.acks.remove(ack)) {
+    match emit.answer.id().and_then(|ack| socket.acks.remove(ack)) {
         Some(settled) => {
             events.push_back(Event::Ack {
                 socket: id,
@@ -142,22 +218,23 @@ pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut Ve
 impl<C: Codec> Manager<C> {
     /// A POST with all that waits, if a session polls and none of its POSTs is in flight.
     pub(super) fn post(&mut self) -> Option<Command<C>> {
-        let Self { codec, config, rng, phase, lingering, sockets, events, .. } = self;
+        let Self { codec, config, rng, phase, lingering, sockets, events, now, .. } = self;
+        let (now, deadline) = (*now, request_deadline(config, *now));
         let post = lingering.as_mut().and_then(|Lingering { engine, said_goodbye, .. }| {
-            fill_body(engine, sockets, codec, events)?;
+            fill_body(engine, sockets, codec, events, now)?;
             // In a POST of its own: the Node server handles a packet a tick after the body, and the end of the session at
             // once, so packets beside it would be lost.
             if engine.queue.is_empty() && engine.messages.is_empty() && !*said_goodbye {
                 *said_goodbye = true;
                 engine.messages.push_back(Message::Text(codec.control(control::CLOSE)));
             }
-            take_body(engine, sockets, codec, true)
+            take_body(engine, sockets, codec, true, deadline)
         });
         let receipts = lingering.is_none();
         let post = post.or_else(|| {
             let Phase::Open(engine) = phase else { return None };
-            fill_body(engine, sockets, codec, events)?;
-            take_body(engine, sockets, codec, receipts)
+            fill_body(engine, sockets, codec, events, now)?;
+            take_body(engine, sockets, codec, receipts, deadline)
         });
         let (transport, sid, body) = post?;
         let url = crate::engine::url::request(config, TransportKind::Polling, Some(&sid), rng);
@@ -168,14 +245,14 @@ impl<C: Codec> Manager<C> {
         if let Some(lingering) = &mut self.lingering
             && let Some(polling) = lingering.engine.polling(transport)
         {
-            polling.posting = false;
+            polling.posting = None;
             self.receipts(transport);
             self.finish_lingering(transport);
             return;
         }
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(polling) = engine.polling(transport) else { return };
-        polling.posting = false;
+        polling.posting = None;
         engine.left_handled();
         self.receipts(transport);
         self.switch_if_idle();
@@ -213,7 +290,7 @@ impl<C: Codec> Manager<C> {
         let done = self.lingering.as_ref().is_some_and(|Lingering { engine, said_goodbye, .. }| {
             let idle = match &engine.link {
                 Link::WebSocket(_) => true,
-                Link::Polling(polling) => *said_goodbye && !polling.posting,
+                Link::Polling(polling) => *said_goodbye && polling.posting.is_none(),
             };
             engine.transport() == transport && idle && engine.is_drained() && !engine.receipt_due
         });
@@ -229,10 +306,11 @@ fn fill_body<C: Codec>(
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
+    now: Instant,
 ) -> Option<()> {
     let Link::Polling(polling) = &engine.link else { return None };
     // While the session pauses for an upgrade, a POST may still leave as long as the server holds the GET.
-    if polling.posting || (engine.upgrade.is_pausing() && !polling.getting) {
+    if polling.posting.is_some() || (engine.upgrade.is_pausing() && polling.getting.is_none()) {
         return None;
     }
     // Attachments for which the last body had no room go first, and alone: what is encoded cannot be taken back.
@@ -249,7 +327,7 @@ fn fill_body<C: Codec>(
         if size > room && !engine.messages.is_empty() {
             break;
         }
-        encode_next(engine, sockets, codec, events);
+        encode_next(engine, sockets, codec, events, now);
         room = room.saturating_sub(size);
     }
     Some(())
@@ -260,6 +338,7 @@ fn take_body<C: Codec>(
     sockets: &mut Sockets<C>,
     codec: &mut C,
     receipts: bool,
+    deadline: Instant,
 ) -> Option<(TransportId, String, C::Text)> {
     if engine.messages.is_empty() {
         return None;
@@ -271,7 +350,7 @@ fn take_body<C: Codec>(
     engine.cover_left();
     let transport = engine.transport();
     if let Link::Polling(polling) = &mut engine.link {
-        polling.posting = true;
+        polling.posting = Some(deadline);
     }
     Some((transport, engine.sid.clone(), body))
 }
@@ -280,6 +359,10 @@ fn take_body<C: Codec>(
 fn next_size<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>, codec: &C) -> Option<usize> {
     let (socket, payload) = match engine.queue.get(engine.next()?)? {
         Outgoing::Emit { socket, emit } => (socket, Some(&emit.payload)),
+        Outgoing::Attempt { socket } => {
+            let emit = sockets.get(socket.0 as usize).and_then(|socket| socket.outbox.queued_attempt());
+            (socket, emit.map(|emit| &emit.payload))
+        }
         Outgoing::Ack { socket, payload, .. } => (socket, Some(payload)),
         Outgoing::Connect { socket, payload } => (socket, payload.as_ref()),
         Outgoing::Disconnect { socket } => (socket, None),

@@ -3,7 +3,10 @@
 mod attempt;
 mod connection;
 mod delivery;
+mod emit;
 mod namespace;
+mod open;
+mod recovery;
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
@@ -15,14 +18,12 @@ use core::time::Duration;
 use crate::backoff::Backoff;
 use crate::codec::{Codec, Message};
 use crate::config::{Config, TransportKind};
+use crate::engine::Engine;
 use crate::engine::packet::control;
-use crate::engine::{Engine, Outgoing};
-use crate::error::{AckError, EmitError, Refused};
-use crate::event::{AckId, EmitId, Event, Flush, SocketId, State};
+use crate::event::{Event, SocketId, State};
 use crate::io::{Command, Frame, Input, ResolveId, TransportId};
-use crate::outbox::Emit;
 use crate::rng::Rng;
-use crate::socket::{EmitOptions, Socket, SocketOptions, SocketState, Status};
+use crate::socket::{Socket, SocketOptions, SocketState, Status};
 use crate::time::{Instant, earliest};
 
 /// A Socket.IO connection with its namespaces, without sockets, clock or threads.
@@ -41,11 +42,15 @@ pub struct Manager<C: Codec> {
     phase: Phase<C>,
     /// A session whose last namespace was left, while its queue drains.
     lingering: Option<Lingering<C>>,
-    sockets: Vec<Socket<C::Payload>>,
+    sockets: Vec<Socket<C>>,
     backoff: Backoff,
+    /// What the time was last said to be: when the messages leave that are pulled next.
+    now: Instant,
     online: bool,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
+    /// The application opened the connection itself, whatever becomes of its namespaces.
+    wanted: bool,
     next_transport: u32,
     next_resolve: u32,
     commands: VecDeque<Command<C>>,
@@ -94,8 +99,10 @@ impl<C: Codec> Manager<C> {
             lingering: None,
             sockets: Vec::new(),
             backoff: Backoff::default(),
+            now: Instant::default(),
             online: true,
             upgraded_before: false,
+            wanted: false,
             next_transport: 0,
             next_resolve: 0,
             commands: VecDeque::new(),
@@ -120,141 +127,9 @@ impl<C: Codec> Manager<C> {
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
-    /// Accepts an emit: it is sent at once, or held until the namespace is connected. The ticket rises with each call.
-    ///
-    /// # Errors
-    /// With the payload handed back, if it is too large for the server, has too many attachments, or finds no room. A
-    /// volatile emit that cannot be sent at once is dropped without error.
-    pub fn emit(
-        &mut self,
-        socket: SocketId,
-        payload: C::Payload,
-        options: EmitOptions,
-        now: Instant,
-    ) -> Result<EmitId, Refused<C::Payload>> {
-        let size = self.codec.size(&payload);
-        let attachments = self.codec.attachments(&payload);
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else {
-            return Err(Refused { error: EmitError::Closed, payload });
-        };
-        if attachments > self.config.send_attachments {
-            let error =
-                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
-            return Err(Refused { error, payload });
-        }
-        let engine = match &mut self.phase {
-            Phase::Open(engine) => Some(engine),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
-        };
-        let ack = options.ack.then(|| target.acks.next());
-        let oversize = delivery::oversize(&self.codec, &payload, &target.namespace, ack, engine.as_deref());
-        if let Some(error) = oversize {
-            return Err(Refused { error, payload });
-        }
-        let engine = engine.filter(|_| target.is_connected());
-        let writable =
-            engine.as_ref().is_some_and(|engine| engine.is_writable() && !engine.heartbeat_missed(now));
-        if options.volatile && !writable {
-            let emit = target.outbox.ticket();
-            if options.ack {
-                self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
-            }
-            return Ok(emit);
-        }
-        if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
-            return Err(Refused { error, payload });
-        }
-        let id = target.outbox.ticket();
-        let ack = options.ack.then(|| {
-            let timeout = options.timeout.or(self.config.ack_timeout);
-            target.acks.register(id, timeout.map(|timeout| now + timeout))
-        });
-        let emit = Emit { id, ack, payload, size, volatile: options.volatile };
-        match engine {
-            Some(engine) => {
-                target.outbox.queue(id, size);
-                engine.queue.push_back(Outgoing::Emit { socket, emit });
-            }
-            None => target.outbox.hold(emit),
-        }
-        Ok(id)
-    }
-
-    /// Takes an emit back. True if it was still held: then it is certainly never sent, and an ack that it asked for
-    /// settles as cancelled.
-    pub fn cancel(&mut self, socket: SocketId, emit: EmitId) -> bool {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
-        let Some(removed) = target.outbox.remove(emit) else { return false };
-        if let Some(id) = removed.ack
-            && target.acks.remove(id).is_some()
-        {
-            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
-        }
-        self.report_flushes();
-        true
-    }
-
-    /// Nobody waits for the ack of this emit any longer, so that an answer that never comes takes no room. The emit itself
-    /// is not taken back.
-    pub fn forget_ack(&mut self, socket: SocketId, emit: EmitId) {
-        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
-            target.acks.forget(emit);
-        }
-    }
-
-    /// Answers an event that asked for an ack.
-    ///
-    /// # Errors
-    /// With the payload handed back, if the connection on which the event came has ended, or there is no room.
-    pub fn ack(&mut self, ack: AckId, payload: C::Payload) -> Result<(), Refused<C::Payload>> {
-        let AckId { socket, session, id } = ack;
-        let size = self.codec.size(&payload);
-        let attachments = self.codec.attachments(&payload);
-        if attachments > self.config.send_attachments {
-            let error =
-                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
-            return Err(Refused { error, payload });
-        }
-        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
-        else {
-            return Err(Refused { error: EmitError::Stale, payload });
-        };
-        if !matches!(target.state, SocketState::Connected { session: current, .. } if current == session) {
-            return Err(Refused { error: EmitError::Stale, payload });
-        }
-        if let Some(error) =
-            delivery::oversize(&self.codec, &payload, &target.namespace, Some(id), Some(engine))
-        {
-            return Err(Refused { error, payload });
-        }
-        if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
-            return Err(Refused { error, payload });
-        }
-        target.outbox.queue_answer(size);
-        engine.queue.push_back(Outgoing::Ack { socket, id, payload, size });
-        Ok(())
-    }
-
-    /// Asks whether all that the namespace has emitted so far has reached the server. The proof is a WebSocket pong or the
-    /// answer to a POST; without [`Config::websocket_ping`] it is only that the WebSocket took it. Emits that were
-    /// cancelled, or not sent for another reason, do not count: they have had an event of their own.
-    pub fn flush(&mut self, socket: SocketId) -> Flush {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
-        if target.outbox.take_uncertain() {
-            return Flush::Uncertain;
-        }
-        target.outbox.flush().map_or(Flush::Delivered, Flush::Pending)
-    }
-
-    /// Whether [`Event::Sent`] is wanted for each packet of this namespace.
-    pub fn observe(&mut self, socket: SocketId, on: bool) {
-        if let Some(socket) = self.sockets.get_mut(socket.0 as usize) {
-            socket.observed = on;
-        }
-    }
-
     /// Tells what happened to a transport.
     pub fn handle_input(&mut self, input: Input<C>, now: Instant) {
+        self.tell_time(now);
         match input {
             Input::Opened { transport } => {
                 if let Phase::Open(engine) = &mut self.phase
@@ -273,8 +148,15 @@ impl<C: Codec> Manager<C> {
 
     /// Tells that time has passed. To be called at [`Manager::poll_timeout`], after input that waits has been handed in.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.tell_time(now);
         self.connection_timeout(now);
         self.namespace_timeout(now);
+    }
+
+    /// Tells the time and nothing else. For a shell that pulls messages long after its last other call: the time for an
+    /// answer begins when the emit is pulled.
+    pub fn tell_time(&mut self, now: Instant) {
+        self.now = self.now.max(now);
     }
 
     /// What the shell does next. To be drained after every other call.
@@ -305,7 +187,12 @@ impl<C: Codec> Manager<C> {
         }
         loop {
             if let Some(message) = engine.messages.pop_front() {
-                return Some(Frame::Message(message));
+                return Some(Frame::Message(match message {
+                    Message::Binary(_) if self.config.force_base64 => {
+                        Message::Text(self.codec.join(&mut VecDeque::from([message]), None))
+                    }
+                    message => message,
+                }));
             }
             let wanted =
                 engine.is_blocked() || self.sockets.iter().any(|socket| socket.outbox.wants_receipt());
@@ -320,7 +207,8 @@ impl<C: Codec> Manager<C> {
                 self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
                 delivery::report_flushes(&mut self.sockets, &mut self.events);
             }
-            if !delivery::encode_next(engine, &mut self.sockets, &mut self.codec, &mut self.events) {
+            if !delivery::encode_next(engine, &mut self.sockets, &mut self.codec, &mut self.events, self.now)
+            {
                 break;
             }
         }
@@ -345,7 +233,7 @@ impl<C: Codec> Manager<C> {
             Phase::Open(engine) => Some(engine.deadline()),
         };
         let lingering = self.lingering.as_ref().map(|lingering| lingering.deadline);
-        self.sockets.iter().fold(earliest(connection, lingering), |soonest, socket| {
+        let soonest = self.sockets.iter().fold(earliest(connection, lingering), |soonest, socket| {
             let connect = match socket.state {
                 SocketState::Authenticating { deadline, .. } | SocketState::Connecting { deadline } => {
                     deadline
@@ -356,7 +244,8 @@ impl<C: Codec> Manager<C> {
                 | SocketState::Leaving => None,
             };
             earliest(soonest, earliest(connect, socket.acks.deadline()))
-        })
+        });
+        soonest.filter(|soonest| *soonest != Instant::NEVER)
     }
 
     /// The connection as the application sees it.
@@ -386,6 +275,38 @@ impl<C: Codec> Manager<C> {
     pub fn status(&self, socket: SocketId) -> Status<'_> {
         let inactive = Status { connected: false, active: false, id: None, recovered: false };
         self.sockets.get(socket.0 as usize).map_or(inactive, Socket::status)
+    }
+
+    /// The options. Each attempt to connect reads them anew; what is under way stays as it is.
+    pub const fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Whether WebSocket worked the last time ([`Config::remember_upgrade`]).
+    #[must_use]
+    pub const fn upgraded_before(&self) -> bool {
+        self.upgraded_before
+    }
+
+    /// Says so, where another manager has found out.
+    pub const fn set_upgraded_before(&mut self, worked: bool) {
+        self.upgraded_before = worked;
+    }
+
+    /// When the open session counts as lost unless a ping comes.
+    #[must_use]
+    pub const fn heartbeat_deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Open(engine) => Some(engine.heartbeat),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+        }
+    }
+
+    /// Moves that deadline, until the next ping.
+    pub const fn set_heartbeat_deadline(&mut self, deadline: Instant) {
+        if let Phase::Open(engine) = &mut self.phase {
+            engine.heartbeat = deadline;
+        }
     }
 
     fn transport_id(&mut self) -> TransportId {

@@ -4,10 +4,10 @@ use alloc::string::{String, ToString};
 use core::mem;
 
 use super::{Manager, Phase, delivery};
-use crate::codec::Codec;
+use crate::codec::{Codec, Connected};
 use crate::engine::Outgoing;
 use crate::error::{AckError, ConnectFailure, TransportError};
-use crate::event::{AckId, AuthRequest, DisconnectReason, Event, SocketId};
+use crate::event::{AuthRequest, DisconnectReason, Event, SocketId};
 use crate::packet::{Header, PacketKind};
 use crate::socket::{Auth, SocketState};
 use crate::time::Instant;
@@ -54,19 +54,26 @@ impl<C: Codec> Manager<C> {
             }
             (SocketState::Connected { .. }, Phase::Open(engine)) => {
                 engine.queue.push_back(Outgoing::Disconnect { socket });
-                self.left(socket, DisconnectReason::ClientDisconnect, now);
+                return self.left(socket, DisconnectReason::ClientDisconnect, now);
             }
             _ => target.state = SocketState::Inactive,
         }
-        if !self.any_active() {
-            self.leave(now);
-        }
+        target.recovery.forget();
+        self.leave_if_unused(now);
     }
 
     /// Leaves every namespace and closes the connection.
     pub fn close(&mut self, now: Instant) {
         for socket in self.socket_ids() {
             self.disconnect(socket, now);
+        }
+    }
+
+    /// A connection that was opened for its own sake ends with its last namespace too.
+    fn leave_if_unused(&mut self, now: Instant) {
+        if !self.sockets.iter().any(|socket| socket.is_active()) {
+            self.wanted = false;
+            self.leave(now);
         }
     }
 
@@ -117,6 +124,7 @@ impl<C: Codec> Manager<C> {
             return;
         };
         target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
+        let payload = self.codec.connect(payload.as_ref(), target.recovery.claim());
         engine.queue.push_back(Outgoing::Connect { socket, payload });
     }
 
@@ -128,17 +136,26 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(at) else { return };
         let socket = SocketId(u32::try_from(at).unwrap_or(u32::MAX));
         match (header.kind, &target.state) {
-            (PacketKind::Event, SocketState::Connected { session, .. }) => {
+            (PacketKind::Event, SocketState::Connected { .. }) => {
                 if let Some(payload) = payload {
-                    let ack = header.ack.map(|id| AckId { socket, session: *session, id });
-                    self.events.push_back(Event::Message { socket, payload, ack });
+                    self.deliver(socket, payload, header.ack);
+                }
+            }
+            (PacketKind::Event, SocketState::Connecting { .. }) => {
+                if let Some(payload) = payload {
+                    self.hold_early(socket, payload, header.ack, now);
                 }
             }
             (PacketKind::Ack, SocketState::Connected { .. }) => {
                 if let (Some(id), Some(payload)) = (header.ack, payload)
                     && let Some(emit) = target.acks.answered(id)
                 {
+                    let retried = target.outbox.settle(emit).is_some();
                     self.events.push_back(Event::Ack { socket, emit, result: Ok(payload) });
+                    if retried {
+                        target.acks.settled(emit);
+                        self.release(socket);
+                    }
                 }
             }
             (PacketKind::Connect, SocketState::Connecting { .. }) => {
@@ -163,9 +180,6 @@ impl<C: Codec> Manager<C> {
                     engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
                 }
                 self.left(socket, DisconnectReason::ServerDisconnect, now);
-                if !self.any_active() {
-                    self.leave(now);
-                }
             }
             (
                 PacketKind::Event
@@ -179,20 +193,33 @@ impl<C: Codec> Manager<C> {
     }
 
     fn connected(&mut self, socket: SocketId, payload: Option<&C::Payload>, now: Instant) {
-        let sid =
-            payload.and_then(|payload| self.codec.connected(payload).ok()).map(|connected| connected.sid);
-        let Some(sid) = sid else { return self.refused(socket, ConnectFailure::NoSid, now) };
+        let connected = payload.and_then(|payload| self.codec.connected(payload).ok());
+        let Some(Connected { sid, pid }) = connected else {
+            return self.refused(socket, ConnectFailure::NoSid, now);
+        };
         // What still waits on a session that was left comes first here. From now on receipts are those of this session.
         self.end_lingering();
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        target.sessions = target.sessions.wrapping_add(1);
+        target.state = SocketState::Connected { sid, session: target.sessions };
+        target.recovery.connected(pid.filter(|_| self.config.recovery));
+        self.backoff.reset();
+        self.replay(socket);
+        self.release(socket);
+    }
+
+    /// What is held goes on its way, as far as the namespace may send now.
+    pub(super) fn release(&mut self, socket: SocketId) {
         let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
         else {
             return;
         };
-        target.sessions = target.sessions.wrapping_add(1);
-        target.state = SocketState::Connected { sid, session: target.sessions };
-        self.backoff.reset();
+        if !target.is_connected() || engine.heartbeat_missed(self.now) {
+            return;
+        }
         while let Some(emit) = target.outbox.release() {
-            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, emit.ack, Some(engine)) {
+            let ack = emit.answer.id();
+            match delivery::oversize(&self.codec, &emit.payload, &target.namespace, ack, Some(engine)) {
                 Some(error) => {
                     target.outbox.unqueue(emit.size);
                     delivery::not_sent(socket, target, emit, error, &mut self.events);
@@ -200,7 +227,7 @@ impl<C: Codec> Manager<C> {
                 None => engine.queue.push_back(Outgoing::Emit { socket, emit }),
             }
         }
-        self.events.push_back(Event::Connected { socket, recovered: false });
+        delivery::queue_attempt(socket, target, engine, &self.codec, &mut self.events);
         self.report_flushes();
     }
 
@@ -208,21 +235,26 @@ impl<C: Codec> Manager<C> {
     fn refused(&mut self, socket: SocketId, failure: ConnectFailure<C::Payload>, now: Instant) {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
             target.state = SocketState::Inactive;
+            target.recovery.take_early();
         }
-        if !self.any_active() {
-            self.leave(now);
-        }
+        self.leave_if_unused(now);
         self.events.push_back(Event::ConnectError { socket, error: failure });
     }
 
-    /// The namespace was connected and is not any longer, while the session goes on.
+    /// The namespace was connected and is not any longer. The session goes on, unless this was the last namespace; then
+    /// that is told first.
     fn left(&mut self, socket: SocketId, reason: DisconnectReason, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
+        target.recovery.forget();
+        let mut abandoned = target.abandon_acks();
+        abandoned.extend(target.outbox.attempt_failed().map(|emit| emit.id));
+        self.leave_if_unused(now);
         self.events.push_back(Event::Disconnected { socket, reason, error: None });
-        for emit in target.abandon_acks() {
+        for emit in abandoned {
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
         }
+        self.report_flushes();
         // A CONNECT whose time is over was waited for only because of those that were connected.
         for other in &mut self.sockets {
             if let SocketState::Connecting { deadline: deadline @ None } = &mut other.state {
@@ -240,13 +272,24 @@ impl<C: Codec> Manager<C> {
 
     fn ack_timeout(&mut self, socket: SocketId, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let mut removed = false;
+        let (mut removed, mut attempted) = (false, false);
         while let Some(settled) = target.acks.expired(now) {
+            let emit = settled.emit;
+            if settled.attempt {
+                attempted = true;
+                if target.outbox.attempt_failed().is_none() {
+                    continue;
+                }
+                target.acks.settled(emit);
+            }
             // One that was not sent yet is not sent any more; in the engine's queue it is passed over.
-            removed |= !settled.sent && target.outbox.remove(settled.emit).is_some();
-            self.events.push_back(Event::Ack { socket, emit: settled.emit, result: Err(AckError::Timeout) });
+            removed |= !settled.sent && target.outbox.remove(emit).is_some();
+            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Timeout) });
         }
-        if removed {
+        if attempted {
+            self.release(socket);
+        }
+        if removed || attempted {
             self.report_flushes();
         }
     }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use scenarios::Face;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{Header, header};
-use socketio_client_core::{Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message};
+use socketio_client_core::{
+    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape, Stamp,
+};
 
 /// Payloads on the wire are `#` and a decimal number. Its low 24 bits are the scenario's number, the next 4 the count of
-/// attachments, and from bit 32 on come their bytes.
+/// attachments, and from bit 32 on come their bytes; or bit 28 is set, and there stands an offset.
 #[derive(Debug)]
 pub(crate) struct Integer;
 
@@ -30,6 +32,14 @@ fn pack(number: u32, attachments: &[u8]) -> u64 {
     u64::from(number) | (attachments.len() as u64) << 24 | bytes
 }
 
+const OFFSET: u64 = 1 << 28;
+
+/// What CONNECT says: the length of the token, the session's number, and the offset and one.
+fn claim(token: Option<u64>, pid: &str, offset: Option<u64>) -> u64 {
+    let pid: u64 = pid.trim_start_matches('P').parse().unwrap();
+    token.unwrap_or(0) | pid << 16 | offset.map_or(0, |offset| offset + 1) << 32
+}
+
 const fn count(payload: u64) -> usize {
     (payload >> 24 & 0xf) as usize
 }
@@ -47,6 +57,7 @@ impl Codec for Integer {
     type Binary = u8;
     type Payload = u64;
     type Partial = Waiting;
+    type Offset = u64;
 
     fn packet_type(&self, text: &String) -> Result<PacketType, DecodeError> {
         PacketType::of(text)
@@ -116,7 +127,12 @@ impl Codec for Integer {
         let body = &packet[parsed.payload..];
         let payload = match body.split_at_checked(1) {
             None => None,
-            Some(("#" | "=" | "@", digits)) => Some(digits.trim_start_matches('S').parse().unwrap_or(0)),
+            Some(("=", ids)) => {
+                let (sid, pid) = ids.trim_start_matches('S').split_once('P').unwrap_or((ids, "0"));
+                let number = |id: &str| id.trim_start_matches('S').parse().unwrap_or(0_u64);
+                Some(number(sid) | number(pid) << 16)
+            }
+            Some(("#" | "@", digits)) => Some(digits.parse().unwrap_or(0)),
             Some(("!", "")) => Some(0),
             Some(_) => return Err(malformed("not a number")),
         };
@@ -179,7 +195,21 @@ impl Codec for Integer {
     }
 
     fn connected(&mut self, payload: &u64) -> Result<Connected, DecodeError> {
-        Ok(Connected { sid: format!("S{payload}"), pid: None })
+        let pid = Some(payload >> 16).filter(|pid| *pid > 0).map(|pid| format!("P{pid}"));
+        Ok(Connected { sid: format!("S{}", payload & 0xffff), pid })
+    }
+
+    fn connect(&mut self, auth: Option<&u64>, recovery: Option<(&str, Option<&u64>)>) -> Option<u64> {
+        match recovery {
+            Some((pid, offset)) => Some(claim(auth.copied(), pid, offset.copied())),
+            None => auth.copied(),
+        }
+    }
+
+    fn offset(&mut self, payload: &u64) -> Option<(u64, Stamp)> {
+        let offset = payload >> 32;
+        let millis = scenarios::EPOCH + offset;
+        (payload & OFFSET > 0).then_some((offset, Stamp { shape: Shape::Memory, millis, count: 0 }))
     }
 
     fn attachments(&self, payload: &u64) -> usize {
@@ -257,8 +287,16 @@ impl Face for Integer {
         format!("@{}", token.len())
     }
 
-    fn connected_wire(&self, sid: &str) -> String {
-        format!("={sid}")
+    fn offset_wire(&self, number: u32, offset: u32) -> String {
+        wire(u64::from(number) | OFFSET | u64::from(offset) << 32)
+    }
+
+    fn claim_wire(&self, token: Option<&str>, pid: &str, offset: Option<u32>) -> String {
+        format!("@{}", claim(token.map(|token| token.len() as u64), pid, offset.map(u64::from)))
+    }
+
+    fn connected_wire(&self, sid: &str, pid: Option<&str>) -> String {
+        format!("={sid}{}", pid.unwrap_or_default())
     }
 
     fn refusal_wire(&self) -> String {

@@ -15,11 +15,14 @@ use std::time::Duration;
 
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{Header, PacketKind, header};
-use socketio_client_core::{Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message};
+use socketio_client_core::{
+    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
+    Stamp,
+};
 
 pub use self::table::Slot;
 use self::text::Heads;
-pub use self::text::{Head, Inbox, Part, Shape, Start, Text};
+pub use self::text::{Head, Inbox, Part, SentHead, Shape, Start, Text};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -74,10 +77,34 @@ impl Payload {
         Some(Self(Rc::new(Value { slot, length, attachments: parts.len(), parts })))
     }
 
+    /// A payload without attachments, whose JSON has so many bytes.
+    #[must_use]
+    pub fn plain(slot: u32, length: u32) -> Self {
+        Self::received(Slot::adopt(slot), length as usize, 0)
+    }
+
     /// For JavaScript.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.0.slot.number()
+    }
+
+    /// Hands the value to JavaScript for good, as [`Slot::leave`].
+    #[must_use]
+    pub fn leave(self) -> (u32, bool) {
+        match Rc::try_unwrap(self.0) {
+            Ok(value) => value.slot.leave(),
+            Err(shared) => (shared.slot.number(), false),
+        }
+    }
+
+    /// A number that is JavaScript's alone.
+    #[must_use]
+    pub fn hand_over(self) -> u32 {
+        match self.leave() {
+            (slot, true) => slot,
+            (slot, false) => table::share(slot),
+        }
     }
 }
 
@@ -122,6 +149,7 @@ impl Codec for Slots {
     type Binary = Binary;
     type Payload = Payload;
     type Partial = Partial;
+    type Offset = Slot;
 
     fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
         match text {
@@ -203,6 +231,8 @@ impl Codec for Slots {
         let header = match head {
             Head::Read(header) => header,
             Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
+            // These only go out.
+            Head::Sent { .. } => return Err(DecodeError::Header { cause: "not received" }),
             // Comes here only if it is no header.
             Head::Text(text) => {
                 header::parse(text.get(1..).unwrap_or_default())?;
@@ -255,9 +285,9 @@ impl Codec for Slots {
         payload: Option<&Payload>,
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), EncodeError> {
-        let mut head = String::from("4");
-        header::write(header, &mut head);
-        out.push_back(Message::Text(Text::Part(Part::sent(head, payload.cloned()))));
+        let head = self.heads.borrow_mut().sent(header);
+        let part = Part { head, payload: payload.cloned(), shape: Shape::None };
+        out.push_back(Message::Text(Text::Part(part)));
         out.extend(payload.into_iter().flat_map(|payload| &payload.0.parts).cloned().map(Message::Binary));
         Ok(())
     }
@@ -265,6 +295,34 @@ impl Codec for Slots {
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
         let sid = table::text(payload.slot(), "sid").ok_or_else(|| malformed("it has no sid"))?;
         Ok(Connected { sid, pid: table::text(payload.slot(), "pid") })
+    }
+
+    fn connect(
+        &mut self,
+        auth: Option<&Payload>,
+        recovery: Option<(&str, Option<&Slot>)>,
+    ) -> Option<Payload> {
+        let Some((pid, offset)) = recovery else { return auth.cloned() };
+        let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
+        let numbers = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
+        Payload::outgoing(&numbers).or_else(|| auth.cloned())
+    }
+
+    fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
+        let mut stamp = [0.0; 3];
+        let slot = u32::try_from(table::offset(payload.slot(), &mut stamp)).ok()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole numbers below 2^53"
+        )]
+        let [shape, millis, count] = stamp.map(|number| number as u64);
+        let shape = match shape {
+            0 => OffsetShape::Memory,
+            1 => OffsetShape::Stream,
+            _ => OffsetShape::Mongo,
+        };
+        Some((Slot::adopt(slot), Stamp { shape, millis, count }))
     }
 
     fn attachments(&self, payload: &Payload) -> usize {

@@ -8,6 +8,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(module = "/js/slots.js")]
 extern "C" {
     fn release(slot: u32);
+    /// One more number for the same value.
+    pub(super) fn share(slot: u32) -> u32;
     /// The text in a field.
     pub(super) fn text(slot: u32, name: &str) -> Option<String>;
     /// The number in a field, or NaN.
@@ -16,6 +18,10 @@ extern "C" {
     pub(super) fn texts(slot: u32, name: &str) -> Vec<String>;
     /// A new number for a value with attachments in the places of its placeholders, or -1.
     pub(super) fn assemble(slot: u32, attachments: &[u32]) -> i32;
+    /// A new number for the last argument if it is shaped like an offset, or -1; the stamp's shape, time and count.
+    pub(super) fn offset(slot: u32, stamp: &mut [f64]) -> i32;
+    /// CONNECT's object, as `outgoing` describes a value; nothing if the authentication data is no object.
+    pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> Vec<u32>;
 }
 
 /// A value's number. JavaScript forgets the value when the last clone is dropped.
@@ -42,5 +48,19 @@ impl Slot {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.0.0
+    }
+
+    /// Its number, and whether this was the last clone: then JavaScript has to forget the value by itself, which saves the
+    /// call.
+    #[must_use]
+    pub fn leave(self) -> (u32, bool) {
+        let number = self.number();
+        match Rc::try_unwrap(self.0) {
+            Ok(owned) => {
+                std::mem::forget(owned);
+                (number, true)
+            }
+            Err(_) => (number, false),
+        }
     }
 }

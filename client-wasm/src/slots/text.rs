@@ -1,5 +1,6 @@
 //! Texts as (head, slot, length), and headers that were read before.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -45,8 +46,17 @@ impl Shape {
 /// What stands before a payload.
 #[derive(Clone, Debug)]
 pub enum Head {
-    /// As text: all of a message of Engine.IO's own, or what goes before a payload that is sent.
+    /// As text: all of a message of Engine.IO's own.
     Text(Rc<str>),
+    /// What goes before a payload that is sent.
+    Sent {
+        /// The number of all but the ack id.
+        id: u32,
+        /// The same as text.
+        text: Rc<str>,
+        /// The one thing that differs each time.
+        ack: Option<u64>,
+    },
     /// Read just now.
     Read(Header),
     /// Read before, by its number.
@@ -71,17 +81,15 @@ impl Part {
         Self { head: Head::Text(text.into()), payload: None, shape: Shape::None }
     }
 
-    pub(super) fn sent(head: String, payload: Option<Payload>) -> Self {
-        Self { head: Head::Text(head.into()), payload, shape: Shape::None }
-    }
-
     /// What JavaScript writes before the payload's JSON.
     #[must_use]
-    pub fn head(&self) -> &str {
+    pub fn head(&self) -> Cow<'_, str> {
         match &self.head {
-            Head::Text(text) => text,
+            Head::Text(text) => Cow::Borrowed(text),
+            Head::Sent { text, ack: None, .. } => Cow::Borrowed(text),
+            Head::Sent { text, ack: Some(ack), .. } => Cow::Owned(format!("{text}{ack}")),
             // These only come in.
-            Head::Read(_) | Head::Known { .. } => "",
+            Head::Read(_) | Head::Known { .. } => Cow::Borrowed(""),
         }
     }
 
@@ -91,8 +99,21 @@ impl Part {
         self.payload.as_ref()
     }
 
+    /// Head and payload, each for JavaScript.
+    #[must_use]
+    pub fn into_parts(self) -> (Head, Option<Payload>) {
+        (self.head, self.payload)
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.head().len() + self.payload.as_ref().map_or(0, |payload| payload.0.length)
+        let head = match &self.head {
+            Head::Text(text) => text.len(),
+            Head::Sent { text, ack, .. } => {
+                text.len() + ack.map_or(0, |ack| ack.checked_ilog10().unwrap_or(0) as usize + 1)
+            }
+            Head::Read(_) | Head::Known { .. } => 0,
+        };
+        head + self.payload.as_ref().map_or(0, |payload| payload.0.length)
     }
 }
 
@@ -107,25 +128,64 @@ pub enum Text {
 
 /// Headers that JavaScript knows by number, so that no text crosses for them.
 #[derive(Debug, Default)]
-pub(super) struct Heads(Vec<Header>);
+pub(super) struct Heads {
+    read: Vec<Header>,
+    sent: Vec<SentHead>,
+    /// Where the last one was found: most come in runs.
+    hint: usize,
+}
+
+/// What goes before ack id and payload of a packet that is sent.
+#[derive(Clone, Debug)]
+pub struct SentHead {
+    /// As on the wire.
+    pub kind: PacketKind,
+    /// Of the packet.
+    pub namespace: Rc<str>,
+    /// All of it.
+    pub text: Rc<str>,
+    attachments: usize,
+}
+
+impl SentHead {
+    fn is_of(&self, header: &Header) -> bool {
+        self.kind == header.kind && self.attachments == header.attachments && *self.namespace == *header.namespace
+    }
+}
 
 impl Heads {
     /// A server that makes up names cannot fill the memory.
     const MAX: usize = 256;
 
     pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
-        let found = self.0.get(id as usize).ok_or(DecodeError::Header { cause: "unknown number" })?;
+        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: "unknown number" })?;
         Ok(Header { ack, ..found.clone() })
     }
 
     /// Only what has nothing else that varies.
     fn add(&mut self, header: &Header) -> Option<u32> {
         let plain = matches!(header.kind, PacketKind::Event | PacketKind::Ack) && header.attachments == 0;
-        if !plain || self.0.len() >= Self::MAX {
+        if !plain || self.read.len() >= Self::MAX {
             return None;
         }
-        self.0.push(Header { ack: None, ..header.clone() });
-        u32::try_from(self.0.len() - 1).ok()
+        self.read.push(Header { ack: None, ..header.clone() });
+        u32::try_from(self.read.len() - 1).ok()
+    }
+
+    /// What is sent differs by namespace and number of attachments only, both of which are the application's.
+    pub(super) fn sent(&mut self, header: &Header) -> Head {
+        let hit = self.sent.get(self.hint).is_some_and(|head| head.is_of(header));
+        if !hit {
+            self.hint = self.sent.iter().position(|head| head.is_of(header)).unwrap_or_else(|| {
+                let mut text = String::from("4");
+                header::write(&Header { ack: None, ..header.clone() }, &mut text);
+                let Header { kind, attachments, ref namespace, .. } = *header;
+                self.sent.push(SentHead { kind, attachments, namespace: Rc::from(&**namespace), text: text.into() });
+                self.sent.len() - 1
+            });
+        }
+        let text = self.sent.get(self.hint).map_or_else(|| Rc::from(""), |head| Rc::clone(&head.text));
+        Head::Sent { id: u32::try_from(self.hint).unwrap_or(u32::MAX), text, ack: header.ack }
     }
 }
 
@@ -187,6 +247,26 @@ impl Inbox {
     /// A packet with a header that has a number.
     pub fn known(&mut self, id: u32, ack: Option<u64>, slot: u32, shape: u8, length: u32) {
         self.push(Head::Known { id, ack }, adopt(slot, shape, length), shape);
+    }
+
+    /// A packet that the application's own parser has read; `kind` is 0 to 4, as on the wire.
+    pub fn parsed(&mut self, kind: u32, namespace: &str, ack: Option<u64>, slot: u32, shape: u8) {
+        let payload = adopt(slot, shape, 0);
+        let kind = match kind {
+            0 => PacketKind::Connect,
+            1 => PacketKind::Disconnect,
+            2 => PacketKind::Event,
+            3 => PacketKind::Ack,
+            4 => PacketKind::ConnectError,
+            _ => return self.control("4"),
+        };
+        self.push(Head::Read(Header { kind, attachments: 0, namespace: namespace.into(), ack }), payload, shape);
+    }
+
+    /// The head with this number of those that are sent.
+    #[must_use]
+    pub fn sent(&self, id: u32) -> Option<SentHead> {
+        self.heads.borrow().sent.get(id as usize).cloned()
     }
 
     /// The server's handshake.

@@ -52,9 +52,22 @@ pub trait Face {
         format!(r#"{{"token":"{token}"}}"#)
     }
 
+    /// An event's payload on the wire with the server's offset behind it, counted from [`EPOCH`](crate::EPOCH).
+    fn offset_wire(&self, number: u32, offset: u32) -> String {
+        format!(r#"["e",{number},"{}"]"#, offset_text(offset))
+    }
+
+    /// CONNECT's payload on the wire that resumes a session.
+    fn claim_wire(&self, token: Option<&str>, pid: &str, offset: Option<u32>) -> String {
+        let offset = offset.map(|offset| format!(r#","offset":"{}""#, offset_text(offset)));
+        let token = token.map(|token| format!(r#","token":"{token}""#));
+        format!(r#"{{"pid":"{pid}"{}{}}}"#, offset.unwrap_or_default(), token.unwrap_or_default())
+    }
+
     /// The payload of the answer to CONNECT.
-    fn connected_wire(&self, sid: &str) -> String {
-        format!(r#"{{"sid":"{sid}"}}"#)
+    fn connected_wire(&self, sid: &str, pid: Option<&str>) -> String {
+        let pid = pid.map(|pid| format!(r#","pid":"{pid}""#));
+        format!(r#"{{"sid":"{sid}"{}}}"#, pid.unwrap_or_default())
     }
 
     /// The payload of a refusal.
@@ -75,4 +88,11 @@ pub trait Face {
             r#"0{{"sid":"{sid}","upgrades":{upgrades:?},"pingInterval":{interval},"pingTimeout":{timeout},"maxPayload":{max_payload}}}"#
         )
     }
+}
+
+/// As a Node server writes it that keeps events in memory.
+fn offset_text(offset: u32) -> String {
+    let millis = crate::EPOCH + u64::from(offset);
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    (0..7).rev().map(|place| char::from(digits[(millis >> (6 * place) & 63) as usize])).collect()
 }

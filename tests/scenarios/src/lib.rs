@@ -14,4 +14,4 @@ mod sim;
 
 pub use face::Face;
 pub use list::{Scenario, all};
-pub use sim::{Sim, millis, secs};
+pub use sim::{EPOCH, Sim, millis, secs};

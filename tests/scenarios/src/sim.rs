@@ -26,6 +26,24 @@ pub const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+/// The Unix time in milliseconds at which the scenarios' clock stands at zero, in 2026.
+pub const EPOCH: u64 = 1_790_000_000_000;
+
+/// Authentication data and claims to a session that scenarios make.
+type Claim = (Option<&'static str>, Option<(&'static str, Option<u32>)>);
+const CLAIMS: &[Claim] = &[
+    (Some("token"), None),
+    (Some("renewed"), None),
+    (Some("token"), Some(("P1", Some(3)))),
+    (None, Some(("P1", None))),
+    (None, Some(("P1", Some(1)))),
+    (None, Some(("P1", Some(2)))),
+    (None, Some(("P1", Some(3)))),
+    (None, Some(("P1", Some(4)))),
+    (None, Some(("P2", None))),
+    (None, Some(("P2", Some(2)))),
+];
+
 /// The core, the time, and everything that came out so far.
 ///
 /// Transports are called `w1`, `w2` … (WebSocket) and `p1`, `p2` … (polling) in the order in which they were opened.
@@ -63,6 +81,7 @@ impl<'f, F: Face> Sim<'f, F> {
     pub fn with(face: &'f F, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new("http://server").unwrap();
         config.randomization_factor = 0.0;
+        config.unix_epoch = Duration::from_millis(EPOCH);
         change(&mut config);
         let manager = Manager::new(face.codec(), config, 42);
         Self {
@@ -88,7 +107,7 @@ impl<'f, F: Face> Sim<'f, F> {
 
     /// The same with authentication data.
     pub fn connect_with(&mut self, namespace: &str, auth: Auth<Payload<F>>) -> SocketId {
-        let socket = self.manager.socket(namespace, SocketOptions { auth });
+        let socket = self.manager.socket(namespace, SocketOptions { auth, ..SocketOptions::default() });
         self.manager.connect(socket, self.now);
         socket
     }
@@ -130,7 +149,8 @@ impl<'f, F: Face> Sim<'f, F> {
 
     /// An emit with ack that must be accepted.
     pub fn emit_with_ack(&mut self, socket: SocketId, number: u32, timeout: Option<Duration>) -> EmitId {
-        self.try_emit(socket, number, &[], EmitOptions { ack: true, timeout, volatile: false }).unwrap()
+        let options = EmitOptions { ack: true, timeout, ..EmitOptions::default() };
+        self.try_emit(socket, number, &[], options).unwrap()
     }
 
     /// Any emit.
@@ -146,7 +166,7 @@ impl<'f, F: Face> Sim<'f, F> {
     }
 
     /// The server sends packets on a WebSocket. `<7>` stands for the payload with number 7, `<7:2>` for one with two
-    /// attachments, `{S1}` for the answer to CONNECT, `!` for a refusal.
+    /// attachments, `<7@3>` for one with the offset 3, `{S1}` or `{S1 P1}` for the answer to CONNECT, `!` for a refusal.
     pub fn server(&mut self, name: &str, wire: &str) {
         let wire = self.expand(wire);
         self.raw(name, &wire);
@@ -350,9 +370,15 @@ impl<'f, F: Face> Sim<'f, F> {
             Event::Reconnected { attempt } => format!("reconnected {attempt}"),
             Event::ReconnectFailed => "reconnect failed".to_string(),
             Event::Ping => return None,
+            Event::Upgrading { transport } => format!("upgrading {transport}"),
             Event::Upgraded { transport } => format!("upgraded {transport}"),
             Event::UpgradeFailed { error } => format!("upgrade failed: {error}"),
-            Event::Connected { socket, .. } => format!("connected {}", number(socket)),
+            Event::Connected { socket, recovered: false, replayed: 0 } => {
+                format!("connected {}", number(socket))
+            }
+            Event::Connected { socket, recovered, replayed } => {
+                format!("connected {} recovered {recovered} replayed {replayed}", number(socket))
+            }
             Event::ConnectError { socket, error } => {
                 let error = match error {
                     ConnectFailure::Refused(_) => "refused".to_string(),
@@ -404,6 +430,10 @@ impl<'f, F: Face> Sim<'f, F> {
     fn expand(&self, wire: &str) -> String {
         if let Some((header, rest)) = wire.split_once('<') {
             let body = rest.trim_end_matches('>');
+            if let Some((number, offset)) = body.split_once('@') {
+                let payload = self.face.offset_wire(number.parse().unwrap(), offset.parse().unwrap());
+                return header.to_string() + &payload;
+            }
             let (number, attachments) = body.split_once(':').unwrap_or((body, "0"));
             let (number, attachments) = (number.parse().unwrap(), attachments.parse().unwrap());
             let is_ack = matches!(header.as_bytes().get(1), Some(b'3' | b'6'));
@@ -414,7 +444,11 @@ impl<'f, F: Face> Sim<'f, F> {
         if wire.starts_with("40")
             && let Some((header, sid)) = wire.split_once('{')
         {
-            return format!("{header}{}", self.face.connected_wire(sid.trim_end_matches('}')));
+            let (sid, pid) = match sid.trim_end_matches('}').split_once(' ') {
+                Some((sid, pid)) => (sid, Some(pid)),
+                None => (sid.trim_end_matches('}'), None),
+            };
+            return header.to_string() + &self.face.connected_wire(sid, pid);
         }
         wire.strip_suffix('!')
             .map_or_else(|| wire.to_string(), |header| header.to_string() + &self.face.refusal_wire())
@@ -435,7 +469,7 @@ impl<'f, F: Face> Sim<'f, F> {
         self.input(Input::Opened { transport: self.id(name) });
     }
 
-    /// The codec's own text to `42<7>`, and CONNECT's payload to `<token>`. Other texts stay.
+    /// The codec's own text to `42<7>`, and CONNECT's payload to `<token>`, `<P1@3>` or both. Other texts stay.
     fn shorten(&self, wire: &str) -> String {
         let Some(packet) = wire.strip_prefix('4') else { return wire.to_string() };
         let Ok(parsed) = header::parse(packet) else { return wire.to_string() };
@@ -444,9 +478,21 @@ impl<'f, F: Face> Sim<'f, F> {
             _ if payload.is_empty() => wire.to_string(),
             (PacketKind::Event | PacketKind::Ack, Some(number)) => format!("{header}<{number}>"),
             (PacketKind::Connect, _) => {
-                let token =
-                    ["token", "renewed"].into_iter().find(|token| self.face.auth_wire(token) == payload);
-                token.map_or_else(|| wire.to_string(), |token| format!("{header}<{token}>"))
+                let known = CLAIMS.iter().find(|(token, claim)| {
+                    payload
+                        == match (token, claim) {
+                            (Some(token), None) => self.face.auth_wire(token),
+                            (token, Some((pid, offset))) => self.face.claim_wire(*token, pid, *offset),
+                            (None, None) => String::new(),
+                        }
+                });
+                let Some((token, claim)) = known else { return wire.to_string() };
+                let claim = claim.map(|(pid, offset)| match offset {
+                    Some(offset) => format!("{pid}@{offset}"),
+                    None => pid.to_string(),
+                });
+                let words: Vec<_> = token.map(str::to_string).into_iter().chain(claim).collect();
+                format!("{header}<{}>", words.join(" "))
             }
             _ => wire.to_string(),
         }

@@ -111,10 +111,10 @@ pub fn leaving_settles_acks<F: Face>(face: &F) {
     sim.expect_lines(&["w1 421<2>", "w1 41", "close w1"]);
     let lost = AckError::Disconnected;
     sim.expect_events(&[
+        "closed forced close",
         "disconnected 0 io client disconnect",
         &format!("ack 0 #0: {lost}"),
         &format!("ack 0 #1: {lost}"),
-        "closed forced close",
     ]);
 }
 
@@ -126,7 +126,7 @@ pub fn events_can_be_answered<F: Face>(face: &F) {
     sim.expect_events(&["message 0 1 wants ack"]);
     let ack = sim.wanted_acks.pop_front().unwrap();
     let payload = sim.face.ack(5);
-    sim.manager.ack(ack, payload).unwrap();
+    sim.manager.ack(ack, payload, sim.now).unwrap();
     sim.expect_lines(&["w1 4312<5>"]);
 }
 
@@ -143,7 +143,7 @@ pub fn an_answer_does_not_cross_connections<F: Face>(face: &F) {
     sim.server("w2", "40{S2}");
     sim.lines();
     let payload = sim.face.ack(5);
-    let refused = sim.manager.ack(ack.unwrap(), payload).unwrap_err();
+    let refused = sim.manager.ack(ack.unwrap(), payload, sim.now).unwrap_err();
     assert_eq!(refused.error, EmitError::Stale);
     assert_eq!(sim.face.read(&refused.payload).0, 5);
     sim.expect_lines(&[]);
@@ -158,7 +158,7 @@ pub fn a_queued_answer_dies_with_its_connection<F: Face>(face: &F) {
     sim.writable = false;
     let ack = sim.wanted_acks.pop_front().unwrap();
     let payload = sim.face.ack(5);
-    sim.manager.ack(ack, payload).unwrap();
+    sim.manager.ack(ack, payload, sim.now).unwrap();
     sim.cut("w1");
     sim.writable = true;
     sim.advance(secs(1));
@@ -199,7 +199,7 @@ pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     let results: Vec<_> = (0..4)
         .map(|_| {
             let ack = sim.wanted_acks.pop_front().unwrap();
-            sim.manager.ack(ack, sim.face.ack(5)).is_ok()
+            sim.manager.ack(ack, sim.face.ack(5), sim.now).is_ok()
         })
         .collect();
     assert_eq!(results, [true, true, true, false]);

@@ -138,7 +138,7 @@ pub fn disconnect_flushes_and_closes<F: Face>(face: &F) {
     sim.emit(socket, 1);
     sim.manager.disconnect(socket, sim.now);
     sim.expect_lines(&["w1 42<1>", "w1 41", "close w1"]);
-    sim.expect_events(&["disconnected 0 io client disconnect", "closed forced close"]);
+    sim.expect_events(&["closed forced close", "disconnected 0 io client disconnect"]);
     sim.advance(secs(120));
     sim.expect_lines(&[]);
     assert_eq!(sim.manager.state(), State::Disconnected);
@@ -162,7 +162,7 @@ pub fn a_kick_is_final<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connected();
     sim.server("w1", "41");
-    sim.expect_events(&["disconnected 0 io server disconnect", "closed forced close"]);
+    sim.expect_events(&["closed forced close", "disconnected 0 io server disconnect"]);
     sim.expect_lines(&["close w1"]);
     sim.advance(secs(300));
     sim.expect_lines(&[]);
@@ -281,7 +281,7 @@ pub fn a_kick_keeps_what_was_not_handed_over<F: Face>(face: &F) {
     sim.writable = false;
     sim.emit(admin, 1);
     sim.emit_with_ack(admin, 2, None);
-    sim.manager.ack(sim.wanted_acks[0], face.ack(3)).unwrap();
+    sim.manager.ack(sim.wanted_acks[0], face.ack(3), sim.now).unwrap();
     sim.server("w1", "41/admin,");
     sim.expect_events(&["disconnected 1 io server disconnect"]);
     sim.writable = true;

@@ -122,7 +122,8 @@ pub fn volatile_emits_are_dropped_unless_they_leave_at_once<F: Face>(face: &F) {
 pub fn a_dropped_volatile_emit_settles_its_ack<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connect("/");
-    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, volatile: true, ..EmitOptions::default() })
+        .unwrap();
     sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Dropped)]);
 }
 
@@ -301,7 +302,8 @@ pub fn a_volatile_emit_does_not_outlive_its_transport<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connected();
     sim.writable = false;
-    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, volatile: true, ..EmitOptions::default() })
+        .unwrap();
     sim.emit(socket, 2);
     sim.cut("w1");
     assert!(sim.events().contains(&format!("ack 0 #0: {}", AckError::Dropped)));
@@ -317,7 +319,8 @@ pub fn a_volatile_emit_over_a_silent_connection_is_dropped<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connected();
     sim.now = sim.now + secs(45);
-    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, timeout: None, volatile: true }).unwrap();
+    sim.try_emit(socket, 1, &[], EmitOptions { ack: true, volatile: true, ..EmitOptions::default() })
+        .unwrap();
     sim.expect_lines(&[]);
     sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Dropped)]);
 }

@@ -32,7 +32,7 @@ pub fn the_session_moves_to_websocket<F: Face>(face: &F) {
     sim.expect_lines(&[]);
     sim.got("p1", &["6"]);
     sim.expect_lines(&["close p1", "w1 5"]);
-    sim.expect_events(&["upgraded websocket"]);
+    sim.expect_events(&["upgrading websocket", "upgraded websocket"]);
     assert_eq!(sim.manager.transport(), Some(TransportKind::WebSocket));
     sim.emit(socket, 1);
     sim.expect_lines(&["w1 42<1>"]);

@@ -1,0 +1,197 @@
+//! What the application sends: emits, the answers to events, and what is known of them.
+
+use super::{Manager, Phase, delivery};
+use crate::codec::Codec;
+use crate::engine::Outgoing;
+use crate::error::{AckError, EmitError, Refused};
+use crate::event::{AckId, EmitId, Event, Flush, SocketId};
+use crate::outbox::{Answer, Emit};
+use crate::socket::{EmitOptions, SocketState};
+use crate::time::Instant;
+
+impl<C: Codec> Manager<C> {
+    /// Accepts an emit: it is sent at once, or held until the namespace is connected. The ticket rises with each call.
+    ///
+    /// # Errors
+    /// With the payload handed back, if it is too large for the server, has too many attachments, or finds no room. A
+    /// volatile emit that cannot be sent at once is dropped without error.
+    pub fn emit(
+        &mut self,
+        socket: SocketId,
+        payload: C::Payload,
+        options: EmitOptions,
+        now: Instant,
+    ) -> Result<EmitId, Refused<C::Payload>> {
+        self.tell_time(now);
+        let size = self.codec.size(&payload);
+        let attachments = self.codec.attachments(&payload);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else {
+            return Err(Refused { error: EmitError::Closed, payload });
+        };
+        if attachments > self.config.send_attachments {
+            let error =
+                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
+            return Err(Refused { error, payload });
+        }
+        let engine = match &mut self.phase {
+            Phase::Open(engine) => Some(engine),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+        };
+        let retried = target.outbox.retries() && !options.volatile;
+        let ack = (options.ack || retried).then(|| target.acks.next());
+        let oversize = delivery::oversize(&self.codec, &payload, &target.namespace, ack, engine.as_deref());
+        if let Some(error) = oversize {
+            return Err(Refused { error, payload });
+        }
+        // What is held goes first, and over a silent connection nothing is sent that could be held.
+        let engine = engine.filter(|engine| {
+            target.is_connected() && target.outbox.is_empty() && !engine.heartbeat_missed(now)
+        });
+        let timeout = options.timeout.or(self.config.ack_timeout);
+        let room = target.outbox.room(size, target.acks.in_flight(), &self.config);
+        let writable = !options.busy && engine.as_ref().is_some_and(|engine| engine.is_writable());
+        if options.volatile && !writable {
+            let emit = target.outbox.ticket();
+            if options.ack && options.quiet_drop && room.is_ok() {
+                let ack = target.acks.register(emit, timeout.map(|timeout| now + timeout));
+                target.acks.mark_sent(ack);
+            } else if options.ack {
+                self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
+            }
+            return Ok(emit);
+        }
+        if let Err(error) = room {
+            return Err(Refused { error, payload });
+        }
+        let id = target.outbox.ticket();
+        let answer = if retried {
+            Answer::Each(timeout)
+        } else if options.ack {
+            Answer::Id(target.acks.register(id, timeout.map(|timeout| now + timeout)))
+        } else {
+            Answer::None
+        };
+        let emit = Emit { id, answer, payload, size, volatile: options.volatile };
+        match engine {
+            Some(engine) if !retried => {
+                target.outbox.queue(id, size);
+                engine.queue.push_back(Outgoing::Emit { socket, emit });
+            }
+            _ => {
+                target.outbox.hold(emit);
+                if retried {
+                    self.release(socket);
+                }
+            }
+        }
+        Ok(id)
+    }
+
+    /// Takes an emit back. True if it was still held: then it is certainly never sent, and an ack that it asked for
+    /// settles as cancelled.
+    pub fn cancel(&mut self, socket: SocketId, emit: EmitId) -> bool {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
+        let Some(removed) = target.outbox.remove(emit) else { return false };
+        let waited = match removed.answer {
+            Answer::None => false,
+            Answer::Id(id) => target.acks.remove(id).is_some(),
+            Answer::Each(_) => true,
+        };
+        if waited {
+            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
+        }
+        self.report_flushes();
+        true
+    }
+
+    /// Drops an emit that is still held, without a word: an ack that it asked for ends as if the emit had been lost on its
+    /// way, when its time is over or with the connection.
+    pub fn discard(&mut self, socket: SocketId, emit: EmitId) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if let Some(id) = target.outbox.remove(emit).and_then(|removed| removed.answer.id()) {
+            target.acks.mark_sent(id);
+        }
+        self.report_flushes();
+    }
+
+    /// Emits that wait until the namespace is connected, in order, with the ids of the acks that they ask for. Those that
+    /// are sent again until they are acknowledged are not among them.
+    pub fn held(&self, socket: SocketId) -> impl Iterator<Item = (EmitId, &C::Payload, Option<u64>)> {
+        let target = self.sockets.get(socket.0 as usize).filter(|target| !target.outbox.retries());
+        let held = target.into_iter().flat_map(|target| target.outbox.held());
+        held.map(|emit| (emit.id, &emit.payload, emit.answer.id()))
+    }
+
+    /// How many emits wait to be acknowledged, sent or not, where
+    /// [`SocketOptions::retries`](crate::SocketOptions::retries) has them sent again.
+    #[must_use]
+    pub fn queued(&self, socket: SocketId) -> usize {
+        let target = self.sockets.get(socket.0 as usize).filter(|target| target.outbox.retries());
+        target.map_or(0, |target| target.outbox.held().count())
+    }
+
+    /// Emits whose acks may still come, held ones included; one for each attempt.
+    pub fn pending_acks(&self, socket: SocketId) -> impl Iterator<Item = EmitId> {
+        self.sockets.get(socket.0 as usize).into_iter().flat_map(|target| target.acks.emits())
+    }
+
+    /// Nobody waits for the ack of this emit any longer, so that an answer that never comes takes no room. The emit itself
+    /// is not taken back.
+    pub fn forget_ack(&mut self, socket: SocketId, emit: EmitId) {
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.acks.forget(emit);
+        }
+    }
+
+    /// Answers an event that asked for an ack.
+    ///
+    /// # Errors
+    /// With the payload handed back, if the connection on which the event came has ended, or there is no room.
+    pub fn ack(&mut self, ack: AckId, payload: C::Payload, now: Instant) -> Result<(), Refused<C::Payload>> {
+        self.tell_time(now);
+        let AckId { socket, session, id } = ack;
+        let size = self.codec.size(&payload);
+        let attachments = self.codec.attachments(&payload);
+        if attachments > self.config.send_attachments {
+            let error =
+                EmitError::TooManyAttachments { count: attachments, limit: self.config.send_attachments };
+            return Err(Refused { error, payload });
+        }
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return Err(Refused { error: EmitError::Stale, payload });
+        };
+        if !matches!(target.state, SocketState::Connected { session: current, .. } if current == session) {
+            return Err(Refused { error: EmitError::Stale, payload });
+        }
+        if let Some(error) =
+            delivery::oversize(&self.codec, &payload, &target.namespace, Some(id), Some(engine))
+        {
+            return Err(Refused { error, payload });
+        }
+        if let Err(error) = target.outbox.room(size, target.acks.in_flight(), &self.config) {
+            return Err(Refused { error, payload });
+        }
+        target.outbox.queue_answer(size);
+        engine.queue.push_back(Outgoing::Ack { socket, id, payload, size });
+        Ok(())
+    }
+
+    /// Asks whether all that the namespace has emitted so far has reached the server. The proof is a WebSocket pong or the
+    /// answer to a POST; without [`Config::websocket_ping`] it is only that the WebSocket took it. Emits that were
+    /// cancelled, or not sent for another reason, do not count: they have had an event of their own.
+    pub fn flush(&mut self, socket: SocketId) -> Flush {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
+        if target.outbox.take_uncertain() {
+            return Flush::Uncertain;
+        }
+        target.outbox.flush().map_or(Flush::Delivered, Flush::Pending)
+    }
+
+    /// Whether [`Event::Sent`] is wanted for each packet of this namespace.
+    pub fn observe(&mut self, socket: SocketId, on: bool) {
+        if let Some(socket) = self.sockets.get_mut(socket.0 as usize) {
+            socket.observed = on;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The connection as something that an application opens and closes by itself, apart from its namespaces.
+
+use core::mem;
+
+use super::{Lingering, Manager, Phase};
+use crate::codec::Codec;
+use crate::engine::upgrade::Upgrade;
+use crate::event::DisconnectReason;
+use crate::io::Command;
+use crate::time::Instant;
+
+impl<C: Codec> Manager<C> {
+    /// Opens the connection although no namespace may want it (`Manager.open`). Does nothing if it is open, being opened,
+    /// or waiting for its next attempt.
+    pub fn open_connection(&mut self, now: Instant) {
+        self.wanted = true;
+        if matches!(self.phase, Phase::Idle) {
+            self.backoff.reset();
+            self.start(None, now);
+        }
+    }
+
+    /// Closes the connection and plans no other (`Manager._close`). Namespaces stay active: the next call that opens the
+    /// connection connects them again.
+    pub fn close_connection(&mut self, now: Instant) {
+        self.wanted = false;
+        let reconnection = mem::replace(&mut self.config.reconnection, false);
+        match &self.phase {
+            Phase::Open(_) => self.drop_connection(now),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => {
+                self.leave(now)
+            }
+        }
+        self.config.reconnection = reconnection;
+    }
+
+    /// Ends the session as if it had broken, but in good order (`engine.close`): the server is told, and the next attempt
+    /// is planned.
+    pub fn drop_connection(&mut self, now: Instant) {
+        let Phase::Open(mut engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        self.end_lingering();
+        if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
+            self.commands.push_back(Command::Close { transport });
+        }
+        for outgoing in mem::take(&mut engine.queue).into_iter().rev() {
+            self.give_back(outgoing);
+        }
+        let deadline = now + self.config.close_timeout;
+        self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });
+        self.session_ended(DisconnectReason::ForcedClose, None, now);
+    }
+}

@@ -1,0 +1,79 @@
+/** Listeners by event name, with the names and habits of `@socket.io/component-emitter`. */
+export class Emitter {
+  /** @type {Map<string, Function[]>} */
+  #listeners = new Map();
+
+  on(event, listener) {
+    const listeners = this.#listeners.get(event);
+    if (listeners) listeners.push(listener);
+    else this.#listeners.set(event, [listener]);
+    return this;
+  }
+
+  once(event, listener) {
+    const once = (...args) => {
+      this.off(event, once);
+      return listener.apply(this, args);
+    };
+    once.fn = listener;
+    return this.on(event, once);
+  }
+
+  /** Without a listener: all of the event. Without an event: all, but for what the client itself listens to. */
+  off(event, listener) {
+    if (arguments.length === 0) {
+      for (const [name, listeners] of this.#listeners) this.#keep(name, listeners.filter((fn) => fn.internal));
+      return this;
+    }
+    const listeners = this.#listeners.get(event);
+    if (!listeners) return this;
+    if (arguments.length === 1) {
+      this.#keep(event, listeners.filter((fn) => fn.internal));
+      return this;
+    }
+    const at = listeners.findIndex((fn) => fn === listener || fn.fn === listener);
+    if (at >= 0) listeners.splice(at, 1);
+    if (listeners.length === 0) this.#listeners.delete(event);
+    return this;
+  }
+
+  #keep(event, listeners) {
+    if (listeners.length > 0) this.#listeners.set(event, listeners);
+    else this.#listeners.delete(event);
+  }
+
+  emit(event, ...args) {
+    const listeners = this.#listeners.get(event);
+    // A listener may add or remove others, which counts from the next time on.
+    if (listeners) for (const listener of listeners.slice()) listener.apply(this, args);
+    return this;
+  }
+
+  /** The client's own events; `emit` of a socket sends. */
+  emitReserved(event, ...args) {
+    return Emitter.prototype.emit.call(this, event, ...args);
+  }
+
+  listeners(event) {
+    return this.#listeners.get(event) ?? [];
+  }
+
+  hasListeners(event) {
+    return this.#listeners.has(event);
+  }
+}
+
+const { on, off } = Emitter.prototype;
+Object.assign(Emitter.prototype, {
+  addEventListener: on,
+  removeListener: off,
+  removeAllListeners: off,
+  removeEventListener: off,
+});
+
+/** An exception of the application reaches the host's handler, and stops nothing here. */
+export function rethrow(error) {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

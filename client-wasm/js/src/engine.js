@@ -1,0 +1,61 @@
+import { Emitter } from "./emitter.js";
+
+/** What is known of the connection of one attempt, for applications that look below the manager. */
+export class Engine extends Emitter {
+  static protocol = 4;
+  static priorWebsocketSuccess = false;
+
+  #manager;
+
+  constructor(manager, opts, { secure, hostname, port, query }, transport) {
+    super();
+    this.#manager = manager;
+    this.protocol = 4;
+    this.opts = opts;
+    this.secure = secure;
+    this.hostname = hostname;
+    this.port = String(port);
+    this.binaryType = manager._binaryType;
+    this.readyState = "opening";
+    this.id = undefined;
+    this.upgrading = false;
+    this.transport = new Transport(transport, query);
+  }
+
+  /** What waits to be written. The core keeps it as packets, which are not engine messages yet. */
+  get writeBuffer() {
+    return [];
+  }
+
+  /** When the session ends unless a ping comes before, in Unix milliseconds. */
+  get _pingTimeoutTime() {
+    return this.#manager._pingDeadline();
+  }
+
+  set _pingTimeoutTime(time) {
+    this.#manager._pingDeadline(time);
+  }
+
+  close() {
+    this.#manager._dropSession(this);
+    return this;
+  }
+
+  /** `data` from elsewhere is handled as if the server had sent it. */
+  emit(event, ...args) {
+    if (event === "data") this.#manager._inject(args[0]);
+    return super.emit(event, ...args);
+  }
+}
+
+class Transport extends Emitter {
+  constructor(name, query) {
+    super();
+    this.name = name;
+    this.query = { ...query };
+    this.writable = false;
+    this.readyState = "opening";
+    /** The WebSocket, where it is one. */
+    this.ws = undefined;
+  }
+}

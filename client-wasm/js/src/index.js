@@ -1,0 +1,30 @@
+import { Manager } from "./manager.js";
+import { Socket } from "./socket.js";
+import { url } from "./url.js";
+
+/** The revision of the Socket.IO protocol. */
+export const protocol = 5;
+
+/** Managers by server and request path. */
+const cache = {};
+
+/** A socket for the namespace that the URL's path names, on a connection that it shares with others of the same server. */
+export function lookup(uri, opts) {
+  if (typeof uri === "object" && uri !== null && !(uri instanceof URL)) {
+    opts = uri;
+    uri = undefined;
+  }
+  opts = { ...opts };
+  const page = typeof location === "undefined" ? undefined : location;
+  const { source, id, path, query } = url(uri, opts.path || "/socket.io", page);
+  const taken = cache[id]?.nsps[path] !== undefined;
+  const separate = opts.forceNew || opts["force new connection"] || opts.multiplex === false || taken;
+  if (query && !opts.query) opts.query = query;
+  const io = separate ? new Manager(source, opts) : (cache[id] ??= new Manager(source, opts));
+  return io.socket(path, opts);
+}
+
+Object.assign(lookup, { Manager, Socket, io: lookup, connect: lookup });
+
+export { lookup as io, lookup as connect, lookup as default, Manager, Socket };
+export { Fetch, NodeWebSocket, NodeXHR, WebSocket, WebTransport, XHR } from "./transports.js";

@@ -1,0 +1,43 @@
+// What the core's numbers mean; the same as in src/js/report.rs.
+
+export const KIND = {
+  EVENT_HERE: 1,
+  EVENT: 2,
+  ACK_HERE: 3,
+  ACK: 4,
+  NO_ACK: 5,
+  CONNECTED: 6,
+  DISCONNECTED: 7,
+  CONNECT_ERROR: 8,
+  AUTHENTICATE: 9,
+  SENT: 10,
+  NOT_SENT: 11,
+  OPENED: 12,
+  OPEN_FAILED: 13,
+  CLOSED: 14,
+  WAITING: 15,
+  ATTEMPT: 16,
+  RECONNECTED: 17,
+  RECONNECT_FAILED: 18,
+  PING: 19,
+  UPGRADED: 20,
+  UPGRADE_FAILED: 21,
+  UPGRADING: 22,
+};
+
+const DECODE_ERRORS = {
+  11: "the server's handshake cannot be read",
+  12: "malformed packet",
+  13: "invalid payload",
+  14: "got plaintext data when reconstructing a packet",
+  15: "got binary data when not reconstructing a packet",
+  16: "too many attachments",
+  17: "incomplete packet",
+};
+
+/** Why a message could not be read. */
+export function decodeError(code) {
+  const error = new Error(DECODE_ERRORS[code] ?? "server error");
+  if (code === 10) error.code = "parser error";
+  return error;
+}

@@ -1,0 +1,330 @@
+import { Emitter } from "./emitter.js";
+
+const RESERVED = new Set([
+  "connect",
+  "connect_error",
+  "disconnect",
+  "disconnecting",
+  "newListener",
+  "removeListener",
+]);
+
+// As in src/js/options.rs.
+const [ACK, VOLATILE, BUSY] = [1, 2, 4];
+
+/** What the core says of an emit or ack that it did not take, by number. */
+const REFUSED = {
+  [-2]: "the buffer is full",
+  [-3]: "the event is larger than the server accepts (maxPayload)",
+  [-4]: "the event has more attachments than most servers accept (option maxAttachments)",
+  [-5]: "the connection on which the event came has ended",
+};
+
+const V2_SERVER =
+  "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
+  "(more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)";
+
+/** One namespace. */
+export class Socket extends Emitter {
+  /** Ours in the core. */
+  #index;
+  #flags = {};
+  /** Who waits for an ack, by ticket. */
+  #acks = new Map();
+  #any = [];
+  #anyOutgoing = [];
+  /** Replayed events that are still to come before `connect`. */
+  #replayed = 0;
+
+  constructor(io, nsp, opts) {
+    super();
+    this.io = io;
+    this.nsp = nsp;
+    this.id = undefined;
+    this.connected = false;
+    this.recovered = false;
+    this.auth = opts?.auth;
+    this._opts = { ...opts };
+    this.#index = io._register(this, this._opts.retries);
+    if (io._autoConnect) this.open();
+  }
+
+  get disconnected() {
+    return !this.connected;
+  }
+
+  /** Whether it is, or will be by itself, connected. */
+  get active() {
+    return Boolean(this.subs);
+  }
+
+  connect() {
+    if (this.connected) return this;
+    this.#subscribe();
+    this.io._open((core) => core.connect(this.#index));
+    return this;
+  }
+
+  disconnect() {
+    this.#unsubscribe();
+    this.io._leave((core) => core.disconnect(this.#index));
+    return this;
+  }
+
+  // --- What waits -------------------------------------------------------------------------------------------------
+
+  /** Packets that wait for the connection. What is left out of an array that is assigned is never sent. */
+  get sendBuffer() {
+    return this.io._held(this.#index);
+  }
+
+  set sendBuffer(packets) {
+    this.io._keep(this.#index, packets);
+  }
+
+  /** Events wait in the core, and only until the answer to CONNECT. */
+  get receiveBuffer() {
+    return [];
+  }
+
+  set receiveBuffer(_) {}
+
+  /** Callbacks that wait for an ack, by ticket. */
+  get acks() {
+    return Object.fromEntries([...this.#acks].map(([ticket, { fn }]) => [ticket, fn]));
+  }
+
+  /** As many as there are emits with `retries` that are not settled. */
+  get _queue() {
+    return new Array(this.io._queued(this.#index));
+  }
+
+  // --- Emitting ---------------------------------------------------------------------------------------------------
+
+  emit(event, ...args) {
+    if (RESERVED.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+    const { volatile, compress = true, timeout = this._opts.ackTimeout } = this.#flags;
+    this.#flags = {};
+    const fn = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
+    args.unshift(event);
+    const retried = this._opts.retries !== undefined && !volatile;
+    let waiter;
+    if (fn) {
+      const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
+      waiter = { fn, errorFirst, told: errorFirst || fn.told };
+    }
+    const message = this.io._outgoing(args, compress);
+    this.io._call((core) => {
+      let flags = fn ? ACK : 0;
+      if (volatile) flags |= this.io._isWritable() ? VOLATILE : VOLATILE | BUSY;
+      const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, (id) => {
+        if (waiter) this.#acks.set(id, waiter);
+      });
+      if (ticket < 0) this.#refused(ticket, waiter);
+    });
+    return this;
+  }
+
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      const fn = (error, value) => (error ? reject(error) : resolve(value));
+      fn.errorFirst = true;
+      this.emit(event, ...args, fn);
+    });
+  }
+
+  send(...args) {
+    return this.emit("message", ...args);
+  }
+
+  compress(compress) {
+    this.#flags.compress = compress;
+    return this;
+  }
+
+  get volatile() {
+    this.#flags.volatile = true;
+    return this;
+  }
+
+  timeout(timeout) {
+    this.#flags.timeout = timeout;
+    return this;
+  }
+
+  #refused(reason, waiter) {
+    const error = new Error(REFUSED[reason] ?? "the event cannot be sent");
+    if (!waiter?.told) throw error;
+    waiter.fn.call(this, error);
+  }
+
+  // --- Listeners for everything -----------------------------------------------------------------------------------
+
+  onAny(listener) {
+    this.#any.push(listener);
+    return this;
+  }
+
+  prependAny(listener) {
+    this.#any.unshift(listener);
+    return this;
+  }
+
+  offAny(listener) {
+    remove(this.#any, listener);
+    return this;
+  }
+
+  listenersAny() {
+    return this.#any;
+  }
+
+  onAnyOutgoing(listener) {
+    this.#anyOutgoing.push(listener);
+    return this.#observe();
+  }
+
+  prependAnyOutgoing(listener) {
+    this.#anyOutgoing.unshift(listener);
+    return this.#observe();
+  }
+
+  offAnyOutgoing(listener) {
+    remove(this.#anyOutgoing, listener);
+    return this.#observe();
+  }
+
+  listenersAnyOutgoing() {
+    return this.#anyOutgoing;
+  }
+
+  #observe() {
+    this.io._call((core) => core.observe(this.#index, this.#anyOutgoing.length > 0));
+    return this;
+  }
+
+  // --- What the manager tells -------------------------------------------------------------------------------------
+
+  #subscribe() {
+    if (this.subs) return;
+    const listen = (event, listener) => {
+      listener.internal = true;
+      this.io.on(event, listener);
+      return () => this.io.off(event, listener);
+    };
+    this.subs = [
+      listen("error", (error) => {
+        if (!this.connected) this.emitReserved("connect_error", error);
+      }),
+      // One that the server has just disconnected is told so by itself.
+      listen("close", (reason, details) => {
+        if (this.io._isActive(this.#index)) this._onclose(reason, details);
+      }),
+    ];
+  }
+
+  #unsubscribe() {
+    this.subs?.forEach((unsubscribe) => unsubscribe());
+    this.subs = undefined;
+  }
+
+  _authenticate(answer) {
+    if (typeof this.auth === "function") this.auth((data) => answer(data || undefined));
+    else answer(this.auth || undefined);
+  }
+
+  _onconnect(id, recovered, replayed) {
+    this.id = id;
+    this.recovered = recovered;
+    this.connected = true;
+    this.#replayed = replayed;
+    if (replayed === 0) this.emitReserved("connect");
+  }
+
+  _onerror(error) {
+    this.#unsubscribe();
+    this.emitReserved("connect_error", error);
+  }
+
+  _onv2() {
+    this.emitReserved("connect_error", new Error(V2_SERVER));
+  }
+
+  _onleave(reason) {
+    this.#unsubscribe();
+    this._onclose(reason);
+  }
+
+  _onclose(reason, details) {
+    if (!this.connected) return;
+    this.connected = false;
+    delete this.id;
+    this.emitReserved("disconnect", reason, details);
+  }
+
+  /** `session` and `id` are those of an ack that the server wants; `id` is below 0 if it wants none. */
+  _onevent(args, session, id) {
+    if (id >= 0) args.push(this.#answer(session, id));
+    try {
+      this.onevent({ data: args });
+    } finally {
+      if (this.#replayed > 0) {
+        this.#replayed -= 1;
+        if (this.#replayed === 0) this.emitReserved("connect");
+      }
+    }
+  }
+
+  /** Applications replace this to see every event. */
+  onevent({ data }) {
+    for (const listener of this.#any.slice()) listener.apply(this, data);
+    super.emit(...data);
+  }
+
+  #answer(session, id) {
+    let sent = false;
+    return (...args) => {
+      if (sent) return;
+      sent = true;
+      const message = this.io._outgoing(args, true);
+      this.io._call((core) => this.io._ack(core, this.#index, session, id, message));
+    };
+  }
+
+  _onack(ticket, args) {
+    const waiter = this.#acks.get(ticket);
+    if (!waiter) return;
+    this.#acks.delete(ticket);
+    if (waiter.errorFirst) waiter.fn.call(this, null, ...args);
+    else waiter.fn.apply(this, args);
+  }
+
+  _onnoack(ticket, reason) {
+    const waiter = this.#acks.get(ticket);
+    if (!waiter) return;
+    this.#acks.delete(ticket);
+    if (!waiter.told) return;
+    const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
+    waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+  }
+
+  _onsent(args) {
+    for (const listener of this.#anyOutgoing.slice()) listener.apply(this, args);
+  }
+
+  /** A packet from elsewhere than the connection. */
+  onpacket({ type, nsp, data, id }) {
+    if (nsp !== this.nsp) return;
+    if (type === 0 && !data?.sid) this._onv2();
+    if (type === 2) this._onevent([...data], 0, id ?? -1);
+  }
+}
+
+function remove(listeners, listener) {
+  if (listener === undefined) listeners.length = 0;
+  const at = listeners.indexOf(listener);
+  if (at >= 0) listeners.splice(at, 1);
+}
+
+const { connect, disconnect } = Socket.prototype;
+Object.assign(Socket.prototype, { open: connect, close: disconnect });

@@ -1,0 +1,39 @@
+/**
+ * Opens a WebSocket, and tells `handlers` what it hears: `open()`, `message(data)`, `error(event)`, `close(event)`; never
+ * from within this function, and never after `close()`.
+ */
+export function openWebSocket(url, opts, handlers) {
+  const { protocols } = opts;
+  // React Native takes headers as a third argument.
+  const native = typeof navigator !== "undefined" && String(navigator.product).toLowerCase() === "reactnative";
+  const socket = native
+    ? new WebSocket(url, protocols, { headers: opts.extraHeaders })
+    : protocols
+      ? new WebSocket(url, protocols)
+      : new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => handlers.open();
+  socket.onmessage = (event) => handlers.message(event.data);
+  socket.onerror = (event) => handlers.error(event);
+  socket.onclose = (event) => handlers.close(event);
+  return {
+    raw: socket,
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    send(data) {
+      try {
+        socket.send(data);
+      } catch {
+        // It is closing; its close event tells.
+      }
+    },
+    close() {
+      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
+      // Some environments report an aborted handshake as an uncaught error if nobody listens.
+      socket.onerror = () => {};
+      socket.close();
+    },
+    unref() {},
+  };
+}

@@ -1,0 +1,122 @@
+import { DefaultEventsMap, Emitter, EventsMap } from "./emitter.js";
+import type { Engine, EngineOptions } from "./engine.js";
+import type { Packet } from "./packet.js";
+import type { DisconnectDescription, Socket, SocketOptions } from "./socket.js";
+
+export interface ManagerOptions extends EngineOptions {
+  /** Whether `io()` makes a new Manager, which nobody else gets. Default `false`. */
+  forceNew: boolean;
+  /** `false`: as `forceNew`. Default `true`. */
+  multiplex: boolean;
+  /** The path of the server. Default `/socket.io`. */
+  path: string;
+  /** Whether a lost connection is made again. Default `true`. */
+  reconnection: boolean;
+  /** How many attempts are made before giving up. Default `Infinity`, also for `0`. */
+  reconnectionAttempts: number;
+  /** The delay before the first attempt, in ms; it doubles with each. Default `1000`, also for `0`. */
+  reconnectionDelay: number;
+  /** The longest delay between attempts, in ms. Default `5000`, also for `0`. */
+  reconnectionDelayMax: number;
+  /** How much of a delay is left to chance, from 0 to 1. Default `0.5`: from half to one and a half of it. */
+  randomizationFactor: number;
+  /** How long an attempt to connect may take, in ms; `false`: for ever. Default `20000`. */
+  timeout: number;
+  /** Whether to connect at once. Default `true`. */
+  autoConnect: boolean;
+  /** Another encoder and decoder: `{ Encoder, Decoder }`, both classes. The server needs the same. */
+  parser: any;
+}
+
+export interface ManagerReservedEvents {
+  /** The connection is there; the namespaces follow. */
+  open: () => void;
+  /** An attempt to connect failed, or the connection did. */
+  error: (err: Error) => void;
+  /** The server's heartbeat. */
+  ping: () => void;
+  packet: (packet: Packet) => void;
+  close: (reason: string, description?: DisconnectDescription) => void;
+  /** No attempts are left. */
+  reconnect_failed: () => void;
+  /** The given attempt begins; the first one is 1. */
+  reconnect_attempt: (attempt: number) => void;
+  /** An attempt failed. */
+  reconnect_error: (err: Error) => void;
+  /** The given attempt made the connection. */
+  reconnect: (attempt: number) => void;
+}
+
+/** A connection to a server, with its namespaces. `socket.io` is a socket's. */
+export class Manager<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+> extends Emitter<{}, {}, ManagerReservedEvents> {
+  /** The connection of the present or last attempt; undefined before the first. */
+  engine: Engine;
+  /** The options. Changes count from the next attempt on. */
+  opts: Partial<ManagerOptions>;
+
+  /** @private */
+  _autoConnect: boolean;
+  /** @private */
+  _readyState: "opening" | "open" | "closed";
+  /** @private */
+  _reconnecting: boolean;
+  private readonly uri;
+  private nsps;
+
+  constructor(opts: Partial<ManagerOptions>);
+  constructor(uri?: string, opts?: Partial<ManagerOptions>);
+  constructor(uri?: string | Partial<ManagerOptions>, opts?: Partial<ManagerOptions>);
+
+  /** Sets the option, or gives it without an argument. `false` also ends attempts that are under way. */
+  reconnection(v: boolean): this;
+  reconnection(): boolean;
+  reconnection(v?: boolean): this | boolean;
+
+  /** Sets the option, or gives it without an argument. */
+  reconnectionAttempts(v: number): this;
+  reconnectionAttempts(): number;
+  reconnectionAttempts(v?: number): this | number;
+
+  /** Sets the option, in ms, or gives it without an argument. */
+  reconnectionDelay(v: number): this;
+  reconnectionDelay(): number;
+  reconnectionDelay(v?: number): this | number;
+
+  /** Sets the option, or gives it without an argument. */
+  randomizationFactor(v: number): this;
+  randomizationFactor(): number;
+  randomizationFactor(v?: number): this | number;
+
+  /** Sets the option, in ms, or gives it without an argument. */
+  reconnectionDelayMax(v: number): this;
+  reconnectionDelayMax(): number;
+  reconnectionDelayMax(v?: number): this | number;
+
+  /** Sets the option, in ms, or gives it without an argument. `false`: no limit. */
+  timeout(v: number | boolean): this;
+  timeout(): number | boolean;
+  timeout(v?: number | boolean): this | number | boolean;
+
+  /**
+   * Connects, unless it is connected or connecting. With `fn` the outcome goes there, and a failure is not followed by
+   * further attempts.
+   */
+  open(fn?: (err?: Error) => void): this;
+  /** Another name of `open`. */
+  connect(fn?: (err?: Error) => void): this;
+
+  /** The socket of a namespace. The options count when it is new. */
+  socket(nsp: string, opts?: Partial<SocketOptions>): Socket;
+
+  /** Closes the connection for good: no reconnection. */
+  disconnect(): void;
+  /** @private */
+  _close(): void;
+  /** @private */
+  _destroy(socket: Socket): void;
+  /** @private */
+  _packet(packet: Partial<Packet & { query: string; options: any }>): void;
+}

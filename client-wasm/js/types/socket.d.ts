@@ -1,0 +1,172 @@
+import { DefaultEventsMap, Emitter, EventNames, EventParams, EventsMap } from "./emitter.js";
+import type { Manager } from "./manager.js";
+import type { Packet } from "./packet.js";
+
+type PrependTimeoutError<T extends any[]> = {
+  [K in keyof T]: T[K] extends (...args: infer Params) => infer Result ? (err: Error, ...args: Params) => Result : T[K];
+};
+
+/**
+ * The event map that `timeout()` gives: acknowledgements get an error first.
+ *
+ * @example
+ * socket.timeout(1000).emit("ask", (err, answer) => {
+ *   if (err) console.log("no answer within a second");
+ * });
+ */
+export type DecorateAcknowledgements<E> = {
+  [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
+    ? (...args: PrependTimeoutError<Params>) => Result
+    : E[K];
+};
+
+/** The last item of a tuple. */
+export type Last<T extends any[]> = T extends [...infer H, infer L] ? L : any;
+/** A tuple without its last item. */
+export type AllButLast<T extends any[]> = T extends [...infer H, infer L] ? H : any[];
+/** The first argument of a function. */
+export type FirstArg<T> = T extends (arg: infer Param) => infer Result ? Param : any;
+
+export interface SocketOptions {
+  /** What the server gets as `socket.handshake.auth`: an object, or a function that is asked at each connection. */
+  auth?: { [key: string]: any } | ((cb: (data: object) => void) => void);
+  /**
+   * How often an event is sent again if the server does not acknowledge it. With it, events are sent one after the
+   * other, each when the one before was acknowledged. A server may get an event more than once.
+   */
+  retries?: number;
+  /** How long acknowledgements are waited for, in ms; callbacks then get an error first. Default: for ever. */
+  ackTimeout?: number;
+}
+
+/** What is known about the end of a connection. */
+export type DisconnectDescription = Error | { description: string; context?: unknown };
+
+/** An error, with what the server's middleware said about it. */
+export interface ExtendedError extends Error {
+  data?: any;
+}
+
+/** A socket's own events. Their names can be listened to, but not emitted. */
+export interface SocketReservedEvents {
+  /** The namespace is connected, also again after a reconnection. What was emitted meanwhile has been sent. */
+  connect: () => void;
+  /**
+   * The connection failed, and is tried again if `socket.active`; or the server refused the namespace, with its message
+   * and `data`.
+   */
+  connect_error: (err: ExtendedError) => void;
+  /** The namespace is no longer connected; it will be again by itself if `socket.active`. */
+  disconnect: (reason: Socket.DisconnectReason, description?: DisconnectDescription) => void;
+}
+
+/**
+ * A namespace on a server.
+ *
+ * @example
+ * const socket = io("https://example.com");
+ * socket.on("connect", () => console.log("connected as", socket.id));
+ * socket.on("news", (text) => console.log(text));
+ * socket.emit("hello", "world");
+ *
+ * @typeParam ListenEvents the events that the server emits
+ * @typeParam EmitEvents the events that are emitted to it
+ */
+export class Socket<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+> extends Emitter<ListenEvents, EmitEvents, SocketReservedEvents> {
+  /** The connection, which namespaces share. */
+  readonly io: Manager<ListenEvents, EmitEvents>;
+  /** The id at the server; undefined while not connected. */
+  id: string | undefined;
+  /** Whether the namespace is connected. */
+  connected: boolean;
+  /** Whether the last connection went on with the session before it, so that no event from the server is missing. */
+  recovered: boolean;
+  /** The option. Changes count from the next connection on. */
+  auth: { [key: string]: any } | ((cb: (data: object) => void) => void);
+  /** Events that arrived before the namespace was connected. */
+  receiveBuffer: Array<ReadonlyArray<any>>;
+  /** What was emitted while the namespace was not connected. Assign `[]` to forget it. */
+  sendBuffer: Array<Packet>;
+  private readonly nsp;
+  private ids;
+  private acks;
+  private flags;
+  private _queue;
+
+  constructor(io: Manager, nsp: string, opts?: Partial<SocketOptions>);
+
+  /** Whether the namespace is not connected. */
+  get disconnected(): boolean;
+  /** Whether the namespace is connected, or will be by itself. */
+  get active(): boolean;
+
+  /** Connects, unless it is connected or connecting. */
+  connect(): this;
+  /** Another name of `connect`. */
+  open(): this;
+  /** Leaves the namespace. The connection is closed with the last one. */
+  disconnect(): this;
+  /** Another name of `disconnect`. */
+  close(): this;
+
+  /**
+   * Sends an event, now or when connected.
+   *
+   * Arguments are what JSON can hold, and binary: `ArrayBuffer`, typed arrays, `Buffer`, in browsers `Blob` and `File`.
+   * A function at the end is called with the server's acknowledgement.
+   *
+   * @throws {Error} where the name is reserved; {TypeError} where JSON cannot hold an argument
+   */
+  emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): this;
+  /**
+   * Sends an event. Resolves with the first argument of the acknowledgement; rejects when the connection is lost before
+   * it, and after `timeout()` or `ackTimeout`.
+   */
+  emitWithAck<Ev extends EventNames<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): Promise<FirstArg<Last<EventParams<EmitEvents, Ev>>>>;
+  /** Sends the event `message`. */
+  send(...args: any[]): this;
+
+  /** For the next emit: whether it may be compressed, where the transport can. Default `true`. */
+  compress(compress: boolean): this;
+  /** For the next emit: if it cannot be sent at once, it is dropped. */
+  get volatile(): this;
+  /** For the next emit: how long its acknowledgement is waited for, in ms. Its callback gets an error first. */
+  timeout(timeout: number): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>>;
+
+  /** Adds a listener for all events that arrive, called before theirs. */
+  onAny(listener: (...args: any[]) => void): this;
+  /** As `onAny`, but before those that are there. */
+  prependAny(listener: (...args: any[]) => void): this;
+  /** Removes a listener of `onAny`, or all of them. */
+  offAny(listener?: (...args: any[]) => void): this;
+  /** The listeners of `onAny`; the list itself. */
+  listenersAny(): ((...args: any[]) => void)[];
+
+  /** Adds a listener for all events that are sent, called when they are. Acknowledgements are not among them. */
+  onAnyOutgoing(listener: (...args: any[]) => void): this;
+  /** As `onAnyOutgoing`, but before those that are there. */
+  prependAnyOutgoing(listener: (...args: any[]) => void): this;
+  /** Removes a listener of `onAnyOutgoing`, or all of them. */
+  offAnyOutgoing(listener?: (...args: any[]) => void): this;
+  /** The listeners of `onAnyOutgoing`; the list itself. */
+  listenersAnyOutgoing(): ((...args: any[]) => void)[];
+}
+
+export namespace Socket {
+  /** Why a namespace is no longer connected. */
+  type DisconnectReason =
+    | "io server disconnect"
+    | "io client disconnect"
+    | "ping timeout"
+    | "transport close"
+    | "transport error"
+    | "parse error";
+}
+
+export {};

@@ -1,0 +1,37 @@
+//! What the module does for Rust.
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The module's object for one manager. No code of the application runs in any of these.
+    #[derive(Debug)]
+    pub type Host;
+
+    /// Asks for the options of this attempt, with `configure` and `resolved`.
+    #[wasm_bindgen(method)]
+    pub(super) fn resolve(this: &Host);
+    #[wasm_bindgen(method)]
+    pub(super) fn open(this: &Host, transport: u32, url: &str);
+    #[wasm_bindgen(method)]
+    pub(super) fn get(this: &Host, transport: u32, url: &str);
+    /// The body is what was written for transport 0.
+    #[wasm_bindgen(method)]
+    pub(super) fn post(this: &Host, transport: u32, url: &str);
+    #[wasm_bindgen(method)]
+    pub(super) fn shut(this: &Host, transport: u32);
+    /// What goes before an ack id and a payload. It has the next number from now on, the first of all 0.
+    #[wasm_bindgen(method)]
+    pub(super) fn head(this: &Host, kind: u32, namespace: &str, text: &str);
+    /// A text message; `ack` and `slot` are below 0 where there is none, and a `last` slot is the module's to forget. False
+    /// if the transport has much to send.
+    #[wasm_bindgen(method)]
+    pub(super) fn write(this: &Host, transport: u32, head: u32, ack: f64, slot: i32, last: bool) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn text(this: &Host, transport: u32, text: &str) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn binary(this: &Host, transport: u32, slot: u32, last: bool) -> bool;
+    /// A timer was set.
+    #[wasm_bindgen(method)]
+    pub(super) fn armed(this: &Host, handle: &JsValue);
+}

@@ -1,0 +1,567 @@
+//! The one class that the npm package drives.
+//!
+//! It takes numbers and short texts and gives numbers back; payloads stay in the table of `js/slots.js`. What is to be done
+//! (open, write, close) goes to the module's [`Host`] while no borrow is held; what happened is returned as a number, or
+//! read event by event with [`Core::poll`].
+
+mod clock;
+mod host;
+mod options;
+mod report;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use js_sys::Function;
+use socketio_client_core::{
+    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId, SocketOptions,
+    TransportError, TransportId,
+};
+use wasm_bindgen::prelude::*;
+
+use self::clock::Timer;
+pub use self::host::Host;
+use self::report::{Details, whole};
+use crate::slots::{Binary, Head, Inbox, Part, Payload, Slot, Slots, Start, Text};
+
+/// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
+const RETRY: u64 = 20;
+
+/// The protocol machine of one `Manager`.
+#[wasm_bindgen]
+pub struct Core {
+    host: Host,
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    manager: Manager<Slots>,
+    inbox: Inbox,
+    timer: Timer,
+    links: Vec<Link>,
+    sockets: Vec<SocketId>,
+    resolve: Option<ResolveId>,
+    /// How many heads of sent packets the module knows.
+    told: u32,
+    /// Taken from the manager to see whether there is one.
+    next: Option<Event<Slots>>,
+    details: Details,
+}
+
+/// A transport of the module.
+struct Link {
+    id: TransportId,
+    /// A WebSocket that is open.
+    open: bool,
+    /// It had much to send when it was last written to.
+    full: bool,
+}
+
+/// Something that the manager wants done.
+enum Step {
+    Command(Command<Slots>),
+    Frame(TransportId, Frame<Slots>),
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// `due` is called when [`Core::timeout`] is to be called. `native` timers are those that were there when the module
+    /// was loaded.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(host: Host, due: Function, seed: f64, native: bool) -> Self {
+        let codec = Slots::default();
+        let inbox = codec.inbox();
+        // The seed is a random number of 53 bits.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let manager = Manager::new(codec, options::defaults(), seed as u64);
+        let inner = Inner {
+            manager,
+            inbox,
+            timer: Timer::new(due, native),
+            links: Vec::new(),
+            sockets: Vec::new(),
+            resolve: None,
+            told: 0,
+            next: None,
+            details: Details::default(),
+        };
+        Self { host, inner: RefCell::new(inner) }
+    }
+
+    /// Options, in the order of `options.rs`.
+    pub fn configure(&self, numbers: &[f64], texts: Vec<String>) {
+        options::apply(self.inner.borrow_mut().manager.config_mut(), numbers, texts);
+    }
+
+    /// Answers `resolve` of the host with where to connect; `query` holds keys and values in turn.
+    pub fn resolved(&self, secure: bool, host: String, port: u16, query: Vec<String>) {
+        self.act(|inner, now| {
+            let Some(id) = inner.resolve.take() else { return };
+            let (address, query) = options::address(secure, host, port, query);
+            inner.manager.resolved(id, Ok((address, query)), now);
+        });
+    }
+
+    /// The number of a namespace, made if need be. `retries` below 0: none.
+    pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
+        let mut inner = self.inner.borrow_mut();
+        let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
+        let id = inner.manager.socket(namespace, options);
+        if !inner.sockets.contains(&id) {
+            inner.sockets.push(id);
+        }
+        id.number()
+    }
+
+    /// Whether something happened that is to be read with [`Core::poll`].
+    pub fn open(&self) -> bool {
+        self.act(|inner, now| inner.manager.open_connection(now))
+    }
+
+    /// Closes the connection and plans no other.
+    pub fn close(&self) -> bool {
+        self.act(|inner, now| inner.manager.close_connection(now))
+    }
+
+    /// Ends the session in good order.
+    pub fn drop_session(&self) -> bool {
+        self.act(|inner, now| inner.manager.drop_connection(now))
+    }
+
+    /// Connects to a namespace.
+    pub fn connect(&self, socket: u32) -> bool {
+        self.act(|inner, now| {
+            if let Some(&id) = inner.sockets.get(socket as usize) {
+                inner.manager.connect(id, now);
+            }
+        })
+    }
+
+    /// Leaves a namespace.
+    pub fn disconnect(&self, socket: u32) -> bool {
+        self.act(|inner, now| {
+            if let Some(&id) = inner.sockets.get(socket as usize) {
+                inner.manager.disconnect(id, now);
+            }
+        })
+    }
+
+    /// Answers a namespace's last question for authentication data; `slot` below 0: there are none.
+    pub fn authenticate(&self, socket: u32, number: f64, slot: i32, length: u32) -> bool {
+        let data = u32::try_from(slot).ok().map(|slot| Payload::plain(slot, length));
+        self.act(|inner, now| {
+            if let Some(request) = inner.details.request(socket, number) {
+                inner.manager.authenticate(request, Ok(data), now);
+            }
+        })
+    }
+
+    /// Whether the namespace is, or will be by itself, connected.
+    #[must_use]
+    pub fn active(&self, socket: u32) -> bool {
+        let inner = self.inner.borrow();
+        inner.sockets.get(socket as usize).is_some_and(|id| inner.manager.status(*id).active)
+    }
+
+    /// Starts the next attempt now.
+    pub fn reconnect_now(&self) -> bool {
+        self.act(|inner, now| inner.manager.reconnect_now(now))
+    }
+
+    /// Whether to connect again by itself.
+    pub fn reconnection(&self, on: bool) {
+        self.inner.borrow_mut().manager.set_reconnection(on);
+        let _ = self.act(|_, _| ());
+    }
+
+    /// Whether there is a network.
+    pub fn online(&self, online: bool) -> bool {
+        self.act(|inner, now| inner.manager.set_online(online, now))
+    }
+
+    /// Emits a payload without attachments. Returns twice the ticket, and one more if there is something to poll; or,
+    /// below 0, why it was refused.
+    pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64) -> f64 {
+        self.send(socket, Payload::plain(slot, length), flags, timeout)
+    }
+
+    /// The same with attachments: what `outgoing` returned.
+    pub fn emit_binary(&self, socket: u32, numbers: &[u32], flags: u32, timeout: f64) -> f64 {
+        Payload::outgoing(numbers).map_or(-1.0, |payload| self.send(socket, payload, flags, timeout))
+    }
+
+    /// Answers an event; below 0: it cannot be answered any more.
+    pub fn ack(&self, socket: u32, session: u32, id: f64, numbers: &[u32]) -> f64 {
+        let Some(payload) = Payload::outgoing(numbers) else { return -1.0 };
+        let mut refused = None;
+        let more = self.act(|inner, now| {
+            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
+            let ack = AckId::from_parts(socket, session, whole(id));
+            refused = inner.manager.ack(ack, payload, now).err();
+        });
+        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
+    }
+
+    /// Whether outgoing packets are to be told.
+    pub fn observe(&self, socket: u32, on: bool) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(&id) = inner.sockets.get(socket as usize) {
+            inner.manager.observe(id, on);
+        }
+    }
+
+    // --- What waits, for applications that look ---
+
+    /// Ticket and payload of each emit that waits for the connection (`sendBuffer`), in turn.
+    #[must_use]
+    pub fn held(&self, socket: u32) -> Vec<f64> {
+        self.look(socket, |manager, id| {
+            let held = manager.held(id);
+            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())]).collect()
+        })
+    }
+
+    /// Forgets one of them.
+    pub fn discard(&self, socket: u32, emit: f64) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(&id) = inner.sockets.get(socket as usize) {
+            inner.manager.discard(id, EmitId::from_number(whole(emit)));
+        }
+    }
+
+    /// How many emits of a namespace with `retries` are not settled.
+    #[must_use]
+    pub fn queued(&self, socket: u32) -> usize {
+        self.look(socket, |manager, id| manager.queued(id))
+    }
+
+    /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
+    #[must_use]
+    pub fn ping_deadline(&self) -> f64 {
+        let inner = self.inner.borrow();
+        inner.manager.heartbeat_deadline().map_or(0.0, |at| inner.timer.wall(at))
+    }
+
+    /// Changes it, which only tests want.
+    pub fn set_ping_deadline(&self, wall: f64) {
+        let _ = self.act(|inner, _| {
+            let at = inner.timer.at(wall);
+            inner.manager.set_heartbeat_deadline(at);
+        });
+    }
+
+    /// Whether a session has moved to WebSocket before (`rememberUpgrade`).
+    #[must_use]
+    pub fn upgraded_before(&self) -> bool {
+        self.inner.borrow().manager.upgraded_before()
+    }
+
+    /// The same, learned elsewhere.
+    pub fn set_upgraded_before(&self, before: bool) {
+        self.inner.borrow_mut().manager.set_upgraded_before(before);
+    }
+
+    // --- What the module's transports heard. Each returns what `poll` does. ---
+
+    /// The WebSocket is open.
+    pub fn opened(&self, transport: u32) -> f64 {
+        self.input(transport, None, |inner, id| {
+            if let Some(link) = inner.links.iter_mut().find(|link| link.id == id) {
+                link.open = true;
+            }
+            Some(Input::Opened { transport: id })
+        })
+    }
+
+    /// The texts that were left for transport 0 are the answer to a GET.
+    pub fn got(&self, transport: u32) -> f64 {
+        self.input(transport, None, |inner, transport| Some(Input::Got { transport, body: inner.inbox.body() }))
+    }
+
+    /// A POST was answered.
+    pub fn posted(&self, transport: u32) -> f64 {
+        self.input(transport, None, |_, transport| Some(Input::Posted { transport }))
+    }
+
+    /// The transport ended. `closed`: by the server's close frame with this code; else below 0.
+    pub fn ended(&self, transport: u32, closed: i32) -> f64 {
+        self.input(transport, None, |inner, transport| {
+            inner.links.retain(|link| link.id != transport);
+            let error = match u16::try_from(closed) {
+                Ok(code) => TransportError::Closed { code: Some(code), reason: String::new() },
+                Err(_) => TransportError::Http { cause: String::new() },
+            };
+            Some(Input::Closed { transport, error })
+        })
+    }
+
+    /// A binary message.
+    pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
+        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
+        self.input(transport, None, |_, transport| Some(Input::Message { transport, message: Message::Binary(binary) }))
+    }
+
+    /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
+    #[must_use]
+    pub fn header(&self, start: &str, whole: bool) -> i32 {
+        match self.inner.borrow_mut().inbox.header(start, whole) {
+            Start::At(at) => i32::try_from(at).unwrap_or(-2),
+            Start::Unfinished => -1,
+            Start::Malformed => -2,
+        }
+    }
+
+    /// A number for the header that was read last, or -1.
+    #[must_use]
+    pub fn remember(&self) -> i32 {
+        self.inner.borrow_mut().inbox.remember().and_then(|id| i32::try_from(id).ok()).unwrap_or(-1)
+    }
+
+    /// A packet with the header that was read last.
+    pub fn packet(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
+        self.text(transport, Some(slot), |inbox| inbox.packet(slot, shape, length))
+    }
+
+    /// A packet whose header has a number; `ack` is below 0 where it has none.
+    pub fn known(&self, transport: u32, id: u32, ack: f64, slot: u32, shape: u8, length: u32) -> f64 {
+        self.text(transport, Some(slot), |inbox| inbox.known(id, (ack >= 0.0).then(|| whole(ack)), slot, shape, length))
+    }
+
+    /// A packet that the application's own parser has read; `kind` 0 to 4 as on the wire.
+    pub fn parsed(&self, transport: u32, kind: u32, namespace: &str, ack: f64, slot: u32, shape: u8) -> f64 {
+        self.text(transport, Some(slot), |inbox| {
+            inbox.parsed(kind, namespace, (ack >= 0.0).then(|| whole(ack)), slot, shape);
+        })
+    }
+
+    /// The server's handshake.
+    pub fn handshake(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
+        self.text(transport, None, |inbox| inbox.handshake(slot, shape, length))
+    }
+
+    /// The bytes of a base64 text.
+    pub fn base64(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
+        self.text(transport, None, |inbox| inbox.base64(slot, shape, length))
+    }
+
+    /// Any other text.
+    pub fn control(&self, transport: u32, text: &str) -> f64 {
+        self.text(transport, None, |inbox| inbox.control(text))
+    }
+
+    /// The timer is due.
+    pub fn timeout(&self) -> f64 {
+        let now = {
+            let mut inner = self.inner.borrow_mut();
+            let now = inner.timer.fired();
+            inner.manager.handle_timeout(now);
+            inner.links.iter_mut().for_each(|link| link.full = false);
+            now
+        };
+        self.pump(now);
+        self.poll()
+    }
+
+    // --- What happened ---
+
+    /// The next event as a number (`report.rs`), 0 if there is none.
+    pub fn poll(&self) -> f64 {
+        self.inner.borrow_mut().report(None)
+    }
+
+    /// The payload of the event that was read last. It is the module's now.
+    #[must_use]
+    pub fn slot(&self) -> i32 {
+        self.inner.borrow_mut().details.slot()
+    }
+
+    /// A number of the event that was read last.
+    #[must_use]
+    pub fn number(&self) -> f64 {
+        self.inner.borrow().details.number
+    }
+
+    /// A text of the event that was read last.
+    #[must_use]
+    pub fn word(&self) -> String {
+        self.inner.borrow().details.text.to_owned()
+    }
+}
+
+impl Inner {
+    /// Sets the timer anew if it would come too late.
+    fn arm(&mut self, now: Instant) -> Option<JsValue> {
+        let retry = self.links.iter().any(|link| link.full).then(|| now + Duration::from_millis(RETRY));
+        let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
+        self.timer.arm(due, now)
+    }
+}
+
+impl Core {
+    fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
+        let inner = self.inner.borrow();
+        inner.sockets.get(socket as usize).map(|id| look(&inner.manager, *id)).unwrap_or_default()
+    }
+
+    fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64) -> f64 {
+        let options = options::emit(flags, timeout);
+        let mut result = -1.0;
+        let more = self.act(|inner, now| {
+            let Some(&id) = inner.sockets.get(socket as usize) else { return };
+            result = match inner.manager.emit(id, payload, options, now) {
+                Ok(emit) => report::exact(emit.number()) * 2.0,
+                Err(refused) => report::refused(&refused.error),
+            };
+        });
+        if more && result >= 0.0 { result + 1.0 } else { result }
+    }
+
+    /// For calls of the application: what follows is done at once. Whether there is something to poll.
+    fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
+        let now = {
+            let mut inner = self.inner.borrow_mut();
+            let now = inner.timer.now();
+            act(&mut inner, now);
+            now
+        };
+        self.pump(now);
+        self.inner.borrow_mut().has_event()
+    }
+
+    fn text(&self, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
+        if transport == 0 {
+            leave(&mut self.inner.borrow_mut().inbox);
+            return 0.0;
+        }
+        self.input(transport, slot, |inner, transport| {
+            leave(&mut inner.inbox);
+            let message = Message::Text(inner.inbox.text()?);
+            Some(Input::Message { transport, message })
+        })
+    }
+
+    /// `heard` is the payload of what was handed in.
+    fn input(&self, transport: u32, heard: Option<u32>, input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>) -> f64 {
+        let now = {
+            let mut inner = self.inner.borrow_mut();
+            let now = inner.timer.now();
+            let Some(id) = inner.links.iter().map(|link| link.id).find(|id| id.number() == transport) else {
+                return 0.0;
+            };
+            let Some(input) = input(&mut inner, id) else { return 0.0 };
+            inner.manager.handle_input(input, now);
+            now
+        };
+        self.pump(now);
+        self.inner.borrow_mut().report(heard)
+    }
+
+    /// Has everything done that the manager wants. The host is called while no borrow is held.
+    fn pump(&self, now: Instant) {
+        loop {
+            let Some(step) = self.inner.borrow_mut().step() else { break };
+            match step {
+                Step::Command(command) => self.obey(command),
+                Step::Frame(transport, Frame::Message(message)) => {
+                    if !self.write(transport.number(), message) {
+                        let mut inner = self.inner.borrow_mut();
+                        inner.links.iter_mut().filter(|link| link.id == transport).for_each(|link| link.full = true);
+                    }
+                }
+                Step::Frame(_, Frame::Ping) => {}
+            }
+        }
+        let handle = self.inner.borrow_mut().arm(now);
+        if let Some(handle) = handle {
+            self.host.armed(&handle);
+        }
+    }
+
+    fn obey(&self, command: Command<Slots>) {
+        match command {
+            Command::Resolve { id } => {
+                self.inner.borrow_mut().resolve = Some(id);
+                self.host.resolve();
+            }
+            Command::Open { transport, url } => {
+                self.link(transport);
+                self.host.open(transport.number(), &url);
+            }
+            Command::Get { transport, url } => {
+                self.link(transport);
+                self.host.get(transport.number(), &url);
+            }
+            Command::Post { transport, url, body } => {
+                if let Text::Body(messages) = body {
+                    for message in messages {
+                        self.write(0, message);
+                    }
+                }
+                self.host.post(transport.number(), &url);
+            }
+            Command::Close { transport } => {
+                self.inner.borrow_mut().links.retain(|link| link.id != transport);
+                self.host.shut(transport.number());
+            }
+        }
+    }
+
+    fn link(&self, id: TransportId) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.links.iter().all(|link| link.id != id) {
+            inner.links.push(Link { id, open: false, full: false });
+        }
+    }
+
+    /// Whether the transport takes more.
+    fn write(&self, transport: u32, message: Message<Slots>) -> bool {
+        match message {
+            Message::Text(Text::Part(part)) => self.write_part(transport, part),
+            Message::Binary(binary) => {
+                let (slot, last) = binary.slot.leave();
+                self.host.binary(transport, slot, last)
+            }
+            // Binary data that is to be text (`forceBase64`): the module knows.
+            Message::Text(Text::Body(messages)) => {
+                messages.into_iter().fold(true, |room, message| self.write(transport, message) && room)
+            }
+        }
+    }
+
+    fn write_part(&self, transport: u32, part: Part) -> bool {
+        let (head, payload) = part.into_parts();
+        let (slot, last) = payload.map_or((-1, false), |payload| {
+            let (slot, last) = payload.leave();
+            (i32::try_from(slot).unwrap_or(-1), last)
+        });
+        match head {
+            Head::Sent { id, ack, .. } => {
+                self.tell_heads(id);
+                self.host.write(transport, id, ack.map_or(-1.0, report::exact), slot, last)
+            }
+            Head::Text(text) => self.host.text(transport, &text),
+            // These only come in.
+            Head::Read(_) | Head::Known { .. } => true,
+        }
+    }
+
+    /// The module learns each head before it is asked to write it.
+    fn tell_heads(&self, id: u32) {
+        loop {
+            let told = self.inner.borrow().told;
+            if told > id {
+                return;
+            }
+            let Some(head) = self.inner.borrow().inbox.sent(told) else { return };
+            self.inner.borrow_mut().told += 1;
+            self.host.head(head.kind as u32, &head.namespace, &head.text);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Events as numbers, for the module: `kind + 32 * more + 64 * value`, where `more` says whether there is another, and
+//! `value` is the namespace's number, plus 2^14 times whatever else the kind names. `src/report.js` has the same list.
+
+use socketio_client_core::{
+    AckError, AuthRequest, ConnectFailure, DecodeError, EmitError, Event, OpenError, SocketId, TransportError,
+};
+
+use super::{Inner, Step};
+use crate::slots::{Payload, Slot, Slots};
+
+/// Kinds.
+mod kind {
+    /// An event whose payload is the one that was handed in just now. Value: the session.
+    pub(super) const EVENT_HERE: u8 = 1;
+    /// An event; `slot` and `number` (the ack id) tell more. Value: the session.
+    pub(super) const EVENT: u8 = 2;
+    /// An ack whose payload is the one that was handed in just now. Value: the ticket.
+    pub(super) const ACK_HERE: u8 = 3;
+    /// An ack; `slot`. Value: the ticket.
+    pub(super) const ACK: u8 = 4;
+    /// No ack; `number` is the reason. Value: the ticket.
+    pub(super) const NO_ACK: u8 = 5;
+    /// `word` is the id. Value: 1 if recovered, plus twice the number of replayed events that follow.
+    pub(super) const CONNECTED: u8 = 6;
+    /// `word` is the reason.
+    pub(super) const DISCONNECTED: u8 = 7;
+    /// `number` tells how; `slot` holds the server's word.
+    pub(super) const CONNECT_ERROR: u8 = 8;
+    /// `number` is to be handed back.
+    pub(super) const AUTHENTICATE: u8 = 9;
+    /// `slot`.
+    pub(super) const SENT: u8 = 10;
+    /// `number` is the reason. Value: the ticket.
+    pub(super) const NOT_SENT: u8 = 11;
+    pub(super) const OPENED: u8 = 12;
+    /// `number` tells how.
+    pub(super) const OPEN_FAILED: u8 = 13;
+    /// `word` is the reason, `number` tells how.
+    pub(super) const CLOSED: u8 = 14;
+    pub(super) const WAITING: u8 = 15;
+    /// `number`: which.
+    pub(super) const ATTEMPT: u8 = 16;
+    /// `number`: which attempt.
+    pub(super) const RECONNECTED: u8 = 17;
+    pub(super) const RECONNECT_FAILED: u8 = 18;
+    pub(super) const PING: u8 = 19;
+    pub(super) const UPGRADED: u8 = 20;
+    /// `number` tells how.
+    pub(super) const UPGRADE_FAILED: u8 = 21;
+    pub(super) const UPGRADING: u8 = 22;
+    /// Nothing that the module has to know.
+    pub(super) const OTHER: u8 = 31;
+}
+
+/// What a number does not tell.
+#[derive(Debug, Default)]
+pub(super) struct Details {
+    slot: Option<u32>,
+    /// The last question of each namespace, with its number.
+    questions: Vec<(u32, f64, AuthRequest)>,
+    asked: f64,
+    pub(super) number: f64,
+    pub(super) text: String,
+}
+
+impl Details {
+    /// Gives a payload to the module. True if it is the one that was handed in just now, and nobody else has it.
+    fn keep(&mut self, payload: Payload, heard: Option<u32>) -> bool {
+        let slot = payload.slot();
+        let given = payload.hand_over();
+        if heard == Some(slot) && given == slot {
+            return true;
+        }
+        self.slot = Some(given);
+        false
+    }
+
+    pub(super) fn slot(&mut self) -> i32 {
+        self.slot.take().and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1)
+    }
+
+    /// A namespace's question, if it is still its last.
+    pub(super) fn request(&mut self, socket: u32, number: f64) -> Option<AuthRequest> {
+        let at = self.questions.iter().position(|(of, last, _)| (*of, *last) == (socket, number))?;
+        Some(self.questions.swap_remove(at).2)
+    }
+}
+
+/// Tickets and ack ids stay far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "they count what happened")]
+pub(super) const fn exact(number: u64) -> f64 {
+    number as f64
+}
+
+/// An ack id from the wire, of at most 15 digits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number below 2^53")]
+pub(super) const fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+/// Why an emit was refused, below 0.
+pub(super) const fn refused(error: &EmitError) -> f64 {
+    match error {
+        EmitError::BufferFull { .. } => -2.0,
+        EmitError::TooLarge { .. } => -3.0,
+        EmitError::TooManyAttachments { .. } => -4.0,
+        EmitError::Stale => -5.0,
+        _ => -1.0,
+    }
+}
+
+/// How a transport failed, for a module that knows what its own transports said.
+const fn transport(error: &TransportError) -> f64 {
+    match error {
+        TransportError::Offline => 2.0,
+        TransportError::Timeout => 3.0,
+        TransportError::Protocol(error) => decode(error),
+        // The server's close packet; a WebSocket's close has a code.
+        TransportError::Closed { code: None, .. } => 4.0,
+        // The module's transport has told it.
+        _ => 1.0,
+    }
+}
+
+const fn decode(error: &DecodeError) -> f64 {
+    match error {
+        DecodeError::Engine { .. } | DecodeError::Base64 => 10.0,
+        DecodeError::Handshake { .. } => 11.0,
+        DecodeError::Header { .. } => 12.0,
+        DecodeError::Payload { .. } => 13.0,
+        DecodeError::AttachmentsMissing { .. } => 14.0,
+        DecodeError::UnexpectedBinary => 15.0,
+        DecodeError::Limit { .. } => 16.0,
+        _ => 17.0,
+    }
+}
+
+const fn open(error: &OpenError) -> f64 {
+    match error {
+        OpenError::Transport { error, .. } => transport(error),
+        OpenError::Timeout => 3.0,
+        OpenError::NoTransports => 5.0,
+        _ => 1.0,
+    }
+}
+
+impl Inner {
+    /// What the manager wants next.
+    pub(super) fn step(&mut self) -> Option<Step> {
+        let Self { manager, links, .. } = self;
+        for link in links.iter().filter(|link| link.open && !link.full) {
+            if let Some(frame) = manager.poll_message(link.id) {
+                return Some(Step::Frame(link.id, frame));
+            }
+        }
+        // A message that was not there may still have queued a command.
+        manager.poll_command().map(Step::Command)
+    }
+
+    pub(super) fn has_event(&mut self) -> bool {
+        if self.next.is_none() {
+            self.next = self.manager.poll_event();
+        }
+        self.next.is_some()
+    }
+
+    /// Tells of one event. `heard` is the payload that was handed in just now.
+    pub(super) fn report(&mut self, heard: Option<u32>) -> f64 {
+        if !self.has_event() {
+            return 0.0;
+        }
+        let Some(event) = self.next.take() else { return 0.0 };
+        let (kind, value) = self.describe(event, heard);
+        let more = f64::from(u8::from(self.has_event()));
+        f64::from(kind) + 32.0 * more + 64.0 * value
+    }
+
+    fn describe(&mut self, event: Event<Slots>, heard: Option<u32>) -> (u8, f64) {
+        let details = &mut self.details;
+        // A payload that the module did not ask for is forgotten.
+        drop(details.slot.take().map(Slot::adopt));
+        let of = |socket: SocketId, more: u64| f64::from(socket.number()) + 16384.0 * exact(more);
+        match event {
+            Event::Message { socket, payload, ack } => {
+                let parts = ack.map(socketio_client_core::AckId::parts);
+                let session = parts.map_or(0, |(_, session, _)| u64::from(session));
+                let at_hand = details.keep(payload, heard);
+                details.number = parts.map_or(-1.0, |(_, _, id)| exact(id));
+                (if at_hand { kind::EVENT_HERE } else { kind::EVENT }, of(socket, session))
+            }
+            Event::Ack { socket, emit, result: Ok(payload) } => {
+                let at_hand = details.keep(payload, heard);
+                (if at_hand { kind::ACK_HERE } else { kind::ACK }, of(socket, emit.number()))
+            }
+            Event::Ack { socket, emit, result: Err(error) } => {
+                details.number = match error {
+                    AckError::Timeout => 1.0,
+                    AckError::Disconnected => 2.0,
+                    AckError::Dropped => 3.0,
+                    AckError::NotSent(error) => refused(&error),
+                    _ => 0.0,
+                };
+                (kind::NO_ACK, of(socket, emit.number()))
+            }
+            Event::Connected { socket, recovered, replayed } => {
+                details.text = self.manager.status(socket).id.unwrap_or_default().to_owned();
+                (kind::CONNECTED, of(socket, u64::from(recovered) + 2 * replayed as u64))
+            }
+            Event::Disconnected { socket, reason, .. } => {
+                details.text = reason.as_str().to_owned();
+                (kind::DISCONNECTED, of(socket, 0))
+            }
+            Event::ConnectError { socket, error } => {
+                details.number = match error {
+                    ConnectFailure::Open(error) => open(&error),
+                    ConnectFailure::Refused(payload) => {
+                        details.slot = Some(payload.hand_over());
+                        20.0
+                    }
+                    ConnectFailure::NoSid => 21.0,
+                    ConnectFailure::Timeout => 22.0,
+                    ConnectFailure::InvalidNamespace => 23.0,
+                    _ => 24.0,
+                };
+                (kind::CONNECT_ERROR, of(socket, 0))
+            }
+            Event::Authenticate { socket, request } => {
+                details.asked += 1.0;
+                details.number = details.asked;
+                details.questions.retain(|(of, ..)| *of != socket.number());
+                details.questions.push((socket.number(), details.asked, request));
+                (kind::AUTHENTICATE, of(socket, 0))
+            }
+            Event::Sent { socket, payload } => {
+                details.slot = Some(payload.hand_over());
+                (kind::SENT, of(socket, 0))
+            }
+            Event::NotSent { socket, emit, error, payload } => {
+                details.number = refused(&error);
+                details.slot = Some(payload.hand_over());
+                (kind::NOT_SENT, of(socket, emit.number()))
+            }
+            Event::Opened { .. } => (kind::OPENED, 0.0),
+            Event::OpenFailed { error } => {
+                details.number = open(&error);
+                (kind::OPEN_FAILED, 0.0)
+            }
+            Event::Closed { reason, error } => {
+                details.text = reason.as_str().to_owned();
+                details.number = error.as_ref().map_or(0.0, transport);
+                (kind::CLOSED, 0.0)
+            }
+            Event::Waiting { .. } => (kind::WAITING, 0.0),
+            Event::ReconnectAttempt { attempt, .. } => {
+                details.number = f64::from(attempt);
+                (kind::ATTEMPT, 0.0)
+            }
+            Event::Reconnected { attempt } => {
+                details.number = f64::from(attempt);
+                (kind::RECONNECTED, 0.0)
+            }
+            Event::ReconnectFailed => (kind::RECONNECT_FAILED, 0.0),
+            Event::Ping => (kind::PING, 0.0),
+            Event::Upgraded { .. } => (kind::UPGRADED, 0.0),
+            Event::Upgrading { .. } => (kind::UPGRADING, 0.0),
+            Event::UpgradeFailed { error } => {
+                details.number = transport(&error);
+                (kind::UPGRADE_FAILED, 0.0)
+            }
+            _ => (kind::OTHER, 0.0),
+        }
+    }
+}
