@@ -1,8 +1,20 @@
-import { Reader, isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
+import {
+  Reader,
+  credentials,
+  fromBase64,
+  isCompressed,
+  json,
+  outgoing,
+  put,
+  release,
+  setUncompressed,
+  take,
+  value,
+} from "../slots.js";
 import { Core, pending } from "./core.js";
 import { Emitter, rethrow } from "./emitter.js";
 import { Engine } from "./engine.js";
-import { binaryType, bytesOf, fromBase64, fromBytes, sizeOf, toBase64 } from "./transport/binary.js";
+import { binaryType, bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { configuration, target, transportNames, wantsFetch } from "./options.js";
 import { Parser } from "./parser.js";
 import { KIND, decodeError } from "./report.js";
@@ -20,6 +32,8 @@ const PACKETS = 100_000;
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
+
+const NONE = [];
 
 /** How a transport failed. */
 class TransportError extends Error {
@@ -62,8 +76,11 @@ export class Manager extends Emitter {
   #openers = [];
   /** The error of an attempt to reconnect, until it is told. */
   #attemptError;
-  /** What the application's encoder threw. */
+  /** What the application's decoder threw, which ended the session. */
   #thrown;
+  /** Whether the application waits for what its encoder may throw, and `{ error }` if it did. */
+  #emitting = false;
+  #unencodable;
   /** Whether `close` was told since the last call. */
   #closed = false;
   #attempting = false;
@@ -202,7 +219,7 @@ export class Manager extends Emitter {
     const host = this.#host;
     const seed = Math.floor(Math.random() * 2 ** 53);
     this.#core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this.#reader = new Reader(this.#core, fromBytes);
+    this.#reader = new Reader(this.#core, (bytes) => bytesOf(bytes, this.engine.binaryType));
     if (this.opts.parser) this.#parser = this.#newParser();
     this.#configure(this.#core);
     for (const call of this.#backlog.splice(0)) this.#guarded(() => call(this.#core));
@@ -226,14 +243,17 @@ export class Manager extends Emitter {
     return undefined;
   }
 
-  /** Tells what the core says after a call of the application. What a listener throws reaches the caller. */
+  /** Tells what the core says after a call of the application, which gets the first exception of its listeners. */
   #follow(more) {
-    if (more) this.#drain(this.#core.poll());
+    if (!more) return;
+    const failures = this.#drain(this.#core.poll());
+    failures.slice(1).forEach(rethrow);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** The same after something that a transport or the timer told. */
   _run(code) {
-    if (code !== 0) this.#guarded(() => this.#drain(code));
+    if (code !== 0) this.#drain(code).forEach(rethrow);
   }
 
   #guarded(fn) {
@@ -244,20 +264,19 @@ export class Manager extends Emitter {
     }
   }
 
+  /** What listeners threw. */
   #drain(code) {
-    let failed = false;
-    let failure;
+    let failures = NONE;
     while (code !== 0) {
       try {
         this.#tell(code & 31, Math.floor(code / 64));
       } catch (error) {
-        if (failed) rethrow(error);
-        else [failed, failure] = [true, error];
+        failures = [...failures, error];
       }
       code = code & 32 ? this.#core.poll() : 0;
     }
-    if (this.#attemptError) this.#tellAttemptError();
-    if (failed) throw failure;
+    if (this.#attemptError) this.#guarded(() => this.#tellAttemptError());
+    return failures;
   }
 
   #tell(kind, value) {
@@ -375,15 +394,12 @@ export class Manager extends Emitter {
     this._readyState = "closed";
     unwatch(this);
     const { engine } = this;
-    if (this.#parser) {
-      this.#parser.destroy();
-      this.#parser = this.#newParser();
-    }
+    this.#parser?.destroy();
     if (engine && engine.readyState !== "closed") {
       engine.readyState = engine.transport.readyState = "closed";
       engine.transport.writable = false;
       engine.id = undefined;
-      engine.emitReserved("close", reason, details);
+      this.#guarded(() => engine.emitReserved("close", reason, details));
     }
     this.emitReserved("close", reason, details);
   }
@@ -449,9 +465,9 @@ export class Manager extends Emitter {
   #authenticate(index, socket, question) {
     socket._authenticate((data) => {
       this._call((core) => {
-        if (data === undefined) return this.#follow(core.authenticate(index, question, -1, 0));
-        const text = this.#parser ? undefined : JSON.stringify(data);
-        return this.#follow(core.authenticate(index, question, put(data, text), sizeOf(text ?? "")));
+        const numbers = data === undefined ? [] : this.#parser ? [put(data), 0] : credentials(data);
+        const [slot = -1, length = 0] = numbers;
+        return this.#follow(core.authenticate(index, question, slot, length));
       });
     });
   }
@@ -507,32 +523,40 @@ export class Manager extends Emitter {
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
   _outgoing(args, compress) {
     const message = this.#parser ? [put(args), 0] : outgoing(args);
-    if (!compress) setUncompressed(message[0]);
+    if (!compress) message.forEach((slot, i) => i % 2 === 0 && setUncompressed(slot));
     return message;
   }
 
   _emit(core, index, message, flags, timeout, accepted) {
+    this.#emitting = true;
     const result =
       message.length === 2
-        ? core.emit(index, message[0], message[1], flags, timeout)
+        ? core.emit(index, message[0], message[1], flags, timeout, Date.now())
         : core.emit_binary(index, message, flags, timeout);
+    this.#emitting = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    accepted(ticket);
+    if (!this.#unencodable) accepted(ticket);
     if (result % 2 === 1) this.#follow(true);
     this.#throwEncoder();
     return ticket;
   }
 
   _ack(core, index, session, id, message) {
-    if (core.ack(index, session, id, message) === 1) this.#follow(true);
+    this.#emitting = true;
+    const result =
+      message.length === 2
+        ? core.ack(index, session, id, message[0], message[1], Date.now())
+        : core.ack_binary(index, session, id, message);
+    this.#emitting = false;
+    if (result === 1) this.#follow(true);
     this.#throwEncoder();
   }
 
   #throwEncoder() {
-    const thrown = this.#thrown;
-    this.#thrown = undefined;
-    if (thrown) throw thrown;
+    const thrown = this.#unencodable;
+    this.#unencodable = undefined;
+    if (thrown) throw thrown.error;
   }
 
   /** A message from elsewhere than the transport. */
@@ -560,7 +584,7 @@ export class Manager extends Emitter {
     const core = this.#core;
     const where = target(this);
     this._readyState = "opening";
-    this.#failure = undefined;
+    this.#failure = this.#thrown = undefined;
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts)[0]);
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
@@ -605,14 +629,29 @@ export class Manager extends Emitter {
 
   _post(id, url) {
     const link = this.#pollingLink(id);
-    const body = this.#body.splice(0).join("\x1e");
+    const parts = this.#body.splice(0);
     const { transport } = this.engine;
     transport.writable = false;
-    link.post = this.#request(id, url, body, "xhr post error", () => {
-      const code = this.#core.posted(id);
-      this.#drained(transport);
-      return code;
-    });
+    const send = (texts) => {
+      link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
+        const code = this.#core.posted(id);
+        this.#drained(transport);
+        return code;
+      });
+    };
+    if (parts.every((part) => typeof part === "string")) return send(parts);
+    // A Blob has to be read first.
+    return Promise.all(parts).then(
+      (texts) => this.#links.get(id) === link && send(texts),
+      (error) => this.#unread(id, link, "xhr post error", error),
+    );
+  }
+
+  /** A Blob cannot be read: nothing can be sent behind it. */
+  #unread(id, link, message, error) {
+    if (this.#links.get(id) !== link) return;
+    this.#failure = { error: new TransportError(message, error) };
+    this._run(this.#core.ended(id, -1));
   }
 
   #pollingLink(id) {
@@ -677,7 +716,8 @@ export class Manager extends Emitter {
     try {
       frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
     } catch (error) {
-      this.#thrown = error;
+      if (this.#emitting) this.#unencodable = { error };
+      else rethrow(error);
       return true;
     }
     let room = true;
@@ -692,8 +732,9 @@ export class Manager extends Emitter {
   }
 
   _binary(id, slot, last) {
+    const compress = isCompressed(slot);
     const data = last ? take(slot) : value(slot);
-    return this.#sendBinary(id, data, true);
+    return this.#sendBinary(id, data, compress);
   }
 
   #send(id, text, compress) {
@@ -704,8 +745,10 @@ export class Manager extends Emitter {
 
   #sendBinary(id, data, compress) {
     this.#created(data, compress);
-    if (id === 0) return this.#body.push(`b${toBase64(data)}`) > 0;
-    return this.#handOver(id, this.opts.forceBase64 ? `b${toBase64(data)}` : data, compress);
+    if (id !== 0 && !this.opts.forceBase64) return this.#handOver(id, data, compress);
+    const base64 = toBase64(data);
+    const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
+    return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
   }
 
   #created(data, compress) {
@@ -717,13 +760,26 @@ export class Manager extends Emitter {
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
     if (!link?.ws) return true;
-    link.ws.send(data, compress);
+    if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
+    else link.ws.send(data, compress);
     const { transport } = this.engine;
     if (id === this.#current && transport.writable) {
       transport.writable = false;
       queueMicrotask(() => this.#drained(transport));
     }
     return link.ws.bufferedAmount < HIGH_WATER;
+  }
+
+  /** After what has to be read before it was. */
+  #sendLate(id, link, data, compress) {
+    const late = Promise.all([data, link.late]).then(
+      ([ready]) => {
+        if (link.late === late) link.late = undefined;
+        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+      },
+      (error) => this.#unread(id, link, "websocket error", error),
+    );
+    link.late = late;
   }
 
   #drained(transport) {
@@ -746,10 +802,10 @@ export class Manager extends Emitter {
   #readBody(body) {
     const events = this.#events();
     if (!this.#parser) return this.#reader.readBody(body, PACKETS, events);
-    for (const text of body.split("\x1e", PACKETS)) {
+    for (const text of body.split("\x1e", PACKETS + 1)) {
       events?.(text);
       if (text[0] === "4") this.#parse(0, text.slice(1));
-      else if (text[0] === "b") this.#parse(0, fromBase64(text.slice(1)));
+      else if (text[0] === "b") this.#parse(0, bytesOf(fromBase64(text.slice(1)), this.engine.binaryType));
       else this.#reader.read(text);
     }
   }
@@ -761,7 +817,7 @@ export class Manager extends Emitter {
   }
 
   #binary(id, data) {
-    if (this.#parser) return this.#parse(id, data);
+    if (this.#parser) return this.#parse(id, bytesOf(data, this.engine.binaryType));
     this._run(this.#core.binary(id, put(bytesOf(data, this.engine.binaryType)), sizeOf(data)));
   }
 
@@ -773,7 +829,6 @@ export class Manager extends Emitter {
     } catch (error) {
       this.#thrown = error;
       this._run(this.#core.control(id, "4"));
-      this.#thrown = undefined;
     }
   }
 
