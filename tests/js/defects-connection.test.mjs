@@ -1,7 +1,7 @@
 // Defects of the published client in making, keeping and ending connections. See defects.mjs.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { scripted, until } from "../servers/sessions.mjs";
+import { scripted, until } from "../servers/puppet.mjs";
 import { defect, unless } from "./defects.mjs";
 import { sioServer } from "./server.mjs";
 
@@ -24,6 +24,29 @@ function failures(socket, clock) {
   return seen;
 }
 
+/** How long the client waits before each of `count` attempts; `attempt` is what becomes of each connection. */
+async function backoff(socket, clock, count, attempt = () => {}) {
+  const delays = [];
+  let [failed, attempts] = [0, 0];
+  let since = 0;
+  const failure = () => {
+    failed += 1;
+    since = clock.elapsed;
+  };
+  socket.on("connect_error", failure);
+  socket.io.on("close", failure);
+  socket.io.on("reconnect_attempt", () => {
+    attempts += 1;
+    delays.push(clock.elapsed - since);
+  });
+  while (delays.length < count) {
+    await attempt();
+    await until(() => failed > delays.length && clock.pending.length > 0, "a failure");
+    for (const before = attempts; attempts === before; ) await clock.step();
+  }
+  return delays;
+}
+
 defect(
   1,
   "after a thousand attempts the backoff is 0, and at its cap it has no jitter",
@@ -31,14 +54,7 @@ defect(
     const url = await deserted();
     const time = clock({ hold: true });
     const socket = connect(url, { ...WEBSOCKET, timeout: false });
-    let failed = 0;
-    socket.on("connect_error", () => (failed += 1));
-    const delays = [];
-    while (delays.length < 1060) {
-      await until(() => failed > delays.length && time.pending.length > 0, "the next delay");
-      delays.push(time.pending[0]);
-      await time.step();
-    }
+    const delays = await backoff(socket, time, 1060);
     const capped = delays.slice(10, 1000);
     return {
       instant: delays.slice(1010).filter((delay) => delay === 0).length,
@@ -66,18 +82,11 @@ defect(
     const server = await scripted(t);
     const time = clock();
     const socket = connect(server.url, { ...WEBSOCKET, timeout: false, randomizationFactor: 0 });
-    let closed = 0;
-    socket.io.on("close", () => (closed += 1));
-    const delays = [];
-    while (delays.length < 4) {
+    return backoff(socket, time, 4, async () => {
       const wire = await server.websocket();
       await wire.packet("40");
       wire.ws.terminate();
-      await until(() => closed > delays.length && time.pending.length > 0, "the next delay");
-      delays.push(time.pending[0]);
-      await time.step();
-    }
-    return delays;
+    });
   },
   { upstream: [1000, 1000, 1000, 1000], ours: [1000, 2000, 4000, 5000] },
 );

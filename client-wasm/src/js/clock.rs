@@ -93,7 +93,9 @@ impl Timer {
 
     /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
-        let wait = at.map(|at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX)).filter(|wait| *wait < FOREVER);
+        // Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on.
+        let millis = |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let wait = at.map(millis).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
             (Some((armed, _)), Some(at)) if *armed <= at => return None,

@@ -1,0 +1,123 @@
+// Connections come and go in a page, and leave nothing behind: no timer, no listener, no object, no WebAssembly page.
+//
+// 50 of each kind; with TESTS_FULL=1 1,000. CLIENT=upstream: the published client, to see that the test can see.
+import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Server } from "socket.io";
+import { PATIENCE, browsers, launch, open, root } from "./harness.mjs";
+
+const CYCLES = process.env.TESTS_FULL ? 1000 : 50;
+const WARM = 10;
+const WAYS = [["websocket"], ["polling"], ["polling", "websocket"]];
+
+const files = {
+  "/": ["tests/page/memory.html", "text/html"],
+  "/watch.js": ["tests/page/memory-watch.js", "text/javascript"],
+  "/memory.mjs": ["tests/page/memory.mjs", "text/javascript"],
+  "/client.js":
+    process.env.CLIENT === "upstream"
+      ? ["tests/node_modules/socket.io-client/dist/socket.io.esm.min.js", "text/javascript"]
+      : ["client-wasm/js/dist/module.js", "text/javascript"],
+};
+
+async function serve(t) {
+  const http = createServer((request, response) => {
+    const [file, type] = files[new URL(request.url, "http://host").pathname] ?? [];
+    if (!file) return response.writeHead(404).end();
+    // Without these `performance.measureUserAgentSpecificMemory` and exact figures are not given.
+    response.writeHead(200, { "content-type": type });
+    createReadStream(join(root, file)).pipe(response);
+  });
+  const io = new Server(http);
+  const behave = (socket) => {
+    socket.on("echo", (value) => socket.emit("echo", value));
+    socket.on("call", (value, answer) => answer(value));
+  };
+  io.on("connection", behave);
+  io.of(/^\/dynamic-\d+$/).on("connection", behave);
+  await new Promise((resolve) => http.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    // Browsers keep connections that nobody uses.
+    http.closeAllConnections();
+    return io.close();
+  });
+  return { io, url: `http://127.0.0.1:${http.address().port}/` };
+}
+
+/** What the page holds: `counts`, which are to be the same before and after, and Chromium's `heap`. */
+async function inspect(page, devtools) {
+  await devtools?.send("HeapProfiler.collectGarbage");
+  const { timers, listeners, wasm, alive, cycles } = await page.evaluate(() => ({
+    ...window.held(),
+    cycles: window.memory.alive(),
+  }));
+  // Only Chromium collects and tells when asked.
+  if (!devtools) return { counts: { timers, listeners, wasm } };
+  const { metrics } = await devtools.send("Performance.getMetrics");
+  const metric = (wanted) => metrics.find(({ name }) => name === wanted).value;
+  const counts = { timers, listeners, wasm, alive, cycles, eventListeners: metric("JSEventListeners") };
+  return { counts, heap: metric("JSHeapUsedSize") };
+}
+
+/** The same once farewells have been said, or after a while. */
+async function settled(io, page, devtools) {
+  for (const begin = performance.now(); ; ) {
+    const seen = await inspect(page, devtools);
+    const { timers, alive = {}, cycles = {} } = seen.counts;
+    const left = timers + Object.keys({ ...alive, ...cycles }).length + io.engine.clientsCount;
+    if (left === 0 || performance.now() - begin > PATIENCE / 3) return seen;
+  }
+}
+
+const kinds = [
+  ["connections of their own", "fresh"],
+  ["one socket, connected and left", "again"],
+  ["connections through the cache, each with a namespace of its own name", "cached"],
+  ["a server that refuses", "refused"],
+];
+
+/** An address where nobody listens. */
+async function deserted() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${port}`;
+}
+
+for (const name of browsers) {
+  for (const [what, kind] of kinds) {
+    test(`${name}: ${what}, ${CYCLES} times: nothing is left`, { timeout: 280_000 }, async (t) => {
+      const { io, url } = await serve(t);
+      const browser = await launch(name);
+      t.after(() => browser.close());
+      const page = await open(browser, url);
+      await page.waitForFunction("window.memory");
+      const devtools = name === "chromium" ? await page.createCDPSession() : undefined;
+      await devtools?.send("Performance.enable");
+      const nobody = await deserted();
+      const run = (count) =>
+        page.evaluate((kind, ...args) => window.memory[kind](...args), kind, count, { ways: WAYS, nobody });
+      await run(WARM);
+      const before = await settled(io, page, devtools);
+      for (let done = 0; done < CYCLES; done += 50) await run(50);
+      const after = await settled(io, page, devtools);
+
+      assert.equal(io.engine.clientsCount, 0, "connections");
+      assert.deepEqual(after.counts, before.counts);
+      assert.equal(after.counts.timers, 0);
+      if (kind !== "again") assert.deepEqual(after.counts.cycles ?? {}, {});
+      if (devtools) {
+        // Weak references of this test, a few tens of bytes for each, are part of it.
+        const growth = (after.heap - before.heap) / CYCLES;
+        t.diagnostic(`heap: ${Math.round(before.heap / 1024)} KiB, ${Math.round(growth)} bytes more per cycle`);
+        assert.ok(growth < 4096, `${growth} bytes per cycle`);
+      }
+      const problems = page.problems.filter((problem) => !/refused/i.test(problem));
+      assert.deepEqual(problems, []);
+    });
+  }
+}
