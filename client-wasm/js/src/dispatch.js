@@ -5,6 +5,8 @@ import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, decodeError } from "./report.js";
 
+const NONE = [];
+
 /** Tells the application, and the manager's own state, what the core says. */
 export class Dispatch {
   /** Callbacks of `open`. */
@@ -24,30 +26,32 @@ export class Dispatch {
     this.#manager = manager;
   }
 
-  /** After a call of the application. What a listener throws reaches the caller. */
+  /** After a call of the application, which gets the first exception of its listeners. */
   follow(more) {
-    if (more) this.drain(this.#manager._core.poll());
+    if (!more) return;
+    const failures = this.#drain(this.#manager._core.poll());
+    failures.slice(1).forEach(rethrow);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** After something that a transport or the timer told. What a listener throws reaches the host's handler. */
   run(code) {
-    if (code !== 0) guarded(() => this.drain(code));
+    if (code !== 0) this.#drain(code).forEach(rethrow);
   }
 
-  drain(code) {
-    let failed = false;
-    let failure;
+  /** What listeners threw. */
+  #drain(code) {
+    let failures = NONE;
     while (code !== 0) {
       try {
         this.#tell(code & 31, Math.floor(code / 64));
       } catch (error) {
-        if (failed) rethrow(error);
-        else [failed, failure] = [true, error];
+        failures = [...failures, error];
       }
       code = code & 32 ? this.#manager._core.poll() : 0;
     }
-    if (this.#attemptError) this.#tellAttemptError();
-    if (failed) throw failure;
+    if (this.#attemptError) guarded(() => this.#tellAttemptError());
+    return failures;
   }
 
   #tell(kind, value) {
@@ -122,8 +126,7 @@ export class Dispatch {
     engine.transport.writable = true;
     this.#attempting = false;
     watch(this.#manager);
-    engine.emitReserved("handshake", handshake);
-    engine.emitReserved("open");
+    guarded(() => engine.emitReserved("handshake", handshake).emitReserved("open"));
     this.#manager.emitReserved("open");
     for (const fn of this.openers.splice(0)) fn();
   }
@@ -139,8 +142,8 @@ export class Dispatch {
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
     if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
-    if (code !== 3) engine?.emitReserved("error", error);
-    this.#manager.emitReserved("error", error);
+    if (code !== 3) guarded(() => engine?.emitReserved("error", error));
+    guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) fn(error);
     // Without a transport there was nothing to close.
     if (code !== 5) engine?.emitReserved("close", ...(code === 3 ? ["forced close"] : ["transport error", error]));
@@ -155,8 +158,8 @@ export class Dispatch {
   #sessionClosed(reason, code) {
     const details = this.#details(reason, code);
     if (reason === "transport error") {
-      this.#manager.engine.emitReserved("error", details);
-      this.#manager.emitReserved("error", details);
+      guarded(() => this.#manager.engine.emitReserved("error", details));
+      guarded(() => this.#manager.emitReserved("error", details));
     }
     this.onclose(reason, details);
   }
@@ -171,7 +174,7 @@ export class Dispatch {
       engine.readyState = engine.transport.readyState = "closed";
       engine.transport.writable = false;
       engine.id = undefined;
-      engine.emitReserved("close", reason, details);
+      guarded(() => engine.emitReserved("close", reason, details));
     }
     this.#manager.emitReserved("close", reason, details);
   }
@@ -257,8 +260,7 @@ export class Dispatch {
   #authenticate(index, socket, question) {
     socket._authenticate((data) => {
       this.#manager._call((core) => {
-        if (data === undefined) return this.follow(core.authenticate(index, question, -1, 0));
-        const [slot, length] = this.#manager._links.auth(data);
+        const [slot = -1, length = 0] = data === undefined ? [] : this.#manager._links.auth(data);
         return this.follow(core.authenticate(index, question, slot, length));
       });
     });

@@ -1,9 +1,20 @@
-import { isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
+import {
+  credentials,
+  fromBase64,
+  isCompressed,
+  json,
+  outgoing,
+  put,
+  release,
+  setUncompressed,
+  take,
+  value,
+} from "../slots.js";
 import { rethrow } from "./emitter.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
+import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { createJar } from "./transport/cookies.js";
-import { bytesOf, fromBase64, sizeOf, toBase64 } from "./transport/binary.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
 import { parseQuery } from "./url.js";
@@ -26,14 +37,15 @@ export class TransportError extends Error {
   }
 }
 
-/** One connection to a server, shared by the sockets of its namespaces. */
-
 /** The transports of a manager: what the core writes, and what they hear. */
 export class Links {
   /** What the transport said when it ended. */
   failure;
-  /** What the application's parser threw. */
+  /** What the application's decoder threw, which ended the session. */
   thrown;
+  /** Whether the application waits for what is encoded meanwhile, and `{ error }` if its encoder threw. */
+  encoding = false;
+  unencodable;
 
   #manager;
   #parser;
@@ -57,9 +69,7 @@ export class Links {
 
   /** The session has ended. */
   reset() {
-    if (!this.#parser) return;
-    this.#parser.destroy();
-    this.#parser = this.#newParser();
+    this.#parser?.destroy();
   }
 
   /** The WebSocket's object, where there is one. */
@@ -75,21 +85,19 @@ export class Links {
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
   outgoing(args, compress) {
     const message = this.#parser ? [put(args), 0] : outgoing(args);
-    if (!compress) setUncompressed(message[0]);
+    if (!compress) message.forEach((slot, i) => i % 2 === 0 && setUncompressed(slot));
     return message;
   }
 
-  /** The numbers of authentication data. */
+  /** The numbers of authentication data; none for what cannot be sent. */
   auth(data) {
-    const text = this.#parser ? undefined : JSON.stringify(data);
-    return [put(data, text), sizeOf(text ?? "")];
+    return this.#parser ? [put(data), 0] : credentials(data);
   }
 
-  /** Throws what the application's encoder threw meanwhile. */
   throwEncoder() {
-    const { thrown } = this;
-    this.thrown = undefined;
-    if (thrown) throw thrown;
+    const { unencodable } = this;
+    this.unencodable = undefined;
+    if (unencodable) throw unencodable.error;
   }
 
   /** The page goes away: nothing is told. */
@@ -139,14 +147,29 @@ export class Links {
 
   post(id, url) {
     const link = this.#pollingLink(id);
-    const body = this.#body.splice(0).join("\x1e");
+    const parts = this.#body.splice(0);
     const { transport } = this.#manager.engine;
     transport.writable = false;
-    link.post = this.#request(id, url, body, "xhr post error", () => {
-      const code = this.#manager._core.posted(id);
-      this.#drained(transport);
-      return code;
-    });
+    const send = (texts) => {
+      link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
+        const code = this.#manager._core.posted(id);
+        this.#drained(transport);
+        return code;
+      });
+    };
+    if (parts.every((part) => typeof part === "string")) return send(parts);
+    // A Blob has to be read first.
+    return Promise.all(parts).then(
+      (texts) => this.#links.get(id) === link && send(texts),
+      (error) => this.#unread(id, link, "xhr post error", error),
+    );
+  }
+
+  /** A Blob cannot be read: nothing can be sent behind it. */
+  #unread(id, link, message, error) {
+    if (this.#links.get(id) !== link) return;
+    this.failure = { error: new TransportError(message, error) };
+    this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
   }
 
   #pollingLink(id) {
@@ -219,7 +242,8 @@ export class Links {
     try {
       frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
     } catch (error) {
-      this.thrown = error;
+      if (this.encoding) this.unencodable = { error };
+      else rethrow(error);
       return true;
     }
     let room = true;
@@ -234,8 +258,9 @@ export class Links {
   }
 
   binary(id, slot, last) {
+    const compress = isCompressed(slot);
     const data = last ? take(slot) : value(slot);
-    return this.#sendBinary(id, data, true);
+    return this.#sendBinary(id, data, compress);
   }
 
   #send(id, text, compress) {
@@ -246,8 +271,10 @@ export class Links {
 
   #sendBinary(id, data, compress) {
     this.#created(data, compress);
-    if (id === 0) return this.#body.push(`b${toBase64(data)}`) > 0;
-    return this.#handOver(id, this.#manager.opts.forceBase64 ? `b${toBase64(data)}` : data, compress);
+    if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
+    const base64 = toBase64(data);
+    const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
+    return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
   }
 
   #created(data, compress) {
@@ -259,13 +286,26 @@ export class Links {
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
     if (!link?.ws) return true;
-    link.ws.send(data, compress);
+    if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
+    else link.ws.send(data, compress);
     const { transport } = this.#manager.engine;
     if (id === this.#current && transport.writable) {
       transport.writable = false;
       queueMicrotask(() => this.#drained(transport));
     }
     return link.ws.bufferedAmount < HIGH_WATER;
+  }
+
+  /** After what has to be read before it was. */
+  #sendLate(id, link, data, compress) {
+    const late = Promise.all([data, link.late]).then(
+      ([ready]) => {
+        if (link.late === late) link.late = undefined;
+        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+      },
+      (error) => this.#unread(id, link, "websocket error", error),
+    );
+    link.late = late;
   }
 
   #drained(transport) {
@@ -288,10 +328,10 @@ export class Links {
   #readBody(body) {
     const events = this.#events();
     if (!this.#parser) return this.#manager._reader.readBody(body, PACKETS, events);
-    for (const text of body.split("\x1e", PACKETS)) {
+    for (const text of body.split("\x1e", PACKETS + 1)) {
       events?.(text);
       if (text[0] === "4") this.#parse(0, text.slice(1));
-      else if (text[0] === "b") this.#parse(0, fromBase64(text.slice(1)));
+      else if (text[0] === "b") this.#parse(0, this.#bytesOf(fromBase64(text.slice(1))));
       else this.#manager._reader.read(text);
     }
   }
@@ -305,8 +345,13 @@ export class Links {
   }
 
   #binary(id, data) {
-    if (this.#parser) return this.#parse(id, data);
-    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytesOf(data, this.#manager.engine.binaryType)), sizeOf(data)));
+    const bytes = this.#bytesOf(data);
+    if (this.#parser) return this.#parse(id, bytes);
+    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytes), sizeOf(data)));
+  }
+
+  #bytesOf(data) {
+    return bytesOf(data, this.#manager.engine.binaryType);
   }
 
   /** The application's decoder tells its packets while it is called. */
@@ -317,7 +362,6 @@ export class Links {
     } catch (error) {
       this.thrown = error;
       this.#manager._dispatch.run(this.#manager._core.control(id, "4"));
-      this.thrown = undefined;
     }
   }
 
