@@ -7,7 +7,7 @@ import { Host } from "./host.js";
 import { Links, guarded } from "./links.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
-import { binaryType, fromBytes } from "./transport/binary.js";
+import { binaryType } from "./transport/binary.js";
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
@@ -154,6 +154,8 @@ export class Manager extends Emitter {
     this._dispatch.closed = false;
     this._call((core) => {
       this._dispatch.follow(core.drop_session());
+      // It moves to another transport; after that it ends.
+      if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
     });
   }
@@ -164,7 +166,7 @@ export class Manager extends Emitter {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
     this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this._reader = new Reader(this._core, (bytes) => this._links.bytes(fromBytes(bytes)));
+    this._reader = new Reader(this._core, (bytes) => this._links.bytes(bytes));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
@@ -237,21 +239,31 @@ export class Manager extends Emitter {
   }
 
   _emit(core, index, message, flags, timeout, accepted) {
+    const links = this._links;
+    links.encoding = true;
     const result =
       message.length === 2
-        ? core.emit(index, message[0], message[1], flags, timeout)
+        ? core.emit(index, message[0], message[1], flags, timeout, Date.now())
         : core.emit_binary(index, message, flags, timeout);
+    links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    accepted(ticket);
+    if (!links.unencodable) accepted(ticket);
     if (result % 2 === 1) this._dispatch.follow(true);
-    this._links.throwEncoder();
+    links.throwEncoder();
     return ticket;
   }
 
   _ack(core, index, session, id, message) {
-    if (core.ack(index, session, id, message) === 1) this._dispatch.follow(true);
-    this._links.throwEncoder();
+    const links = this._links;
+    links.encoding = true;
+    const result =
+      message.length === 2
+        ? core.ack(index, session, id, message[0], message[1], Date.now())
+        : core.ack_binary(index, session, id, message);
+    links.encoding = false;
+    if (result === 1) this._dispatch.follow(true);
+    links.throwEncoder();
   }
 
   /** An Engine.IO message of the application's own. */
@@ -274,10 +286,10 @@ export class Manager extends Emitter {
     const core = this._core;
     const where = target(this);
     this._readyState = "opening";
-    this._links.failure = undefined;
+    this._links.failure = this._links.thrown = undefined;
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
-    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query).flat().map(String));
+    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query ?? {}).flat().map(String));
   }
 }

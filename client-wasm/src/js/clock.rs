@@ -72,7 +72,11 @@ impl Timer {
 
     /// Unix time, except after somebody has set the clock back.
     pub(super) fn now(&mut self) -> Instant {
-        let wall = js_sys::Date::now();
+        self.read(js_sys::Date::now())
+    }
+
+    /// The same for a caller that has read `Date.now()`.
+    pub(super) fn read(&mut self, wall: f64) -> Instant {
         if wall < self.wall {
             self.ahead += self.wall - wall;
         }
