@@ -20,14 +20,13 @@ const files = {
   "/client.js":
     process.env.CLIENT === "upstream"
       ? ["tests/node_modules/socket.io-client/dist/socket.io.esm.min.js", "text/javascript"]
-      : ["client-wasm/js/dist/module.js", "text/javascript"],
+      : ["client-wasm/js/dist/socket.io.esm.min.js", "text/javascript"],
 };
 
 async function serve(t) {
   const http = createServer((request, response) => {
     const [file, type] = files[new URL(request.url, "http://host").pathname] ?? [];
     if (!file) return response.writeHead(404).end();
-    // Without these `performance.measureUserAgentSpecificMemory` and exact figures are not given.
     response.writeHead(200, { "content-type": type });
     createReadStream(join(root, file)).pipe(response);
   });

@@ -316,7 +316,7 @@ export class Manager extends Emitter {
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.engine.emitReserved("upgradeError", this.#error(core.number(), "probe error"));
+        return this.#upgradeFailed(core.number());
       default:
         return undefined;
     }
@@ -414,6 +414,15 @@ export class Manager extends Emitter {
     engine.transport.ws = this.#links.get(this.#current)?.ws.raw;
     engine.transport.writable = true;
     engine.emitReserved("upgrade", engine.transport);
+  }
+
+  #upgradeFailed(code) {
+    const failure = code === 1 ? this.#failure : undefined;
+    const cause = failure?.details ? "transport closed" : (failure?.error ?? this.#error(code, "socket closed"));
+    // 11: it said something else than the answer to its probe.
+    const error = new Error(code === 11 ? "probe error" : `probe error: ${cause}`);
+    error.transport = "websocket";
+    this.engine.emitReserved("upgradeError", error);
   }
 
   #event(socket, args, session, id) {
