@@ -1,6 +1,6 @@
 //! Acks that one namespace's emits wait for.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::event::EmitId;
@@ -11,13 +11,16 @@ use crate::time::Instant;
 pub(crate) struct Acks {
     /// Never reset, so that a late answer cannot meet a newer emit.
     next: u64,
-    pending: BTreeMap<u64, Pending>,
-    deadlines: BTreeSet<(Instant, u64)>,
+    /// By id. Trees would be a tenth of what a page downloads, and answers come nearly in order.
+    pending: VecDeque<Pending>,
+    /// In order of time.
+    deadlines: VecDeque<(Instant, u64)>,
     in_flight: usize,
 }
 
 #[derive(Debug)]
 struct Pending {
+    id: u64,
     emit: EmitId,
     deadline: Option<Instant>,
     sent: bool,
@@ -57,43 +60,49 @@ impl Acks {
     }
 
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        self.insert(Pending { emit, deadline, sent: false, forgotten: false, attempt: false })
+        self.insert(Pending { id: self.next, emit, deadline, sent: false, forgotten: false, attempt: false })
     }
 
     /// One more attempt of an emit is handed to a transport.
     pub(crate) fn attempt(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        let mut attempts = self.pending.iter().filter(|(_, pending)| pending.emit == emit).map(|(&id, _)| id);
+        let mut attempts =
+            self.pending.iter().filter(|pending| pending.emit == emit).map(|pending| pending.id);
         if let Some(oldest) = attempts.next()
             && attempts.count() + 1 >= ATTEMPTS
         {
             self.remove(oldest);
         }
-        self.insert(Pending { emit, deadline, sent: true, forgotten: false, attempt: true })
+        self.insert(Pending { id: self.next, emit, deadline, sent: true, forgotten: false, attempt: true })
     }
 
     fn insert(&mut self, pending: Pending) -> u64 {
         let id = self.skip();
         if let Some(deadline) = pending.deadline {
-            self.deadlines.insert((deadline, id));
+            let at = self.deadlines.partition_point(|other| *other < (deadline, id));
+            self.deadlines.insert(at, (deadline, id));
         }
-        self.pending.insert(id, pending);
+        self.pending.push_back(pending);
         id
+    }
+
+    fn find(&self, id: u64) -> Option<usize> {
+        self.pending.binary_search_by_key(&id, |pending| pending.id).ok()
     }
 
     /// The emit is settled: answers to its other attempts mean nothing.
     pub(crate) fn settled(&mut self, emit: EmitId) {
-        self.pending.retain(|_, pending| pending.emit != emit);
+        self.pending.retain(|pending| pending.emit != emit);
         self.keep_deadlines();
     }
 
     /// Emits that wait for an answer.
     pub(crate) fn emits(&self) -> impl Iterator<Item = EmitId> {
-        self.pending.values().filter(|pending| !pending.forgotten).map(|pending| pending.emit)
+        self.pending.iter().filter(|pending| !pending.forgotten).map(|pending| pending.emit)
     }
 
     /// The emit is handed to a transport. False if nobody waits any longer, so that it need not be sent.
     pub(crate) fn mark_sent(&mut self, id: u64) -> bool {
-        let Some(pending) = self.pending.get_mut(&id) else { return false };
+        let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
         if pending.forgotten {
             self.remove(id);
             return true;
@@ -107,7 +116,7 @@ impl Acks {
 
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
-        if !self.pending.get(&id)?.sent {
+        if !self.pending.get(self.find(id)?)?.sent {
             return None;
         }
         self.remove(id).map(|settled| settled.emit)
@@ -115,9 +124,11 @@ impl Acks {
 
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        let Pending { emit, deadline, sent, attempt, .. } = self.pending.remove(&id)?;
-        if let Some(deadline) = deadline {
-            self.deadlines.remove(&(deadline, id));
+        let Pending { emit, deadline, sent, attempt, .. } = self.pending.remove(self.find(id)?)?;
+        if let Some(deadline) = deadline
+            && let Ok(at) = self.deadlines.binary_search(&(deadline, id))
+        {
+            self.deadlines.remove(at);
         }
         self.in_flight -= usize::from(sent && !attempt);
         Some(Settled { emit, sent, attempt })
@@ -125,12 +136,11 @@ impl Acks {
 
     /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
     pub(crate) fn forget(&mut self, emit: EmitId) {
-        let Some((&id, pending)) = self.pending.iter_mut().find(|(_, pending)| pending.emit == emit) else {
-            return;
-        };
+        let Some(pending) = self.pending.iter_mut().find(|pending| pending.emit == emit) else { return };
         if pending.attempt {
             // Its emit is sent again until the answer comes.
         } else if pending.sent {
+            let id = pending.id;
             self.remove(id);
         } else {
             pending.forgotten = true;
@@ -139,14 +149,14 @@ impl Acks {
 
     /// One entry whose time is over. That of an attempt stays: a late answer is as good.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Settled> {
-        let &(deadline, id) = self.deadlines.first()?;
+        let &(deadline, id) = self.deadlines.front()?;
         if deadline > now {
             return None;
         }
-        match self.pending.get_mut(&id) {
+        match self.find(id).and_then(|at| self.pending.get_mut(at)) {
             Some(Pending { emit, deadline, attempt: true, .. }) => {
                 *deadline = None;
-                self.deadlines.pop_first();
+                self.deadlines.pop_front();
                 Some(Settled { emit: *emit, sent: true, attempt: true })
             }
             _ => self.remove(id),
@@ -155,16 +165,19 @@ impl Acks {
 
     /// The connection ended: no answer will come for what was handed to it. Attempts are not named.
     pub(crate) fn lost(&mut self) -> Vec<EmitId> {
-        let ids: Vec<u64> = self.pending.iter().filter(|(_, p)| p.sent).map(|(&id, _)| id).collect();
-        let settled = ids.into_iter().filter_map(|id| self.remove(id));
-        settled.filter(|settled| !settled.attempt).map(|settled| settled.emit).collect()
+        let lost = self.pending.iter().filter(|pending| pending.sent && !pending.attempt);
+        let lost = lost.map(|pending| pending.emit).collect();
+        self.pending.retain(|pending| !pending.sent);
+        self.in_flight = 0;
+        self.keep_deadlines();
+        lost
     }
 
     /// The namespace was left by the application: no answer will come for anything that is on its way to the server. What
     /// is still queued leaves all the same.
     pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<EmitId> {
         let mut settled = self.lost();
-        for pending in self.pending.values_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
+        for pending in self.pending.iter_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
             pending.forgotten = true;
             pending.deadline = None;
             settled.push(pending.emit);
@@ -174,12 +187,17 @@ impl Acks {
     }
 
     fn keep_deadlines(&mut self) {
-        let Self { pending, deadlines, .. } = self;
-        deadlines.retain(|(_, id)| pending.get(id).is_some_and(|pending| pending.deadline.is_some()));
+        let mut kept = core::mem::take(&mut self.deadlines);
+        kept.retain(|(_, id)| {
+            self.find(*id)
+                .and_then(|at| self.pending.get(at))
+                .is_some_and(|pending| pending.deadline.is_some())
+        });
+        self.deadlines = kept;
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(deadline, _)| deadline)
+        self.deadlines.front().map(|&(deadline, _)| deadline)
     }
 }
 

@@ -42,11 +42,11 @@ pub struct Limits {
     pub message: usize,
     /// Attachments of one packet. Default 1,000.
     pub attachments: usize,
-    /// Bytes of one packet's attachments together. Default 16 MiB.
+    /// Bytes of one packet's attachments together, and of the events before the answer to CONNECT. Default 16 MiB.
     pub attachment_bytes: usize,
     /// Time from a packet's text to its last attachment. Default 30 s.
     pub completion: Duration,
-    /// Packets in one polling body. Default 100,000.
+    /// Packets in one polling body, and events before the answer to CONNECT. Default 100,000.
     pub packets: usize,
 }
 

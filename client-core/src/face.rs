@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::codec::{Json, Payload, Value};
 use crate::config::TransportKind;
-use crate::error::{ConnectFailure, DecodeError, EmitError, OpenError, TransportError};
+use crate::error::{AckError, ConnectFailure, DecodeError, EmitError, OpenError, TransportError};
 use crate::event::{DisconnectReason, EmitId, Event};
 
 /// What happens to a connection.
@@ -59,6 +59,14 @@ pub enum ClientEvent {
         /// Why.
         error: EmitError,
     },
+    /// An event was not acknowledged, although `retries` had it sent again, and nobody waits for its ack. It may or may not
+    /// have been handled.
+    NotAcknowledged {
+        /// Its ticket.
+        emit: EmitId,
+        /// How the last attempt ended.
+        error: AckError,
+    },
     /// A listener panicked, which ended the client.
     Panicked {
         /// The panic's word.
@@ -67,7 +75,8 @@ pub enum ClientEvent {
 }
 
 impl ClientEvent {
-    /// What an event of the core says of the connection; `None` if it is for the listeners of a namespace.
+    /// What an event of the core says of the connection; `None` if it is for the listeners of a namespace. Acks that
+    /// somebody waits for are not to be handed in.
     #[must_use]
     pub fn of(event: &Event<Json>) -> Option<Self> {
         Some(match event {
@@ -84,6 +93,9 @@ impl ClientEvent {
             Event::Upgraded { transport } => Self::Upgrade(*transport),
             Event::UpgradeFailed { error } => Self::UpgradeError(error.to_string()),
             Event::NotSent { emit, error, .. } => Self::NotSent { emit: *emit, error: error.clone() },
+            Event::Ack { emit, result: Err(error), .. } => {
+                Self::NotAcknowledged { emit: *emit, error: error.clone() }
+            }
             Event::Upgrading { .. }
             | Event::Connected { .. }
             | Event::ConnectError { .. }

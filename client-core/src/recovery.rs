@@ -94,6 +94,8 @@ pub(crate) struct Recovery<C: Codec> {
     last: Option<(C::Offset, Stamp)>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
+    /// A session was left on this transport, whose last events may still come.
+    left: bool,
     /// Events that came before the answer to CONNECT, with their ack ids.
     early: VecDeque<(C::Payload, Option<u64>)>,
     early_bytes: usize,
@@ -101,7 +103,7 @@ pub(crate) struct Recovery<C: Codec> {
 
 impl<C: Codec> Default for Recovery<C> {
     fn default() -> Self {
-        Self { pid: None, last: None, recovered: false, early: VecDeque::new(), early_bytes: 0 }
+        Self { pid: None, last: None, recovered: false, left: false, early: VecDeque::new(), early_bytes: 0 }
     }
 }
 
@@ -138,7 +140,8 @@ impl<C: Codec> Recovery<C> {
         }
     }
 
-    /// An event comes before the answer to CONNECT: one that was missed. False if there are more than may be held.
+    /// An event comes before the answer to CONNECT: one that was missed, or one that a middleware of the server sends.
+    /// False if there are more than may be held.
     pub(crate) fn hold(
         &mut self,
         payload: C::Payload,
@@ -146,8 +149,15 @@ impl<C: Codec> Recovery<C> {
         size: usize,
         config: &Config,
     ) -> bool {
+        if self.left {
+            return true;
+        }
         self.early_bytes = self.early_bytes.saturating_add(size);
-        if self.early.len() >= config.buffer_size || self.early_bytes > config.buffer_bytes {
+        // The application may have no bound for itself; the peer always has one.
+        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
+        if self.early.len() >= config.buffer_size.min(events)
+            || self.early_bytes > config.buffer_bytes.min(bytes)
+        {
             return false;
         }
         self.early.push_back((payload, ack));
@@ -160,10 +170,22 @@ impl<C: Codec> Recovery<C> {
         core::mem::take(&mut self.early)
     }
 
-    /// The namespace was left, so the server forgets the session.
+    /// The namespace is left: what the server keeps is not wanted, and may be somebody else's when it comes back.
     pub(crate) fn forget(&mut self) {
         self.take_early();
         (self.pid, self.last) = (None, None);
+    }
+
+    /// The server hears that it is left, while its events may be on their way.
+    pub(crate) fn left(&mut self) {
+        self.forget();
+        self.left = true;
+    }
+
+    /// The transport is gone.
+    pub(crate) fn session_lost(&mut self) {
+        self.take_early();
+        self.left = false;
     }
 }
 

@@ -118,7 +118,8 @@ macro_rules! config_setters {
         /// How often an emit is sent again until the server's handler has answered it (`retries`). Default none: each is
         /// sent once. Emits of a namespace then leave one after the other, volatile ones apart, and a handler may see one
         /// twice, so it should know it again. Without [`ack_timeout`](Self::ack_timeout) only a connection that ended
-        /// causes another attempt.
+        /// causes another attempt. An emit that nobody waits for and that is never acknowledged is told as
+        /// [`ClientEvent::NotAcknowledged`](crate::ClientEvent::NotAcknowledged).
         pub fn retries(mut self, retries: Option<u32>) -> Self {
             self.retries = retries;
             self

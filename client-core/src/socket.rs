@@ -149,7 +149,7 @@ impl<C: Codec> Socket<C> {
 
     /// The session is gone. Returns whether the namespace was connected.
     pub(crate) fn session_lost(&mut self) -> bool {
-        self.recovery.take_early();
+        self.recovery.session_lost();
         let next = if self.is_active() { SocketState::Waiting } else { SocketState::Inactive };
         matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. })
     }

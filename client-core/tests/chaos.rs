@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use integer::Integer;
 use scenarios::Face;
-use server::{Proof, answers};
+use server::{Proof, Retried, answers};
 use socketio_client_core::{
-    AckId, Auth, AuthRequest, Command, Config, EmitId, EmitOptions, Event, Flush, Frame, Input, Instant,
-    Manager, Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, Command, Config, DisconnectReason, EmitId, EmitOptions, Event, Flush, Frame,
+    Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
 };
 
 /// Numbers that depend on the seed only.
@@ -58,6 +58,12 @@ struct World {
     websocket_ping: bool,
     /// What a kind server answers to what was posted.
     replies: Vec<String>,
+    /// `/r` sends again what is not acknowledged.
+    retried: Retried,
+    /// Messages that must come next, and of which namespace.
+    replayed: Option<(SocketId, usize)>,
+    /// Namespaces whose session was left.
+    left: BTreeSet<SocketId>,
 }
 
 const WIRES: &[&str] = &[
@@ -73,6 +79,18 @@ const WIRES: &[&str] = &[
     "430#1",
     "431#1",
     "43/a,2#1",
+    "40=S1P1",
+    "40=S1P2",
+    // With the offsets 0 and 1.
+    "42#268435461",
+    "42#4563402757",
+    "40/r,=S3",
+    "40/r,=S3P1",
+    "41/r,",
+    "43/r,0#1",
+    "43/r,1#1",
+    "43/r,2#1",
+    "43/r,3#1",
     "2",
     "3",
     "3probe",
@@ -100,14 +118,15 @@ impl World {
         };
         config.reconnection_attempts = (dice.roll(3) == 0).then_some(2);
         config.buffer_size = 20;
+        config.unix_epoch = std::time::Duration::from_millis(scenarios::EPOCH);
+        config.ack_timeout = (dice.roll(2) == 0).then_some(std::time::Duration::from_secs(2));
         config.remember_upgrade = dice.roll(2) == 0;
         config.websocket_ping = dice.roll(2) == 0;
         let websocket_ping = config.websocket_ping;
         let mut manager = Manager::new(Integer, config, seed);
-        let sockets = [("/", Auth::None), ("/a", Auth::Ask)]
-            .map(|(namespace, auth)| {
-                manager.socket(namespace, SocketOptions { auth, ..SocketOptions::default() })
-            })
+        let limit = u32::try_from(dice.roll(3)).unwrap();
+        let sockets = [("/", Auth::None, None), ("/a", Auth::Ask, None), ("/r", Auth::None, Some(limit))]
+            .map(|(namespace, auth, retries)| manager.socket(namespace, SocketOptions { auth, retries }))
             .to_vec();
         Self {
             dice,
@@ -126,11 +145,14 @@ impl World {
             auth_requests: Vec::new(),
             websocket_ping,
             replies: Vec::new(),
+            retried: Retried::new(limit),
+            replayed: None,
+            left: BTreeSet::new(),
         }
     }
 
     fn step(&mut self) {
-        let socket = self.sockets[self.dice.roll(2) as usize];
+        let socket = self.sockets[self.dice.roll(3) as usize];
         match self.dice.roll(24) {
             0 => self.manager.connect(socket, self.now),
             1 if self.dice.roll(2) == 0 => self.manager.disconnect(socket, self.now),
@@ -159,6 +181,12 @@ impl World {
                 let online = self.dice.roll(2) == 0;
                 self.manager.set_online(online, self.now);
             }
+            16 if self.dice.roll(4) == 0 => {
+                if let Some((socket, emit)) = self.unsettled.last().copied() {
+                    self.manager.cancel(socket, emit);
+                }
+            }
+            17 if self.dice.roll(8) == 0 => self.manager.set_heartbeat_deadline(self.now),
             9..=10 => self.pass_time(),
             _ => self.world(),
         }
@@ -173,7 +201,7 @@ impl World {
         let payload = Integer.event(number, &[]);
         let Ok(emit) = self.manager.emit(socket, payload, options, self.now) else { return };
         self.next_number += 1;
-        if ack {
+        if ack || socket == self.sockets[2] {
             assert!(self.unsettled.insert((socket, emit)), "a ticket twice");
         } else if socket == self.sockets[0] {
             self.accepted.push(number);
@@ -329,6 +357,17 @@ impl World {
 
     /// Plain emits of `/` leave in the order in which they were accepted, each at most once.
     fn sent(&mut self, transport: TransportId, packet: &str) {
+        if let Some((_, number)) = packet.strip_prefix("42/r,").and_then(|packet| packet.split_once('#'))
+            && number != "0"
+        {
+            self.retried.sent(number.parse().unwrap());
+        }
+        for (socket, prefix) in self.sockets.iter().zip(["40@", "40/a,@", "40/r,@"]) {
+            assert!(
+                !self.left.contains(socket) || !packet.starts_with(prefix),
+                "{packet} claims what was left"
+            );
+        }
         let Some(number) = packet.strip_prefix("42#").and_then(|number| number.parse().ok()) else { return };
         assert!(self.accepted.contains(&number), "{number} was not accepted");
         assert!(self.sent.last().is_none_or(|last| *last < number), "{number} after {:?}", self.sent.last());
@@ -337,13 +376,25 @@ impl World {
     }
 
     fn hear(&mut self, event: Event<Integer>) {
+        if let Some((expected, left)) = self.replayed.take().filter(|(_, left)| *left > 0) {
+            let Event::Message { socket, .. } = &event else { panic!("{event:?} instead of a message") };
+            assert_eq!(*socket, expected);
+            self.replayed = Some((expected, left - 1));
+        }
         match event {
             Event::Ack { socket, emit, .. } => {
                 assert!(self.unsettled.remove(&(socket, emit)), "settled twice: {emit:?}");
             }
-            Event::Connected { socket, .. } => assert!(self.connected.insert(socket), "connected twice"),
-            Event::Disconnected { socket, .. } => {
-                assert!(self.connected.remove(&socket), "disconnected twice")
+            Event::Connected { socket, recovered, replayed } => {
+                assert!(self.connected.insert(socket), "connected twice");
+                assert!(!(self.left.remove(&socket) && recovered), "recovered what was left");
+                self.replayed = Some((socket, replayed));
+            }
+            Event::Disconnected { socket, reason, .. } => {
+                assert!(self.connected.remove(&socket), "disconnected twice");
+                if matches!(reason, DisconnectReason::ClientDisconnect | DisconnectReason::ServerDisconnect) {
+                    self.left.insert(socket);
+                }
             }
             Event::Message { socket, ack, .. } => {
                 assert!(self.connected.contains(&socket), "a message while disconnected");
@@ -381,13 +432,15 @@ impl World {
         assert!(self.links.is_empty(), "left open: {:?}", self.links);
         assert_eq!(self.manager.poll_timeout(), None, "nothing to wait for");
         self.replies.clear();
-        self.manager.connect(self.sockets[0], self.now);
-        self.manager.connect(self.sockets[1], self.now);
+        for socket in self.sockets.clone() {
+            self.manager.connect(socket, self.now);
+        }
         for _ in 0..200 {
             self.kindness();
         }
         assert_eq!(self.sent, self.accepted, "everything that was accepted has left, in order, once");
         assert!(self.unsettled.is_empty(), "{:?}", self.unsettled);
+        assert_eq!(self.manager.queued(self.sockets[2]), 0, "everything that was sent again is settled");
         assert!(self.flushes.is_empty(), "flushes without an end: {:?}", self.flushes);
     }
 

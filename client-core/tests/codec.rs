@@ -705,3 +705,51 @@ fn mutated_packets_never_panic() {
     }
     assert!(accepted > 1000, "mutations that stay valid are part of the test: {accepted}");
 }
+
+#[test]
+fn the_last_argument_may_be_an_offset() {
+    let offset = |text: &str| Json.offset(&payload(text, &[])).map(|(offset, _)| offset.to_string());
+    for (text, expected) in [
+        (r#"42["x","Q7zOKAz"]"#, Some("Q7zOKAz")),
+        (r#"42["x",1,{"a":"b"}, "1795252804095-0" ] "#, Some("1795252804095-0")),
+        (r#"42["x",["a"],"6b0110c40000000000000000"]"#, Some("6b0110c40000000000000000")),
+        // The event's name, a text of another shape, inside another value, not at the end, part of a longer text.
+        (r#"42["Q7zOKAz"]"#, None),
+        (r#"42["x"]"#, None),
+        (r#"42["x",""]"#, None),
+        (r#"42["x","hello"]"#, None),
+        (r#"42["x",["Q7zOKAz"]]"#, None),
+        (r#"42["x",{"a":"Q7zOKAz"}]"#, None),
+        (r#"42["x","Q7zOKAz",1]"#, None),
+        (r#"42["x","say \"Q7zOKAz"]"#, None),
+        (r#"42["x",",\"Q7zOKAz"]"#, None),
+        (r#"42["x","\u00517zOKAz"]"#, None),
+        (r"42[1]", None),
+    ] {
+        assert_eq!(offset(text).as_deref(), expected, "{text}");
+    }
+    let with_binary = payload(r#"451-["x",{"_placeholder":true,"num":0},"Q7zOKAz.1"]"#, &[b"1"]);
+    assert_eq!(&*Json.offset(&with_binary).unwrap().0, "Q7zOKAz.1");
+}
+
+#[test]
+fn a_claim_carries_the_authentication_data_whose_keys_win() {
+    let claim = |auth: Option<&Payload>, offset: Option<&str>| {
+        let offset = offset.map(Box::from);
+        Json.connect(auth, Some(("P", offset.as_ref()))).unwrap().json().to_string()
+    };
+    let object =
+        |pairs: &[(&str, &str)]| Payload::object(&pairs.iter().copied().collect::<BTreeMap<_, _>>()).unwrap();
+    assert_eq!(claim(None, None), r#"{"pid":"P"}"#);
+    assert_eq!(claim(None, Some("o")), r#"{"pid":"P","offset":"o"}"#);
+    assert_eq!(claim(Some(&object(&[])), Some("o")), r#"{"pid":"P","offset":"o"}"#);
+    assert_eq!(claim(Some(&object(&[("t", "1")])), Some("o")), r#"{"pid":"P","offset":"o","t":"1"}"#);
+    assert_eq!(claim(Some(&object(&[("pid", "1")])), Some("o")), r#"{"offset":"o","pid":"1"}"#);
+    assert_eq!(claim(Some(&object(&[("offset", "1"), ("pid", "2")])), None), r#"{"offset":"1","pid":"2"}"#);
+    let quoted = Json.connect(None, Some(("\"\n", None))).unwrap();
+    assert_eq!(quoted.json(), r#"{"pid":"\"\n"}"#);
+    // What is no object is sent alone, and without a session to resume nothing is added.
+    assert_eq!(claim(Some(&Payload::args(&1).unwrap()), Some("o")), "[1]");
+    assert_eq!(Json.connect(Some(&object(&[("t", "1")])), None).unwrap().json(), r#"{"t":"1"}"#);
+    assert!(Json.connect(None, None).is_none());
+}

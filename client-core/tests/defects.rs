@@ -181,6 +181,27 @@ fn js_06_nothing_is_dispatched_after_the_close() {
     assert!(!sim.events().iter().any(|event| event.starts_with("connected")));
 }
 
+/// 7. With `retries` but no time for acks, the first argument of the server's ack was taken for an error: the event was
+///    sent again although it was acknowledged. The application was told a failure.
+#[test]
+fn js_07_an_acknowledged_event_is_not_sent_again() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connect_retrying(3);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.events();
+    for (id, answer) in [r#"["ok"]"#, "[]", "[null,1]"].into_iter().enumerate() {
+        sim.emit_with_ack(socket, 1, None);
+        sim.expect_lines(&[&format!("w1 42{id}<1>")]);
+        sim.raw("w1", &format!("43{id}{answer}"));
+        let told = sim.events();
+        assert!(told.len() == 1 && told[0].starts_with(&format!("ack 0 #{id}: ")), "{told:?}");
+    }
+    sim.advance(secs(40));
+    sim.expect_lines(&[]);
+}
+
 /// 9. An ack function that was called after a reconnection sent the old id on the new session.
 #[test]
 fn js_09_an_ack_does_not_cross_sessions() {
@@ -198,7 +219,53 @@ fn js_09_an_ack_does_not_cross_sessions() {
     sim.expect_lines(&[]);
 }
 
-/// 12. A volatile emit while the namespace was being connected was buffered instead of dropped.
+/// 10. Any text behind an event was taken for its offset, and the next recovery failed.
+#[test]
+fn js_10_an_applications_text_is_no_offset() {
+    let mut sim = Sim::new(&JsonFace);
+    sim.connect("/");
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "42<1@3>");
+    for text in ["hello", "deleted", "success", "message", "", "Q7zOKAz", "0123456789012-0", "f00ddeadbeef"] {
+        sim.raw("w1", &format!(r#"42["said","{text}"]"#));
+    }
+    // Shaped like one, and of today, but not as this server writes them; or before the last.
+    sim.raw("w1", &format!(r#"42["said","{}-0"]"#, scenarios::EPOCH + 1_000_000));
+    sim.raw("w1", &format!(r#"42["said","{:x}0123456789abcdef"]"#, scenarios::EPOCH / 1000 + 1000));
+    sim.server("w1", "42<2@2>");
+    sim.server("w1", "427<2@4>");
+    sim.lines();
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&["w2 40<P1@3>"]);
+}
+
+/// 11. On a server that cannot resume sessions `recovered` was undefined; and it said true of nothing but the last
+///     connection.
+#[test]
+fn js_11_recovered_is_true_or_false() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket = sim.connected();
+    assert!(!sim.manager.status(socket).recovered);
+    let mut old = "w1".to_string();
+    for (number, (answer, recovered)) in
+        [("40{S1 P1}", false), ("40{S1 P1}", true), ("40{S2}", false)].into_iter().enumerate()
+    {
+        let name = format!("w{}", number + 2);
+        sim.cut(&old);
+        sim.advance(secs(1));
+        sim.open_websocket(&name);
+        sim.server(&name, answer);
+        assert_eq!(sim.manager.status(socket).recovered, recovered, "{answer}");
+        sim.lines();
+        old = name;
+    }
+}
+
+/// 12. A volatile emit while the namespace was being connected, or over a connection that had fallen silent, was buffered
+///     instead of dropped.
 #[test]
 fn js_12_a_volatile_emit_is_dropped_while_the_namespace_is_pending() {
     let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
@@ -208,6 +275,10 @@ fn js_12_a_volatile_emit_is_dropped_while_the_namespace_is_pending() {
     sim.try_emit(socket, 1, &[], volatile).unwrap();
     sim.server("w1", "40{S1}");
     sim.expect_lines(&["w1 40"]);
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.try_emit(socket, 2, &[], volatile).unwrap();
+    sim.server("w1", "2");
+    sim.expect_lines(&["w1 3"]);
 }
 
 /// 13. What a handler emitted while buffered traffic was flushed overtook that traffic.

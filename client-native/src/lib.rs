@@ -25,6 +25,25 @@
 //! array, is one argument; [`Arguments`] is a list whose length is known only at run time. What serialises as bytes
 //! ([`Bytes`], the types of `serde_bytes`) travels as a binary attachment.
 //!
+//! # What a cut does not lose
+//!
+//! Where the server has `connectionStateRecovery`, events that were missed come right after the reconnection, once, and
+//! [`Socket::recovered`] is true. With [`ClientBuilder::retries`] an emit is sent again until the server's handler has
+//! answered it:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # use socketio_client_native::Client;
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("https://shop.example.com")
+//!     .retries(Some(3))
+//!     .ack_timeout(Some(Duration::from_secs(5)))
+//!     .build()?;
+//! client.socket("/orders").emit("order", &("tea", 2))?; // in order, at least once, unless four attempts fail
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Tasks
 //!
 //! Each client has two tasks on the runtime that it was built on. The *driver* owns the connection. The *dispatcher* calls

@@ -318,6 +318,8 @@ impl State {
                     let waiters = self.waiters.iter_mut().find(|waiters| waiters.socket == socket);
                     if let Some(waiter) = waiters.and_then(|waiters| waiters.acks.remove(&emit)) {
                         settled.push(Settled::Ack(waiter, result));
+                    } else if result.is_err() {
+                        events.push(Event::Ack { socket, emit, result });
                     }
                     continue;
                 }

@@ -73,7 +73,19 @@ impl Socket {
         lock(&self.shared().state).manager.status(self.id).active
     }
 
-    /// Whether the last connection resumed the one before, with the events in between.
+    /// Whether the last connection resumed the one before, with the events in between
+    /// ([`ClientBuilder::recovery`](crate::ClientBuilder::recovery)). These come right after the connection.
+    ///
+    /// ```no_run
+    /// # fn example(socket: socketio_client_native::Socket) {
+    /// let connected = socket.clone();
+    /// socket.on_connect(move || {
+    ///     if !connected.recovered() {
+    ///         println!("a new session: what was missed has to be asked for");
+    ///     }
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn recovered(&self) -> bool {
         lock(&self.shared().state).manager.status(self.id).recovered

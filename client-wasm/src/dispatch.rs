@@ -104,6 +104,12 @@ impl Shared {
         if matches!(event, Event::ReconnectFailed) {
             self.settle_all(&ConnectError::ReconnectFailed);
         }
+        if let Event::Ack { socket, emit, .. } = event
+            && let Some(sender) = self.read(|inner| inner.namespaces.get_mut(&socket)?.acks.remove(&emit))
+        {
+            let Event::Ack { result, .. } = event else { return };
+            return sender.send(result);
+        }
         if let Some(event) = ClientEvent::of(&event) {
             return self.tell_client(&event);
         }
@@ -153,12 +159,6 @@ impl Shared {
                         call(message.clone());
                     }
                 });
-            }
-            Event::Ack { socket, emit, result } => {
-                let sender = self.read(|inner| inner.namespaces.get_mut(&socket)?.acks.remove(&emit));
-                if let Some(sender) = sender {
-                    sender.send(result);
-                }
             }
             Event::Sent { socket, payload } => {
                 let outgoing = Outgoing::new(payload);

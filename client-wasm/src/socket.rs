@@ -58,7 +58,19 @@ impl Socket {
         self.handle.read(|inner| inner.manager.status(self.id).active)
     }
 
-    /// Whether the server resumed the session before, and replayed what was missed.
+    /// Whether the last connection resumed the one before, with the events in between
+    /// ([`ClientBuilder::recovery`](crate::ClientBuilder::recovery)). These come right after the connection.
+    ///
+    /// ```no_run
+    /// # fn example(socket: socketio_client_wasm::Socket) {
+    /// let connected = socket.clone();
+    /// socket.on_connect(move || {
+    ///     if !connected.recovered() {
+    ///         println!("a new session: what was missed has to be asked for");
+    ///     }
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn recovered(&self) -> bool {
         self.handle.read(|inner| inner.manager.status(self.id).recovered)

@@ -16,6 +16,8 @@ function next(emitter, event, fits = () => true) {
       emitter.off(event, listener);
       reject(new Error(`no "${event}" within ${PATIENCE} ms`));
     }, PATIENCE);
+    // In Node: does not keep a failed program from ending.
+    timer.unref?.();
     emitter.on(event, listener);
   });
 }

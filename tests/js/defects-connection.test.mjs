@@ -1,7 +1,7 @@
 // Defects of the published client in making, keeping and ending connections. See defects.mjs.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { scripted, until } from "../servers/sessions.mjs";
+import { scripted, until } from "../servers/puppet.mjs";
 import { defect, unless } from "./defects.mjs";
 import { sioServer } from "./server.mjs";
 

@@ -1,6 +1,6 @@
 // Defects of the published client in what it sends and hands over. See defects.mjs.
 import assert from "node:assert/strict";
-import { scripted, until } from "../servers/sessions.mjs";
+import { scripted, until } from "../servers/puppet.mjs";
 import { defect, unless } from "./defects.mjs";
 import { sioServer } from "./server.mjs";
 

@@ -1,5 +1,5 @@
 // Defects of the published client in what it changes and keeps. See defects.mjs; for pages see ../page/memory.test.mjs.
-import { scripted, until } from "../servers/sessions.mjs";
+import { scripted, until } from "../servers/puppet.mjs";
 import { collected, defect } from "./defects.mjs";
 
 defect(

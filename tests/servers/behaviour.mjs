@@ -39,6 +39,7 @@ export function behave(io, socket, { stats, record }) {
   on("later", ([ms, ...args], ack) => setTimeout(() => ack(...args), ms));
   on("never", () => {});
   on("noargs", () => socket.emit("noargs"));
+  on("hint", (args) => socket.volatile.emit("hint", ...args));
   on("ask", (args) => socket.emit("question", ...args, (...answer) => socket.emit("answered", ...answer)));
   on("big", ([n], ack) => ack("x".repeat(n)));
   on("flood", ([n, event = "flood"]) => {

@@ -29,6 +29,11 @@ function artifact(output, name, suffix) {
   throw new Error(`cargo built no ${name}${suffix}`);
 }
 
+/** Builds an example of a crate of the host. Returns the program's path. */
+export function buildNative(name, crate) {
+  return artifact(run("cargo", ["build", "-p", crate, "--example", name, ...messages]), name, "");
+}
+
 /** Builds the example `name`; `target` is `node` or `web`. Returns the module's path. */
 export function build(name, target, ...features) {
   const packages = ["-p", "socketio-client-wasm", "--example", name];

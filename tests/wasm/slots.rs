@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use scenarios::Face;
-use socketio_client_core::{Codec, Decoded, Limits, Message};
+use socketio_client_core::{Codec, Decoded, Limits, Message, Stamp};
 use socketio_client_wasm::slots::{Binary, Inbox, Payload, Slot, Slots, Start, Text};
 use wasm_bindgen::prelude::*;
 
@@ -242,4 +242,27 @@ pub fn decode(wire: &str) -> String {
     let first = once();
     assert_eq!(once(), first);
     first
+}
+
+/// Whether a text behind an event counts as an offset. Both readers, JavaScript's and Rust's, must say the same of it.
+#[wasm_bindgen]
+pub fn is_offset(text: &str) -> bool {
+    let payload = |args: &[&str]| {
+        let args: js_sys::Array = args.iter().map(|arg| JsValue::from_str(arg)).collect();
+        Payload::outgoing(&outgoing(&args)).unwrap()
+    };
+    let mut codec = Slots::default();
+    assert!(codec.offset(&payload(&[text])).is_none(), "the event's name is none");
+    let found = codec.offset(&payload(&["x", "y", text])).map(|(_, stamp)| stamp);
+    assert_eq!(found, Stamp::of(text), "{text}");
+    found.is_some()
+}
+
+/// CONNECT's object as JSON.
+#[wasm_bindgen]
+pub fn claim(auth: &JsValue, pid: &str, offset: Option<String>) -> String {
+    let mut codec = Slots::default();
+    let auth = (!auth.is_undefined()).then(|| Payload::outgoing(&outgoing(auth)).unwrap());
+    let offset = offset.map(|offset| Slot::adopt(put(&offset.into())));
+    json(codec.connect(auth.as_ref(), Some((pid, offset.as_ref()))).unwrap().slot())
 }

@@ -71,3 +71,25 @@ test("headers are the core's, whatever stands in them", () => {
     assert.match(slots.decode(wire), expected, wire);
   }
 });
+
+test("an offset is what Rust takes for one", () => {
+  const digits = "0".repeat(24);
+  const shaped = ["Q7zOKAz", "Q7zOKAz.0", "-_-_-_-.____", "1795252804095-0", "1795252804095-9999999999", "deleted", digits];
+  for (const text of shaped) assert.ok(slots.is_offset(text), text);
+  const others = ["", "Q7zOKA", "Q7zOKAz.", "Q7zOKAz.00000", "Q7zOKAz\n", "Q7zOKAé", "179525280409-0", "1795252804095-"];
+  others.push("1795252804095-12345678901", `${digits}0`, digits.replace("0", "A"), "x".repeat(100_000));
+  for (const text of others) assert.ok(!slots.is_offset(text), text);
+});
+
+test("a claim carries the authentication data, whose keys win", () => {
+  for (const [auth, offset, expected] of [
+    [undefined, undefined, '{"pid":"P"}'],
+    [undefined, "o", '{"pid":"P","offset":"o"}'],
+    [{ token: "t" }, "o", '{"pid":"P","offset":"o","token":"t"}'],
+    [{ offset: 1, pid: 2 }, "o", '{"pid":2,"offset":1}'],
+    [["a"], "o", '["a"]'],
+    ["a", "o", '"a"'],
+  ]) {
+    assert.equal(slots.claim(auth, "P", offset), expected);
+  }
+});

@@ -43,10 +43,9 @@ impl<C: Codec> Manager<C> {
         if let Some(error) = oversize {
             return Err(Refused { error, payload });
         }
-        // What is held goes first, and over a silent connection nothing is sent that could be held.
-        let engine = engine.filter(|engine| {
-            target.is_connected() && target.outbox.is_empty() && !engine.heartbeat_missed(now)
-        });
+        // Over a silent connection nothing is sent that could be held, and what is held goes first.
+        let passes = target.outbox.is_empty() || target.outbox.retries();
+        let engine = engine.filter(|engine| target.is_connected() && passes && !engine.heartbeat_missed(now));
         let timeout = options.timeout.or(self.config.ack_timeout);
         let room = target.outbox.room(size, target.acks.in_flight(), &self.config);
         let writable = !options.busy && engine.as_ref().is_some_and(|engine| engine.is_writable());

@@ -246,7 +246,7 @@ impl<C: Codec> Manager<C> {
     fn left(&mut self, socket: SocketId, reason: DisconnectReason, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
-        target.recovery.forget();
+        target.recovery.left();
         let mut abandoned = target.abandon_acks();
         abandoned.extend(target.outbox.attempt_failed().map(|emit| emit.id));
         self.leave_if_unused(now);

@@ -38,7 +38,7 @@ impl<C: Codec> Manager<C> {
         }
         // Another try would end the same way.
         target.recovery.forget();
-        let limit = self.config.buffer_size;
+        let limit = self.config.buffer_size.min(self.config.limits.packets);
         let error = DecodeError::Limit { what: "events before the answer to CONNECT", limit };
         self.end_session(DisconnectReason::ParseError, Some(error.into()), now);
     }

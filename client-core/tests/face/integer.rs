@@ -288,7 +288,7 @@ impl Face for Integer {
     }
 
     fn offset_wire(&self, number: u32, offset: u32) -> String {
-        wire(u64::from(number) | OFFSET | u64::from(offset) << 32)
+        format!("#{}", u64::from(number) | OFFSET | u64::from(offset) << 32)
     }
 
     fn claim_wire(&self, token: Option<&str>, pid: &str, offset: Option<u32>) -> String {

@@ -38,16 +38,33 @@ impl Proof {
 
 /// A server that agrees to everything.
 pub(crate) fn answers(text: &str) -> Vec<String> {
-    match text {
-        "40" => vec!["40=S1".into()],
-        "40/a," => vec!["40/a,=S2".into()],
-        _ => {
-            let Some((header, _)) = text.split_once('#') else { return vec![] };
-            let id = header.trim_start_matches("42").trim_start_matches("/a,");
-            if id.is_empty() {
-                return vec![];
-            }
-            vec![format!("{}{id}#1", if header.contains("/a") { "43/a," } else { "43" })]
-        }
+    let namespace = ["/a,", "/r,"].into_iter().find(|namespace| text.contains(namespace)).unwrap_or_default();
+    if text.starts_with("40") {
+        return vec![format!("40{namespace}=S1")];
+    }
+    let Some((header, _)) = text.split_once('#') else { return vec![] };
+    let id = header.trim_start_matches("42").trim_start_matches(namespace);
+    if id.is_empty() { vec![] } else { vec![format!("43{namespace}{id}#1")] }
+}
+
+/// What the namespace that sends again and again may send.
+pub(crate) struct Retried {
+    /// Attempts after the first.
+    pub(crate) limit: u32,
+    /// The number that was sent last, and how often.
+    last: (u32, u32),
+}
+
+impl Retried {
+    pub(crate) const fn new(limit: u32) -> Self {
+        Self { limit, last: (0, 0) }
+    }
+
+    /// The oldest goes before the next, and no oftener than it may.
+    pub(crate) fn sent(&mut self, number: u32) {
+        let (last, times) = self.last;
+        assert!(number >= last, "{number} after {last}");
+        self.last = (number, if number == last { times + 1 } else { 1 });
+        assert!(self.last.1 <= self.limit + 1, "{number} was sent {} times", self.last.1);
     }
 }

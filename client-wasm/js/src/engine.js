@@ -43,7 +43,7 @@ export class Engine extends Emitter {
 
   /** `data` from elsewhere is handled as if the server had sent it. */
   emit(event, ...args) {
-    if (event === "data") this.#manager._inject(args[0]);
+    if (event === "data") this.#manager._links.inject(args[0]);
     return super.emit(event, ...args);
   }
 }

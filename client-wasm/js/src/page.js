@@ -25,7 +25,7 @@ export function watch(manager) {
     }
   });
   addEventListener("beforeunload", () => {
-    for (const each of open) if (each.opts.closeOnBeforeunload) each._silence();
+    for (const each of open) if (each.opts.closeOnBeforeunload) each._links.silence();
   });
 }
 

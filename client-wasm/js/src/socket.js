@@ -113,7 +113,7 @@ export class Socket extends Emitter {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
       waiter = { fn, errorFirst, told: errorFirst || fn.told };
     }
-    const message = this.io._outgoing(args, compress);
+    const message = this.io._links.outgoing(args, compress);
     this.io._call((core) => {
       let flags = fn ? ACK : 0;
       if (volatile) flags |= this.io._isWritable() ? VOLATILE : VOLATILE | BUSY;
@@ -286,7 +286,7 @@ export class Socket extends Emitter {
     return (...args) => {
       if (sent) return;
       sent = true;
-      const message = this.io._outgoing(args, true);
+      const message = this.io._links.outgoing(args, true);
       this.io._call((core) => this.io._ack(core, this.#index, session, id, message));
     };
   }

@@ -112,6 +112,14 @@ impl<'f, F: Face> Sim<'f, F> {
         socket
     }
 
+    /// Connects to `/`, where emits are sent again so often.
+    pub fn connect_retrying(&mut self, retries: u32) -> SocketId {
+        let socket =
+            self.manager.socket("/", SocketOptions { retries: Some(retries), ..SocketOptions::default() });
+        self.manager.connect(socket, self.now);
+        socket
+    }
+
     /// Connects to `/` over WebSocket, as far as the server's answer.
     pub fn connected(&mut self) -> SocketId {
         let socket = self.connect("/");
@@ -298,6 +306,7 @@ impl<'f, F: Face> Sim<'f, F> {
 
     /// Does what a shell does after every call.
     pub fn drain(&mut self) {
+        self.manager.tell_time(self.now);
         loop {
             let before = self.lines.len();
             while let Some(command) = self.manager.poll_command() {

@@ -324,3 +324,107 @@ pub fn a_volatile_emit_over_a_silent_connection_is_dropped<F: Face>(face: &F) {
     sim.expect_lines(&[]);
     sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Dropped)]);
 }
+
+/// What is emitted when the server's ping is overdue is held, and the session ends; a face may know the deadline better.
+pub fn emits_over_a_silent_connection_are_held<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    assert_eq!(sim.manager.heartbeat_deadline(), Some(sim.now + secs(45)));
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.emit(socket, 1);
+    assert!(sim.manager.poll_timeout().is_some_and(|due| due <= sim.now));
+    sim.expect_lines(&[]);
+    sim.advance(secs(0));
+    sim.expect_events(&["closed ping timeout", "disconnected 0 ping timeout", "waiting 1 1000"]);
+    sim.advance(secs(1));
+    sim.lines();
+    sim.handshake("w2", &[]);
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<1>"]);
+}
+
+/// If the ping comes after all, what was held leaves, in order.
+pub fn a_late_ping_releases_what_was_held<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.emit(socket, 1);
+    sim.emit_with_ack(socket, 2, None);
+    sim.server("w1", "2");
+    sim.emit(socket, 3);
+    sim.expect_lines(&["w1 3", "w1 42<1>", "w1 420<2>", "w1 42<3>"]);
+
+    let mut sim = Sim::new(face);
+    let socket = sim.connect_retrying(1);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.emit(socket, 1);
+    sim.expect_lines(&[]);
+    sim.server("w1", "2");
+    sim.expect_lines(&["w1 3", "w1 420<1>"]);
+}
+
+/// A drop that is not to be told ends like a loss on the way: when the time is over, with the connection, or never.
+pub fn a_quiet_drop_ends_like_a_loss<F: Face>(face: &F) {
+    let timeout = Some(secs(5));
+    let options =
+        EmitOptions { ack: true, volatile: true, quiet_drop: true, timeout, ..EmitOptions::default() };
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.try_emit(socket, 1, &[], options).unwrap();
+    sim.expect_events(&[]);
+    sim.advance(secs(5));
+    let events = sim.events();
+    assert_eq!(events, [format!("ack 0 #0: {}", AckError::Timeout)]);
+
+    let mut sim = Sim::with(face, |config| config.buffer_size = 1);
+    let socket = sim.connected();
+    sim.writable = false;
+    sim.emit(socket, 1);
+    sim.try_emit(socket, 2, &[], options).unwrap();
+    sim.expect_events(&[&format!("ack 0 #1: {}", AckError::Dropped)]);
+    sim.writable = true;
+    sim.drain();
+    sim.writable = false;
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.try_emit(socket, 3, &[], EmitOptions { timeout: None, ..options }).unwrap();
+    sim.expect_events(&[]);
+    sim.cut("w1");
+    assert_eq!(sim.events()[2], format!("ack 0 #2: {}", AckError::Disconnected));
+}
+
+/// What is held can be looked at and dropped. The ack of what was dropped ends like that of a loss.
+pub fn what_is_held_can_be_seen_and_dropped<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.emit(socket, 1);
+    let second = sim.emit_with_ack(socket, 2, Some(secs(5)));
+    let third = sim.emit_with_ack(socket, 3, None);
+    let held: Vec<_> =
+        sim.manager.held(socket).map(|(_, payload, ack)| (face.read(payload).0, ack)).collect();
+    assert_eq!(held, [(1, None), (2, Some(0)), (3, Some(1))]);
+    assert_eq!(sim.manager.pending_acks(socket).collect::<Vec<_>>(), [second, third]);
+    sim.manager.discard(socket, second);
+    sim.manager.discard(socket, second);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 40", "w1 42<1>", "w1 421<3>"]);
+    assert_eq!((sim.manager.held(socket).count(), sim.manager.queued(socket)), (0, 0));
+    sim.events();
+    sim.advance(secs(5));
+    sim.expect_events(&[&format!("ack 0 #1: {}", AckError::Timeout)]);
+    assert_eq!(sim.manager.pending_acks(socket).collect::<Vec<_>>(), [third]);
+}
+
+/// Where a WebSocket is to carry no binary data, attachments leave as base64, and come so.
+pub fn attachments_may_be_base64_over_websocket<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.force_base64 = true);
+    let socket = sim.connected();
+    sim.try_emit(socket, 1, &[1, 2], EmitOptions::default()).unwrap();
+    sim.expect_lines(&["w1 452-<1>", "w1 bAQ==", "w1 bAg=="]);
+    sim.server("w1", "451-<3:1>");
+    sim.raw("w1", "bBQ==");
+    sim.expect_events(&["message 0 3:[5]"]);
+}

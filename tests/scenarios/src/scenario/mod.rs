@@ -6,4 +6,6 @@ pub mod emit;
 pub mod limits;
 pub mod polling;
 pub mod reconnect;
+pub mod recovery;
+pub mod retry;
 pub mod upgrade;

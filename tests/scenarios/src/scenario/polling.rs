@@ -204,3 +204,46 @@ pub fn a_flush_over_an_emit_that_never_left_ends<F: Face>(face: &F) {
     sim.posted("p1");
     sim.expect_events(&["flushed 0 #1 true"]);
 }
+
+/// A request that takes too long ends the session, or the attempt.
+pub fn a_request_may_take_only_so_long<F: Face>(face: &F) {
+    let change = |config: &mut Config| {
+        config.transports = vec![TransportKind::Polling];
+        config.request_timeout = Some(secs(5));
+    };
+    let told = ["closed transport error", "disconnected 0 transport error", "waiting 1 1000"];
+    let connected = || {
+        let mut sim = Sim::with(face, change);
+        let socket = sim.connect("/");
+        sim.open_polling("p1", &[]);
+        sim.posted("p1");
+        sim.got("p1", &["40{S1}"]);
+        sim.lines();
+        sim.events();
+        (sim, socket)
+    };
+    let (mut sim, _) = connected();
+    sim.advance(secs(5));
+    sim.expect_events(&told);
+
+    let (mut sim, socket) = connected();
+    sim.advance(secs(4));
+    sim.emit(socket, 1);
+    sim.drain();
+    sim.got("p1", &["6"]);
+    sim.advance(secs(4));
+    sim.expect_events(&[]);
+    sim.got("p1", &["6"]);
+    sim.advance(secs(1));
+    sim.expect_events(&told);
+
+    let mut sim = Sim::with(face, change);
+    sim.connect("/");
+    sim.advance(secs(5));
+    let failed = format!("polling: {}", TransportError::Timeout);
+    sim.expect_events(&[
+        &format!("open failed: {failed}"),
+        &format!("connect error 0: {failed}"),
+        "waiting 1 1000",
+    ]);
+}

@@ -1,5 +1,7 @@
 //! Attempts, backoff, limits, heartbeats.
 
+use core::time::Duration;
+
 use socketio_client_core::{State, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
@@ -286,4 +288,33 @@ pub fn what_a_left_session_still_holds_comes_first_on_the_next<F: Face>(face: &F
     sim.emit(socket, 4);
     sim.writable = true;
     sim.expect_lines(&["close w1", "w2 40", "w2 42<1>", "w2 42<2>", "w2 42<3>", "w2 42<4>"]);
+}
+
+/// Where there is to be no limit of time, there is none.
+pub fn an_attempt_may_take_for_ever<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.timeout = Duration::MAX;
+        config.connect_timeout = Duration::MAX;
+    });
+    sim.connect("/");
+    sim.expect_lines(&["open w1"]);
+    assert_eq!(sim.manager.poll_timeout(), None);
+    sim.advance(secs(1_000_000));
+    sim.expect_events(&[]);
+    sim.handshake("w1", &[]);
+    sim.server("w1", "2");
+    sim.advance(secs(44));
+    sim.expect_events(&["opened websocket"]);
+}
+
+/// Each attempt goes by the options of its time.
+pub fn options_are_read_anew_at_each_attempt<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    sim.manager.config_mut().reconnection_delay = secs(3);
+    sim.manager.config_mut().transports = vec![TransportKind::Polling];
+    sim.cut("w1");
+    assert_eq!(sim.events().last().unwrap(), "waiting 1 3000");
+    sim.advance(secs(3));
+    sim.expect_lines(&["get p1"]);
 }

@@ -167,3 +167,17 @@ pub fn a_remembered_upgrade_starts_with_websocket<F: Face>(face: &F) {
     sim.advance(secs(2));
     sim.expect_lines(&["get p3"]);
 }
+
+/// Another manager may have found out that WebSocket works.
+pub fn what_works_can_be_told<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        polling_first(config);
+        config.remember_upgrade = true;
+    });
+    assert!(!sim.manager.upgraded_before());
+    sim.manager.set_upgraded_before(true);
+    sim.connect("/");
+    sim.expect_lines(&["open w1"]);
+    sim.handshake("w1", &[]);
+    assert!(sim.manager.upgraded_before());
+}

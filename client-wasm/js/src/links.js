@@ -1,0 +1,351 @@
+import { isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
+import { rethrow } from "./emitter.js";
+import { wantsFetch } from "./options.js";
+import { Parser } from "./parser.js";
+import { bytesOf, fromBase64, sizeOf, toBase64 } from "./transport/binary.js";
+import { request } from "./transport/polling.js";
+import { openWebSocket } from "./transport/websocket.js";
+
+/** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
+const LIMIT = 100 * 1024 * 1024;
+/** A WebSocket that has more than this to send gets no more for a while. */
+const HIGH_WATER = 1024 * 1024;
+/** Packets of one polling body. */
+const PACKETS = 100_000;
+
+/** How a transport failed. */
+export class TransportError extends Error {
+  type = "TransportError";
+
+  constructor(message, description, context) {
+    super(message);
+    this.description = description;
+    this.context = context;
+  }
+}
+
+/** One connection to a server, shared by the sockets of its namespaces. */
+
+/** The transports of a manager: what the core writes, and what they hear. */
+export class Links {
+  /** What the transport said when it ended. */
+  failure;
+  /** What the application's parser threw. */
+  thrown;
+
+  #manager;
+  #parser;
+  /** Transports by their number. */
+  #links = new Map();
+  /** The number of the one that carries the session. */
+  #current = 0;
+  /** What goes before payloads, by number. */
+  #heads = [];
+  /** Messages for the next POST. */
+  #body = [];
+  /** The transport whose message the application's decoder reads. */
+  #parsing = 0;
+
+  constructor(manager) {
+    this.#manager = manager;
+    if (manager.opts.parser) this.#parser = this.#newParser();
+  }
+
+  /** The session has ended. */
+  reset() {
+    if (!this.#parser) return;
+    this.#parser.destroy();
+    this.#parser = this.#newParser();
+  }
+
+  /** The session has moved to the WebSocket. Its object. */
+  upgraded() {
+    for (const [id, link] of this.#links) if (link.ws) this.#current = id;
+    return this.#links.get(this.#current)?.ws.raw;
+  }
+
+  /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
+  outgoing(args, compress) {
+    const message = this.#parser ? [put(args), 0] : outgoing(args);
+    if (!compress) setUncompressed(message[0]);
+    return message;
+  }
+
+  /** The numbers of authentication data. */
+  auth(data) {
+    const text = this.#parser ? undefined : JSON.stringify(data);
+    return [put(data, text), sizeOf(text ?? "")];
+  }
+
+  /** Throws what the application's encoder threw meanwhile. */
+  throwEncoder() {
+    const { thrown } = this;
+    this.thrown = undefined;
+    if (thrown) throw thrown;
+  }
+
+  /** The page goes away: nothing is told. */
+  silence() {
+    for (const link of this.#links.values()) close(link);
+    this.#links.clear();
+  }
+
+  // --- What the core asks for -------------------------------------------------------------------------------------
+
+  openWebSocket(id, url) {
+    const link = {};
+    this.#links.set(id, link);
+    this.#opening(id, "websocket");
+    const ended = (error, details, code) => {
+      if (this.#links.get(id) !== link) return;
+      this.failure = { error, details };
+      this.#manager._dispatch.run(this.#manager._core.ended(id, code));
+    };
+    const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
+    try {
+      link.ws = openWebSocket(url, this.#transportOptions("websocket"), {
+        open: () => this.#manager._dispatch.run(this.#manager._core.opened(id)),
+        message: (data) => this.#message(id, data),
+        error: failed,
+        close: (event) =>
+          ended(
+            new TransportError("websocket error", event),
+            { description: "websocket connection closed", context: event },
+            event?.code ?? 1005,
+          ),
+      });
+    } catch (error) {
+      queueMicrotask(() => failed(error));
+    }
+    if (this.#current === id) this.#manager.engine.transport.ws = link.ws?.raw;
+  }
+
+  get(id, url) {
+    const link = this.#pollingLink(id);
+    link.get = this.#request(id, url, undefined, "xhr poll error", (text) => {
+      this.#readBody(text);
+      return this.#manager._core.got(id);
+    });
+  }
+
+  post(id, url) {
+    const link = this.#pollingLink(id);
+    const body = this.#body.splice(0).join("\x1e");
+    const { transport } = this.#manager.engine;
+    transport.writable = false;
+    link.post = this.#request(id, url, body, "xhr post error", () => {
+      const code = this.#manager._core.posted(id);
+      this.#drained(transport);
+      return code;
+    });
+  }
+
+  #pollingLink(id) {
+    let link = this.#links.get(id);
+    if (!link) {
+      this.#links.set(id, (link = {}));
+      this.#opening(id, "polling");
+    }
+    return link;
+  }
+
+  /** The first transport of an attempt, or the next one that is tried. */
+  #opening(id, name) {
+    if (this.#manager._readyState !== "opening" || this.#links.size > 1) return;
+    this.#current = id;
+    this.#manager.engine.transport.name = name;
+  }
+
+  #request(id, url, body, message, done) {
+    const opts = this.#transportOptions("polling");
+    const text = opts.fetch ? message.replace("xhr poll", "fetch read").replace("xhr post", "fetch write") : message;
+    return request(url, body, opts, LIMIT, (status, answer, context) => {
+      if (!this.#links.has(id)) return;
+      if (status === 200) return this.#manager._dispatch.run(done(answer));
+      const description = status === 0 ? (context?.error ?? 0) : status;
+      this.failure = { error: new TransportError(text, description, context) };
+      this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
+    });
+  }
+
+  #transportOptions(name) {
+    const { opts } = this.#manager;
+    return { ...opts, fetch: wantsFetch(opts), pool: this, jar: this.#manager._jar, ...opts.transportOptions?.[name] };
+  }
+
+  shut(id) {
+    const link = this.#links.get(id);
+    this.#links.delete(id);
+    if (link) close(link);
+  }
+
+  head(kind, nsp, text) {
+    this.#heads.push({ kind, nsp, text });
+  }
+
+  /** Whether the transport takes more. */
+  write(id, head, ack, slot, last) {
+    const { kind, nsp, text } = this.#heads[head];
+    const compress = slot < 0 || isCompressed(slot);
+    if (this.#parser) {
+      const room = this.#writeParsed(id, kind, nsp, ack, slot, compress);
+      if (last) release(slot);
+      return room;
+    }
+    const message = text + (ack < 0 ? "" : ack) + (slot < 0 ? "" : json(slot));
+    if (last) release(slot);
+    return this.#send(id, message, compress);
+  }
+
+  #writeParsed(id, kind, nsp, ack, slot, compress) {
+    let frames;
+    try {
+      frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
+    } catch (error) {
+      this.thrown = error;
+      return true;
+    }
+    let room = true;
+    for (const frame of frames) {
+      room = typeof frame === "string" ? this.#send(id, `4${frame}`, compress) : this.#sendBinary(id, frame, compress);
+    }
+    return room;
+  }
+
+  text(id, text) {
+    return this.#send(id, text, true);
+  }
+
+  binary(id, slot, last) {
+    const data = last ? take(slot) : value(slot);
+    return this.#sendBinary(id, data, true);
+  }
+
+  #send(id, text, compress) {
+    if (text[0] === "4") this.#created(text.slice(1), compress);
+    if (id === 0) return this.#body.push(text) > 0;
+    return this.#handOver(id, text, compress);
+  }
+
+  #sendBinary(id, data, compress) {
+    this.#created(data, compress);
+    if (id === 0) return this.#body.push(`b${toBase64(data)}`) > 0;
+    return this.#handOver(id, this.#manager.opts.forceBase64 ? `b${toBase64(data)}` : data, compress);
+  }
+
+  #created(data, compress) {
+    const { engine } = this.#manager;
+    if (!engine.hasListeners("packetCreate")) return;
+    guarded(() => engine.emitReserved("packetCreate", { type: "message", data, options: { compress } }));
+  }
+
+  #handOver(id, data, compress) {
+    const link = this.#links.get(id);
+    if (!link?.ws) return true;
+    link.ws.send(data, compress);
+    const { transport } = this.#manager.engine;
+    if (id === this.#current && transport.writable) {
+      transport.writable = false;
+      queueMicrotask(() => this.#drained(transport));
+    }
+    return link.ws.bufferedAmount < HIGH_WATER;
+  }
+
+  #drained(transport) {
+    transport.writable = this.#manager.engine.transport === transport && this.#manager._readyState === "open";
+    if (transport.writable) {
+      guarded(() => this.#manager.engine.emitReserved("flush").emitReserved("drain"));
+    }
+  }
+
+  // --- What transports hear ---------------------------------------------------------------------------------------
+
+  #message(id, data) {
+    const events = this.#events();
+    if (events) events(data);
+    if (typeof data !== "string") return this.#binary(id, data);
+    if (this.#parser && data[0] === "4") return this.#parse(id, data.slice(1));
+    this.#manager._dispatch.run(this.#manager._reader.read(data, id));
+  }
+
+  #readBody(body) {
+    const events = this.#events();
+    if (!this.#parser) return this.#manager._reader.readBody(body, PACKETS, events);
+    for (const text of body.split("\x1e", PACKETS)) {
+      events?.(text);
+      if (text[0] === "4") this.#parse(0, text.slice(1));
+      else if (text[0] === "b") this.#parse(0, fromBase64(text.slice(1)));
+      else this.#manager._reader.read(text);
+    }
+  }
+
+  /** A message from elsewhere than the transport. */
+  inject(data) {
+    const id = this.#current;
+    if (typeof data !== "string") return this.#binary(id, data);
+    if (this.#parser) return this.#parse(id, data);
+    this.#manager._dispatch.run(this.#manager._reader.read(`4${data}`, id));
+  }
+
+  #binary(id, data) {
+    if (this.#parser) return this.#parse(id, data);
+    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytesOf(data, this.#manager.engine.binaryType)), sizeOf(data)));
+  }
+
+  /** The application's decoder tells its packets while it is called. */
+  #parse(id, data) {
+    this.#parsing = id;
+    try {
+      this.#parser.add(data);
+    } catch (error) {
+      this.thrown = error;
+      this.#manager._dispatch.run(this.#manager._core.control(id, "4"));
+      this.thrown = undefined;
+    }
+  }
+
+  #newParser() {
+    return new Parser(this.#manager.opts.parser, (type, nsp, ack, slot, shape) => {
+      this.#manager._reader.ack = ack;
+      this.#manager._reader.slot = slot;
+      this.#manager._dispatch.run(this.#manager._core.parsed(this.#parsing, type, nsp, ack, slot, shape));
+    });
+  }
+
+  /** Tells the engine's listeners of a message, if there are any. */
+  #events() {
+    const { engine } = this.#manager;
+    const wanted = ["packet", "heartbeat", "data", "message"].some((name) => engine.hasListeners(name));
+    if (!wanted) return undefined;
+    return (message) => guarded(() => tellEngine(engine, message));
+  }
+}
+
+const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+
+function tellEngine(engine, message) {
+  const text = typeof message === "string";
+  const type = text ? (TYPES[message[0]] ?? "error") : "message";
+  const data = text ? (message.length > 1 ? message.slice(1) : undefined) : message;
+  engine.emitReserved("packet", data === undefined ? { type } : { type, data });
+  engine.emitReserved("heartbeat");
+  if (type !== "message") return;
+  // Not `engine.emit`, which hands data in.
+  engine.emitReserved("data", data);
+  engine.emitReserved("message", data);
+}
+
+/** What the application throws reaches the host's handler. */
+export function guarded(fn) {
+  try {
+    fn();
+  } catch (error) {
+    rethrow(error);
+  }
+}
+
+function close(link) {
+  link.ws?.close();
+  link.get?.abort();
+  link.post?.abort();
+}

@@ -1,0 +1,174 @@
+//! What a cut connection does not lose: the server's events with connection state recovery, ours with retries.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::join_all;
+use socketio_client_native::{Client, ClientBuilder, Message, Messages, Socket, Transport};
+use tests::{NodeServer, Options, PATIENCE};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap()
+}
+
+async fn next(messages: &mut Messages) -> Message {
+    soon(messages.next()).await.unwrap()
+}
+
+/// The number in the next event, whatever stands behind it.
+async fn number(messages: &mut Messages) -> u32 {
+    next(messages).await.parse::<(u32,)>().unwrap().0
+}
+
+/// A client that comes back at once, and each time its namespace is connected.
+fn client(server: &NodeServer, options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Client, Socket) {
+    let builder = Client::builder(server.url()).reconnection_delay(Duration::from_millis(10));
+    let client = options(builder).build().unwrap();
+    let socket = client.socket("/");
+    (client, socket)
+}
+
+fn connections(socket: &Socket) -> UnboundedReceiver<bool> {
+    let (tell, told) = unbounded_channel();
+    let connected = socket.clone();
+    socket.on_connect(move || {
+        // Nobody may listen any more.
+        let _ = tell.send(connected.recovered());
+    });
+    told
+}
+
+async fn missed_events_arrive_once(transports: &[Transport]) {
+    let mut server = NodeServer::start(Options::new().recovery());
+    let (_client, socket) = client(&server, |builder| builder.transports(transports.to_vec()));
+    let mut connected = connections(&socket);
+    let mut ticks = socket.stream("tick");
+    assert!(!soon(connected.recv()).await.unwrap());
+    let id = socket.id();
+    server.emit("/", "tick", &[0.into()]);
+    assert_eq!(number(&mut ticks).await, 0);
+    for cut in 1..=20 {
+        // Polling has no connection to cut: the server ends the session.
+        let how = if socket_transport(&socket).await == "websocket" { "cut" } else { "close-engine" };
+        socket.emit(how, &()).unwrap();
+        server.wait_until("disconnects", cut.into());
+        for missed in 0..3 {
+            server.emit("/", "tick", &[(cut * 10 + missed).into()]);
+        }
+        assert!(soon(connected.recv()).await.unwrap(), "recovered");
+        for missed in 0..3 {
+            assert_eq!(number(&mut ticks).await, cut * 10 + missed, "after cut {cut}");
+        }
+    }
+    assert_eq!(socket.id(), id);
+    server.emit("/", "tick", &[999.into()]);
+    assert_eq!(number(&mut ticks).await, 999, "nothing came twice");
+}
+
+async fn socket_transport(socket: &Socket) -> String {
+    soon(socket.emit_with_ack::<String>("transport", &()).into_future()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_events_arrive_once_over_websocket() {
+    missed_events_arrive_once(&[Transport::WebSocket]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_events_arrive_once_over_polling() {
+    missed_events_arrive_once(&[Transport::Polling]).await;
+}
+
+/// Neither of these events carries an offset, but a text in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_applications_text_is_no_offset() {
+    let mut server = NodeServer::start(Options::new().recovery());
+    let (_client, socket) = client(&server, |builder| builder);
+    let mut connected = connections(&socket);
+    let (mut ticks, mut hints) = (socket.stream("tick"), socket.stream("hint"));
+    let mut questions = socket.stream("question");
+    soon(connected.recv()).await.unwrap();
+    for (cut, text) in (1..).zip(["deleted", "success", "", "Zz-_09a", "1795252804095", "hello world"]) {
+        server.emit("/", "tick", &[cut.into()]);
+        let last: (u32, String) = next(&mut ticks).await.parse().unwrap();
+        // A volatile event; then one that asks for an ack, whose text is the last true offset but one letter.
+        socket.emit("hint", text).unwrap();
+        assert_eq!(next(&mut hints).await.parse::<String>().unwrap(), text);
+        socket.emit("ask", &format!("{}x", &last.1[..6])).unwrap();
+        next(&mut questions).await;
+        socket.emit("cut", &()).unwrap();
+        server.wait_until("disconnects", cut.into());
+        server.emit("/", "tick", &[(100 + cut).into()]);
+        assert!(soon(connected.recv()).await.unwrap(), "recovered after {text:?}");
+        assert_eq!(number(&mut ticks).await, 100 + cut);
+    }
+}
+
+/// A namespace that was left, a server that resumes nothing, and a client that wants none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_resumed_says_so() {
+    let mut server = NodeServer::start(Options::new().recovery());
+    let (_client, socket) = client(&server, |builder| builder);
+    let mut connected = connections(&socket);
+    let mut ticks = socket.stream("tick");
+    assert!(!soon(connected.recv()).await.unwrap());
+    server.emit("/", "tick", &[1.into()]);
+    assert_eq!(number(&mut ticks).await, 1);
+    let id = socket.id();
+    socket.disconnect();
+    server.wait_until("disconnects", 1);
+    server.emit("/", "tick", &[2.into()]);
+    socket.connect();
+    assert!(!soon(connected.recv()).await.unwrap());
+    assert_ne!(socket.id(), id);
+    server.emit("/", "tick", &[3.into()]);
+    assert_eq!(number(&mut ticks).await, 3);
+
+    for (options, recovery) in [(Options::new(), true), (Options::new().recovery(), false)] {
+        let mut server = NodeServer::start(options);
+        let (_client, socket) = client(&server, |builder| builder.recovery(recovery));
+        let mut connected = connections(&socket);
+        let mut ticks = socket.stream("tick");
+        soon(connected.recv()).await.unwrap();
+        server.emit("/", "tick", &[1.into()]);
+        next(&mut ticks).await;
+        socket.emit("cut", &()).unwrap();
+        server.wait_until("disconnects", 1);
+        server.emit("/", "tick", &[2.into()]);
+        assert!(!soon(connected.recv()).await.unwrap());
+        server.emit("/", "tick", &[3.into()]);
+        assert_eq!(number(&mut ticks).await, 3);
+    }
+}
+
+/// Every event is handled at least once, for the first time in order, whatever the network does.
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_lose_nothing() {
+    let mut server = NodeServer::start(Options::new().record());
+    let (_client, socket) = client(&server, |builder| builder.retries(Some(u32::MAX)));
+    let mut connected = connections(&socket);
+    soon(connected.recv()).await.unwrap();
+    for round in 0..10 {
+        soon(socket.emit_with_ack::<u32>("record", &(round * 10)).into_future()).await.unwrap();
+        // Nothing is under way, so this leaves; what follows arrives nowhere.
+        socket.volatile().emit("cut", &()).unwrap();
+        let acks = (1..10).map(|n| socket.emit_with_ack::<u32>("record", &(round * 10 + n)).send());
+        for ack in soon(join_all(acks)).await {
+            ack.unwrap();
+        }
+        soon(connected.recv()).await.unwrap();
+    }
+    let recorded = server.recorded();
+    let mut first_runs: Vec<u64> = Vec::new();
+    for number in recorded.iter().map(|value| value.as_u64().unwrap()) {
+        if !first_runs.contains(&number) {
+            first_runs.push(number);
+        }
+    }
+    assert_eq!(first_runs, (0..100).collect::<Vec<_>>());
+    assert_eq!(server.stats()["disconnects"].as_array().map(Vec::len), Some(10));
+}
