@@ -104,7 +104,7 @@ export class Dispatch {
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.#manager.engine.emitReserved("upgradeError", this.#error(core.number(), "probe error"));
+        return this.#upgradeFailed(core.number());
       default:
         return undefined;
     }
@@ -198,6 +198,15 @@ export class Dispatch {
     engine.transport.ws = this.#manager._links.upgraded();
     engine.transport.writable = true;
     engine.emitReserved("upgrade", engine.transport);
+  }
+
+  #upgradeFailed(code) {
+    const failure = code === 1 ? this.#manager._links.failure : undefined;
+    const cause = failure?.details ? "transport closed" : (failure?.error ?? this.#error(code, "socket closed"));
+    // 11: it said something else than the answer to its probe.
+    const error = new Error(code === 11 ? "probe error" : `probe error: ${cause}`);
+    error.transport = "websocket";
+    this.#manager.engine.emitReserved("upgradeError", error);
   }
 
   #event(socket, args, session, id) {

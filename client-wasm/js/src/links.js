@@ -24,8 +24,6 @@ export class TransportError extends Error {
   }
 }
 
-/** One connection to a server, shared by the sockets of its namespaces. */
-
 /** The transports of a manager: what the core writes, and what they hear. */
 export class Links {
   /** What the transport said when it ended. */
