@@ -145,7 +145,7 @@ export class Manager extends Emitter {
     this._dispatch.closed = false;
     this._call((core) => {
       this._dispatch.follow(leave(core));
-      const unused = always || !Object.values(this.nsps).some((socket) => socket.active);
+      const unused = always || !Object.values(this.nsps).some((socket) => socket?.active);
       if (unused && !this._dispatch.closed) this._dispatch.onclose("forced close");
     });
   }
@@ -164,7 +164,8 @@ export class Manager extends Emitter {
   #start() {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
-    this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
+    // An arrow function here would share its scope, and so this manager, with the others.
+    this._core = new Core(host, host.due.bind(host), seed, Boolean(this.opts.useNativeTimers));
     this._reader = new Reader(this._core, fromBytes);
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));

@@ -38,6 +38,8 @@ pub(super) struct Timer {
     due: Function,
     timers: Timers,
     armed: Option<(Instant, JsValue)>,
+    /// The module knows of a timer.
+    told: bool,
     /// `Date.now()` when it was last read.
     wall: f64,
     /// From `Date.now()` to the manager's time: grows where the former was set back, or a timer was early.
@@ -50,7 +52,7 @@ const LONGEST: u64 = 0x7fff_ffff;
 impl Timer {
     pub(super) fn new(due: Function, native: bool) -> Self {
         let timers = if native { NATIVE.with(Clone::clone) } else { Timers::current() };
-        Self { due, timers, armed: None, wall: js_sys::Date::now(), ahead: 0.0 }
+        Self { due, timers, armed: None, told: false, wall: js_sys::Date::now(), ahead: 0.0 }
     }
 
     /// Unix time, except after somebody has set the clock back.
@@ -87,7 +89,8 @@ impl Timer {
         now
     }
 
-    /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
+    /// To be due at `at`, or earlier: a timer that is set already may stay. What is set now, if that has
+    /// changed: the timer, or undefined.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
         // Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on.
         let millis = |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
@@ -95,13 +98,14 @@ impl Timer {
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
             (Some((armed, _)), Some(at)) if *armed <= at => return None,
-            (None, None) => return None,
+            (None, None) if !self.told => return None,
             _ => {}
         }
         if let Some((_, handle)) = self.armed.take() {
             let _ = self.timers.clear.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &handle);
         }
-        let at = at?;
+        self.told = at.is_some();
+        let Some(at) = at else { return Some(JsValue::UNDEFINED) };
         let wait = JsValue::from_f64(at.since(now).as_millis() as f64);
         let handle =
             self.timers.set.unchecked_ref::<Function>().call2(&JsValue::UNDEFINED, &self.due, &wait).unwrap_or_default();
