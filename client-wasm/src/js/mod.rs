@@ -109,11 +109,13 @@ impl Core {
         });
     }
 
-    /// The number of a namespace, made if need be. `retries` below 0: none.
+    /// The number of a namespace, made if need be, or out of use and for which nothing waits. `retries` below 0: none.
     pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
         let mut inner = self.inner.borrow_mut();
         let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
+        let retries = options.retries;
         let id = inner.manager.socket(namespace, options);
+        inner.manager.set_retries(id, retries);
         if !inner.sockets.contains(&id) {
             inner.sockets.push(id);
         }
