@@ -7,11 +7,11 @@ export class Engine extends Emitter {
 
   #manager;
 
-  constructor(manager, opts, { secure, hostname, port, query }, transport) {
+  constructor(manager, opts, { secure, hostname, port, query }, transports) {
     super();
     this.#manager = manager;
     this.protocol = 4;
-    this.opts = opts;
+    this.opts = { ...opts, path: opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "" : "/") };
     this.secure = secure;
     this.hostname = hostname;
     this.port = String(port);
@@ -19,7 +19,8 @@ export class Engine extends Emitter {
     this.readyState = "opening";
     this.id = undefined;
     this.upgrading = false;
-    this.transport = new Transport(transport, query);
+    this.transports = transports;
+    this.transport = new Transport(transports[0], query);
   }
 
   /** What waits to be written. The core keeps it as packets, which are not engine messages yet. */
@@ -36,6 +37,18 @@ export class Engine extends Emitter {
     this.#manager._pingDeadline(time);
   }
 
+  /** Sends a message of the application's own. `fn` is called when a transport has taken it. */
+  write(data, _options, fn) {
+    if (this.readyState === "opening") this.once("open", () => this.#manager._message(this, data));
+    else this.#manager._message(this, data);
+    if (fn) this.once("flush", fn);
+    return this;
+  }
+
+  send(data, options, fn) {
+    return this.write(data, options, fn);
+  }
+
   close() {
     this.#manager._dropSession(this);
     return this;
@@ -48,7 +61,7 @@ export class Engine extends Emitter {
   }
 }
 
-class Transport extends Emitter {
+export class Transport extends Emitter {
   constructor(name, query) {
     super();
     this.name = name;
