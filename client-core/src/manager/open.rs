@@ -45,7 +45,13 @@ impl<C: Codec> Manager<C> {
     /// Ends the session as if it had broken, but in good order (`engine.close`): the server is told, and the next attempt
     /// is planned.
     pub fn drop_connection(&mut self, now: Instant) {
-        let Phase::Open(mut engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let mut engine = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Open(engine) => engine,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
         self.end_lingering();
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
             self.commands.push_back(Command::Close { transport });

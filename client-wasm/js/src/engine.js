@@ -7,7 +7,7 @@ export class Engine extends Emitter {
 
   #manager;
 
-  constructor(manager, opts, { secure, hostname, port, query }, transport) {
+  constructor(manager, opts, { secure, hostname, port, query }, transports) {
     super();
     this.#manager = manager;
     this.protocol = 4;
@@ -19,7 +19,8 @@ export class Engine extends Emitter {
     this.readyState = "opening";
     this.id = undefined;
     this.upgrading = false;
-    this.transport = new Transport(transport, query);
+    this.transports = transports;
+    this.transport = new Transport(transports[0], query);
   }
 
   /** What waits to be written. The core keeps it as packets, which are not engine messages yet. */

@@ -1,8 +1,9 @@
 import { isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
 import { rethrow } from "./emitter.js";
-import { wantsFetch } from "./options.js";
+import { wants } from "./options.js";
 import { Parser } from "./parser.js";
 import { bytesOf, fromBase64, sizeOf, toBase64 } from "./transport/binary.js";
+import { createJar } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
 
@@ -43,6 +44,8 @@ export class Links {
   #body = [];
   /** The transport whose message the application's decoder reads. */
   #parsing = 0;
+  /** The cookies, in Node. */
+  #jar;
 
   constructor(manager) {
     this.#manager = manager;
@@ -184,7 +187,9 @@ export class Links {
 
   #transportOptions(name) {
     const { opts } = this.#manager;
-    return { ...opts, fetch: wantsFetch(opts), pool: this, jar: this.#manager._jar, ...opts.transportOptions?.[name] };
+    if (opts.withCredentials) this.#jar ??= createJar();
+    const [fetch, ws] = [wants("fetch", opts), wants("ws", opts)];
+    return { ...opts, fetch, ws, pool: this, jar: this.#jar, ...opts.transportOptions?.[name] };
   }
 
   shut(id) {

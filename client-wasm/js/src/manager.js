@@ -275,7 +275,7 @@ export class Manager extends Emitter {
     const where = target(this);
     this._readyState = "opening";
     this._links.failure = undefined;
-    this.engine = new Engine(this, this.opts, where, transportNames(this.opts)[0]);
+    this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
     core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query).flat().map(String));

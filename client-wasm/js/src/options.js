@@ -17,9 +17,9 @@ export function transportNames({ transports, transportImplementations }) {
   });
 }
 
-/** Whether one of the classes was asked for that use `fetch`. */
-export const wantsFetch = ({ transports, transportImplementations }) =>
-  Object.values(transports ?? transportImplementations ?? []).some((item) => item?.fetch === true);
+/** Whether one of the classes was asked for that are marked with this: `fetch` or `ws`. */
+export const wants = (mark, { transports, transportImplementations }) =>
+  Object.values(transports ?? transportImplementations ?? []).some((item) => item?.[mark] === true);
 
 const flag = (value) => (value ? 1 : 0);
 const maybe = (value) => (typeof value === "number" ? value : NaN);

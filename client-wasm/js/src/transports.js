@@ -14,7 +14,9 @@ class WebSocketTransport {
   static transport = "websocket";
 }
 
-export class NodeWebSocket extends WebSocketTransport {}
+export class NodeWebSocket extends WebSocketTransport {
+  static ws = true;
+}
 
 /** Listed, and not yet built: alone it gives "No transports available". */
 export class WebTransport {

@@ -64,3 +64,6 @@ export class CookieJar {
     return this.#cookies.size;
   }
 }
+
+/** The cookies of one Manager. */
+export const createJar = () => new CookieJar();

@@ -30,8 +30,8 @@ function needs(opts, headers) {
 }
 
 /** What it cannot do either, but where doing without is no harm. */
-function wants({ autoUnref, perMessageDeflate }) {
-  if (autoUnref) return true;
+function wants({ ws, autoUnref, perMessageDeflate }) {
+  if (ws || autoUnref) return true;
   if (perMessageDeflate === undefined || perMessageDeflate === null || perMessageDeflate === true) return false;
   return perMessageDeflate === false || Object.keys(perMessageDeflate).some((name) => name !== "threshold");
 }
@@ -57,7 +57,8 @@ function failure(handlers, message) {
 /**
  * Opens a WebSocket.
  *
- * opts      the transport's merged options: extraHeaders, jar, protocols, agent, TLS options, perMessageDeflate, ...
+ * opts      the transport's merged options: extraHeaders, jar, protocols, agent, TLS options, perMessageDeflate, ...;
+ *           `ws`: whether that package was asked for
  * handlers  open(), message(data: string | Buffer), error(event), close(event): never called from within this
  *           function, and never after close().
  *

@@ -1,3 +1,5 @@
+import { CONTENT_TYPE, viaFetch } from "../fetch.js";
+
 /**
  * Sends a GET, or with a body a POST, and calls `done(status, text, context)` once; `status` is 0 where no answer came, and
  * then `context.error` may say why. Bodies of more than `limit` bytes are not read. Nothing is called after `abort()`.
@@ -7,8 +9,6 @@ export function request(url, body, opts, limit, done) {
     ? viaFetch(url, body, opts, limit, done)
     : viaXhr(url, body, opts, limit, done);
 }
-
-const CONTENT_TYPE = "text/plain;charset=UTF-8";
 
 function viaXhr(url, body, { extraHeaders, withCredentials, requestTimeout }, limit, done) {
   const xhr = new XMLHttpRequest();
@@ -44,34 +44,6 @@ function viaXhr(url, body, { extraHeaders, withCredentials, requestTimeout }, li
       open = false;
       xhr.onabort = null;
       xhr.abort();
-    },
-    unref() {},
-  };
-}
-
-function viaFetch(url, body, { extraHeaders, withCredentials }, limit, done) {
-  const control = new AbortController();
-  const headers = { Accept: "*/*", ...extraHeaders };
-  if (body !== undefined) headers["Content-Type"] = CONTENT_TYPE;
-  let open = true;
-  const end = (status, text, context) => {
-    if (!open) return;
-    open = false;
-    done(status, text, context);
-  };
-  const credentials = withCredentials ? "include" : "same-origin";
-  fetch(url, { method: body === undefined ? "GET" : "POST", body, headers, credentials, signal: control.signal })
-    .then(async (response) => {
-      if (Number(response.headers.get("content-length")) > limit) throw new Error(`the answer has more than ${limit} bytes`);
-      const text = await response.text();
-      // Any success will do, as in the original.
-      end(response.ok ? 200 : response.status, text, response);
-    })
-    .catch((error) => end(0, "", { error }));
-  return {
-    abort() {
-      open = false;
-      control.abort();
     },
     unref() {},
   };
