@@ -333,7 +333,8 @@ mod tests {
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
-        Emit { id: outbox.ticket(), answer: Answer::None, payload: "p", size: 10, volatile: false }
+        let id = outbox.ticket();
+        Emit { id, answer: Answer::None, payload: "p", size: 10, volatile: false, told: false }
     }
 
     #[test]
