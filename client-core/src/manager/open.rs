@@ -3,7 +3,7 @@
 use core::mem;
 
 use super::{Lingering, Manager, Phase};
-use crate::codec::Codec;
+use crate::codec::{Codec, Message};
 use crate::engine::upgrade::Upgrade;
 use crate::event::DisconnectReason;
 use crate::io::Command;
@@ -34,10 +34,24 @@ impl<C: Codec> Manager<C> {
         self.config.reconnection = reconnection;
     }
 
+    /// Sends an Engine.IO message of the application's own, ahead of packets that wait. It is lost if no session is open.
+    pub fn write(&mut self, message: Message<C>, now: Instant) {
+        self.tell_time(now);
+        if let Phase::Open(engine) = &mut self.phase {
+            engine.messages.push_back(message);
+        }
+    }
+
     /// Ends the session as if it had broken, but in good order (`engine.close`): the server is told, and the next attempt
     /// is planned.
     pub fn drop_connection(&mut self, now: Instant) {
-        let Phase::Open(mut engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let mut engine = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Open(engine) => engine,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
         self.end_lingering();
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
             self.commands.push_back(Command::Close { transport });

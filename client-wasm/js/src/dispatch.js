@@ -1,6 +1,6 @@
 import { take } from "../slots.js";
 import { rethrow } from "./emitter.js";
-import { Engine } from "./engine.js";
+import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, decodeError } from "./report.js";
@@ -17,6 +17,8 @@ export class Dispatch {
   #attemptError;
   /** An attempt to reconnect is under way. */
   #attempting = false;
+  /** The socket whose `connect` is still to be told, after what it had buffered. */
+  #connecting;
 
   constructor(manager) {
     this.#manager = manager;
@@ -45,6 +47,12 @@ export class Dispatch {
       code = code & 32 ? this.#manager._core.poll() : 0;
     }
     if (this.#attemptError) this.#tellAttemptError();
+    try {
+      this.#tellConnected();
+    } catch (error) {
+      if (failed) rethrow(error);
+      else throw error;
+    }
     if (failed) throw failure;
   }
 
@@ -52,6 +60,7 @@ export class Dispatch {
     const core = this.#manager._core;
     const more = Math.floor(value / 16384);
     const socket = this.#manager._sockets[value % 16384];
+    if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
         return this.#event(socket, take(this.#manager._reader.slot), more, this.#manager._reader.ack);
@@ -66,7 +75,7 @@ export class Dispatch {
       case KIND.NO_ACK:
         return socket._onnoack(more, core.number());
       case KIND.CONNECTED:
-        return socket._onconnect(core.word(), more % 2 === 1, Math.floor(more / 2));
+        return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
         return this.#disconnected(socket, core.word());
       case KIND.CONNECT_ERROR:
@@ -99,12 +108,11 @@ export class Dispatch {
         this.#manager.engine.emitReserved("pong");
         return this.#manager.emitReserved("ping");
       case KIND.UPGRADING:
-        this.#manager.engine.upgrading = true;
-        return this.#manager.engine.emitReserved("upgrading", this.#manager.engine.transport);
+        return this.#upgrading();
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.#manager.engine.emitReserved("upgradeError", this.#error(core.number(), "probe error"));
+        return this.#upgradeFailed(core.number());
       default:
         return undefined;
     }
@@ -141,6 +149,8 @@ export class Dispatch {
     engine?.emitReserved("error", error);
     this.#manager.emitReserved("error", error);
     for (const fn of openers) fn(error);
+    if (code === 3) engine?.emitReserved("close", "forced close");
+    else engine?.emitReserved("close", "transport error", error);
   }
 
   #tellAttemptError() {
@@ -190,33 +200,70 @@ export class Dispatch {
     return this.#manager._links.thrown ?? decodeError(code);
   }
 
+  #upgrading() {
+    const { engine } = this.#manager;
+    engine.upgrading = new Transport("websocket", engine.transport.query);
+    engine.emitReserved("upgrading", engine.upgrading);
+  }
+
   #upgraded() {
     const { engine } = this.#manager;
     Engine.priorWebsocketSuccess = true;
+    const transport = engine.upgrading || new Transport("websocket", engine.transport.query);
+    Object.assign(transport, this.#manager._links.upgraded(), { readyState: "open" });
+    engine.transport = transport;
     engine.upgrading = false;
-    engine.transport.name = "websocket";
-    engine.transport.ws = this.#manager._links.upgraded();
-    engine.transport.writable = true;
-    engine.emitReserved("upgrade", engine.transport);
+    engine.emitReserved("upgrade", transport);
+  }
+
+  #upgradeFailed(code) {
+    const { engine } = this.#manager;
+    const error = new Error(`probe error: ${this.#error(code, "transport closed")}`);
+    error.transport = "websocket";
+    engine.upgrading = false;
+    engine.emitReserved("upgradeError", error);
+  }
+
+  #connected(socket, id, recovered, replayed) {
+    this.#packet(0, socket, { sid: id });
+    socket._onconnect(id, recovered, replayed);
+  }
+
+  /** A socket has connected, and has told what it missed. */
+  announce(socket) {
+    this.#connecting = socket;
+  }
+
+  #tellConnected() {
+    const socket = this.#connecting;
+    this.#connecting = undefined;
+    if (socket?.connected) socket.emitReserved("connect");
   }
 
   #event(socket, args, session, id) {
-    if (this.#manager.hasListeners("packet")) this.#packet(2, socket, args, id);
+    this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
   }
 
   #acked(socket, ticket, args) {
-    if (this.#manager.hasListeners("packet")) this.#packet(3, socket, args, this.#manager._reader.ack);
+    this.#packet(3, socket, args, this.#manager._reader.ack);
     socket._onack(ticket, args);
   }
 
-  #packet(type, socket, data, id) {
-    this.#manager.emitReserved("packet", { type, nsp: socket.nsp, data: [...data], ...(id >= 0 && { id }) });
+  #packet(type, { nsp }, data, id) {
+    if (!this.#manager.hasListeners("packet")) return;
+    const packet = { type, nsp };
+    // What the manager's listeners do to a list of arguments is none of the socket's.
+    if (data !== undefined) packet.data = Array.isArray(data) ? [...data] : data;
+    if (id >= 0) packet.id = id;
+    this.#manager.emitReserved("packet", packet);
   }
 
   #disconnected(socket, reason) {
     // With the session all of them are told at once, in `close`.
-    if (reason.startsWith("io ")) socket._onleave(reason);
+    if (!reason.startsWith("io ")) return;
+    if (reason === "io server disconnect") this.#packet(1, socket);
+    socket._onleave(reason);
   }
 
   #connectError(socket, code) {
@@ -224,6 +271,7 @@ export class Dispatch {
     const answer = slot < 0 ? undefined : take(slot);
     // Told with the session's failure.
     if (code < 20) return;
+    if (code === 20) this.#packet(4, socket, answer);
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);
     if (answer?.data !== undefined) error.data = answer.data;

@@ -11,7 +11,7 @@ export class Engine extends Emitter {
     super();
     this.#manager = manager;
     this.protocol = 4;
-    this.opts = opts;
+    this.opts = { ...opts, path: opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "" : "/") };
     this.secure = secure;
     this.hostname = hostname;
     this.port = String(port);
@@ -37,6 +37,18 @@ export class Engine extends Emitter {
     this.#manager._pingDeadline(time);
   }
 
+  /** Sends a message of the application's own. `fn` is called when a transport has taken it. */
+  write(data, _options, fn) {
+    if (this.readyState === "opening") this.once("open", () => this.#manager._message(this, data));
+    else this.#manager._message(this, data);
+    if (fn) this.once("flush", fn);
+    return this;
+  }
+
+  send(data, options, fn) {
+    return this.write(data, options, fn);
+  }
+
   close() {
     this.#manager._dropSession(this);
     return this;
@@ -49,7 +61,7 @@ export class Engine extends Emitter {
   }
 }
 
-class Transport extends Emitter {
+export class Transport extends Emitter {
   constructor(name, query) {
     super();
     this.name = name;

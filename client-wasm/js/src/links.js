@@ -59,10 +59,26 @@ export class Links {
     this.#parser = this.#newParser();
   }
 
-  /** The session has moved to the WebSocket. Its object. */
+  /** The session has moved to the WebSocket: what its transport object is to show. */
   upgraded() {
     for (const [id, link] of this.#links) if (link.ws) this.#current = id;
-    return this.#links.get(this.#current)?.ws.raw;
+    const { ws, busy } = this.#links.get(this.#current) ?? {};
+    return { ws: ws?.raw, writable: !busy };
+  }
+
+  /** Whether a WebSocket was handed something in this turn of the event loop. */
+  isBusy() {
+    for (const link of this.#links.values()) if (link.busy) return true;
+    return false;
+  }
+
+  /** Received bytes as the type that the application wants. */
+  bytes(data) {
+    return bytesOf(data, this.#manager.engine.binaryType);
+  }
+
+  sendMessage(core, data) {
+    return typeof data === "string" ? core.message(`4${data}`) : core.message_binary(put(data), sizeOf(data));
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -225,31 +241,36 @@ export class Links {
   }
 
   #send(id, text, compress) {
-    if (text[0] === "4") this.#created(text.slice(1), compress);
+    if (text[0] === "4") this.#created("message", text.slice(1), compress);
+    else if (text === "3") this.#created("pong", undefined, true);
     if (id === 0) return this.#body.push(text) > 0;
     return this.#handOver(id, text, compress);
   }
 
   #sendBinary(id, data, compress) {
-    this.#created(data, compress);
+    this.#created("message", data, compress);
     if (id === 0) return this.#body.push(`b${toBase64(data)}`) > 0;
     return this.#handOver(id, this.#manager.opts.forceBase64 ? `b${toBase64(data)}` : data, compress);
   }
 
-  #created(data, compress) {
+  #created(type, data, compress) {
     const { engine } = this.#manager;
     if (!engine.hasListeners("packetCreate")) return;
-    guarded(() => engine.emitReserved("packetCreate", { type: "message", data, options: { compress } }));
+    const packet = data === undefined ? { type } : { type, data };
+    guarded(() => engine.emitReserved("packetCreate", { ...packet, options: { compress } }));
   }
 
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
     if (!link?.ws) return true;
     link.ws.send(data, compress);
-    const { transport } = this.#manager.engine;
-    if (id === this.#current && transport.writable) {
-      transport.writable = false;
-      queueMicrotask(() => this.#drained(transport));
+    if (id === this.#current) this.#manager.engine.transport.writable = false;
+    if (!link.busy) {
+      link.busy = true;
+      queueMicrotask(() => {
+        link.busy = false;
+        if (this.#links.get(this.#current) === link) this.#drained(this.#manager.engine.transport);
+      });
     }
     return link.ws.bufferedAmount < HIGH_WATER;
   }
@@ -264,8 +285,8 @@ export class Links {
   // --- What transports hear ---------------------------------------------------------------------------------------
 
   #message(id, data) {
-    const events = this.#events();
-    if (events) events(data);
+    // The answer to a probe is none of the session's packets.
+    if (id === this.#current) this.#events()?.(data);
     if (typeof data !== "string") return this.#binary(id, data);
     if (this.#parser && data[0] === "4") return this.#parse(id, data.slice(1));
     this.#manager._dispatch.run(this.#manager._reader.read(data, id));
@@ -277,7 +298,7 @@ export class Links {
     for (const text of body.split("\x1e", PACKETS)) {
       events?.(text);
       if (text[0] === "4") this.#parse(0, text.slice(1));
-      else if (text[0] === "b") this.#parse(0, fromBase64(text.slice(1)));
+      else if (text[0] === "b") this.#parse(0, this.bytes(fromBase64(text.slice(1))));
       else this.#manager._reader.read(text);
     }
   }
@@ -291,8 +312,8 @@ export class Links {
   }
 
   #binary(id, data) {
-    if (this.#parser) return this.#parse(id, data);
-    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytesOf(data, this.#manager.engine.binaryType)), sizeOf(data)));
+    if (this.#parser) return this.#parse(id, this.bytes(data));
+    this.#manager._dispatch.run(this.#manager._core.binary(id, put(this.bytes(data)), sizeOf(data)));
   }
 
   /** The application's decoder tells its packets while it is called. */

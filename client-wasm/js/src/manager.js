@@ -133,8 +133,10 @@ export class Manager extends Emitter {
 
   _open(open) {
     // A mistake in the options is the caller's.
-    transportNames(this.opts);
-    this._call((core) => this._dispatch.follow(open(core)));
+    const usable = transportNames(this.opts).some((name) => name !== "webtransport");
+    // Nobody could have listened to an error that comes at once.
+    if (usable) this._call((core) => this._dispatch.follow(open(core)));
+    else this._call((core) => open(core) && queueMicrotask(() => this._dispatch.follow(true)));
   }
 
   /** `always`: `close` is told even if nothing was open. */
@@ -162,7 +164,7 @@ export class Manager extends Emitter {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
     this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this._reader = new Reader(this._core, fromBytes);
+    this._reader = new Reader(this._core, (bytes) => this._links.bytes(fromBytes(bytes)));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
@@ -230,7 +232,8 @@ export class Manager extends Emitter {
   }
 
   _isWritable() {
-    return this.engine?.transport.writable ?? false;
+    // The core may use a transport before it has told so.
+    return (this.engine?.transport.writable ?? false) && !this._links.isBusy();
   }
 
   _emit(core, index, message, flags, timeout, accepted) {
@@ -249,6 +252,12 @@ export class Manager extends Emitter {
   _ack(core, index, session, id, message) {
     if (core.ack(index, session, id, message) === 1) this._dispatch.follow(true);
     this._links.throwEncoder();
+  }
+
+  /** An Engine.IO message of the application's own. */
+  _message(engine, data) {
+    if (engine !== this.engine || engine.readyState !== "open") return;
+    this._call((core) => this._dispatch.follow(this._links.sendMessage(core, data)));
   }
 
   _offline() {

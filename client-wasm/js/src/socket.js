@@ -238,7 +238,7 @@ export class Socket extends Emitter {
     this.recovered = recovered;
     this.connected = true;
     this.#replayed = replayed;
-    if (replayed === 0) this.emitReserved("connect");
+    if (replayed === 0) this.io._dispatch.announce(this);
   }
 
   _onerror(error) {
@@ -270,7 +270,7 @@ export class Socket extends Emitter {
     } finally {
       if (this.#replayed > 0) {
         this.#replayed -= 1;
-        if (this.#replayed === 0) this.emitReserved("connect");
+        if (this.#replayed === 0) this.io._dispatch.announce(this);
       }
     }
   }

@@ -9,13 +9,13 @@ mod host;
 mod options;
 mod report;
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
 use js_sys::Function;
 use socketio_client_core::{
-    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId, SocketOptions,
-    TransportError, TransportId,
+    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
+    SocketOptions, TransportError, TransportId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -135,6 +135,17 @@ impl Core {
         self.act(|inner, now| inner.manager.drop_connection(now))
     }
 
+    /// Sends an Engine.IO message of the application's own.
+    pub fn message(&self, text: &str) -> bool {
+        self.act(|inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
+    }
+
+    /// The same with binary data.
+    pub fn message_binary(&self, slot: u32, length: u32) -> bool {
+        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
+        self.act(|inner, now| inner.manager.write(Message::Binary(binary), now))
+    }
+
     /// Connects to a namespace.
     pub fn connect(&self, socket: u32) -> bool {
         self.act(|inner, now| {
@@ -224,7 +235,8 @@ impl Core {
     pub fn held(&self, socket: u32) -> Vec<f64> {
         self.look(socket, |manager, id| {
             let held = manager.held(id);
-            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())]).collect()
+            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())])
+                .collect()
         })
     }
 
@@ -282,7 +294,9 @@ impl Core {
 
     /// The texts that were left for transport 0 are the answer to a GET.
     pub fn got(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, transport| Some(Input::Got { transport, body: inner.inbox.body() }))
+        self.input(transport, None, |inner, transport| {
+            Some(Input::Got { transport, body: inner.inbox.body() })
+        })
     }
 
     /// A POST was answered.
@@ -305,7 +319,9 @@ impl Core {
     /// A binary message.
     pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
         let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.input(transport, None, |_, transport| Some(Input::Message { transport, message: Message::Binary(binary) }))
+        self.input(transport, None, |_, transport| {
+            Some(Input::Message { transport, message: Message::Binary(binary) })
+        })
     }
 
     /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
@@ -331,7 +347,9 @@ impl Core {
 
     /// A packet whose header has a number; `ack` is below 0 where it has none.
     pub fn known(&self, transport: u32, id: u32, ack: f64, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, Some(slot), |inbox| inbox.known(id, (ack >= 0.0).then(|| whole(ack)), slot, shape, length))
+        self.text(transport, Some(slot), |inbox| {
+            inbox.known(id, (ack >= 0.0).then(|| whole(ack)), slot, shape, length)
+        })
     }
 
     /// A packet that the application's own parser has read; `kind` 0 to 4 as on the wire.
@@ -404,6 +422,13 @@ impl Inner {
     }
 }
 
+impl Inner {
+    #[inline(never)]
+    fn link(&self, transport: u32) -> Option<TransportId> {
+        self.links.iter().map(|link| link.id).find(|id| id.number() == transport)
+    }
+}
+
 impl Core {
     fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
         let inner = self.inner.borrow();
@@ -423,42 +448,70 @@ impl Core {
         if more && result >= 0.0 { result + 1.0 } else { result }
     }
 
+    // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
+    // there once.
+
     /// For calls of the application: what follows is done at once. Whether there is something to poll.
     fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
         let now = {
-            let mut inner = self.inner.borrow_mut();
-            let now = inner.timer.now();
+            let (mut inner, now) = self.enter();
             act(&mut inner, now);
             now
         };
+        self.acted(now)
+    }
+
+    #[inline(never)]
+    fn enter(&self) -> (RefMut<'_, Inner>, Instant) {
+        let mut inner = self.inner.borrow_mut();
+        let now = inner.timer.now();
+        (inner, now)
+    }
+
+    #[inline(never)]
+    fn acted(&self, now: Instant) -> bool {
         self.pump(now);
         self.inner.borrow_mut().has_event()
     }
 
     fn text(&self, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
-        if transport == 0 {
-            leave(&mut self.inner.borrow_mut().inbox);
-            return 0.0;
-        }
-        self.input(transport, slot, |inner, transport| {
-            leave(&mut inner.inbox);
-            let message = Message::Text(inner.inbox.text()?);
-            Some(Input::Message { transport, message })
-        })
+        leave(&mut self.inner.borrow_mut().inbox);
+        if transport == 0 { 0.0 } else { self.left(transport, slot) }
+    }
+
+    /// A text was left for this transport.
+    #[inline(never)]
+    fn left(&self, transport: u32, slot: Option<u32>) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter();
+            // Whether or not anybody hears it, it is taken.
+            let text = inner.inbox.text();
+            let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
+            inner.manager.handle_input(Input::Message { transport, message: Message::Text(text) }, now);
+            now
+        };
+        self.heard(now, slot)
     }
 
     /// `heard` is the payload of what was handed in.
-    fn input(&self, transport: u32, heard: Option<u32>, input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>) -> f64 {
+    fn input(
+        &self,
+        transport: u32,
+        heard: Option<u32>,
+        input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
+    ) -> f64 {
         let now = {
-            let mut inner = self.inner.borrow_mut();
-            let now = inner.timer.now();
-            let Some(id) = inner.links.iter().map(|link| link.id).find(|id| id.number() == transport) else {
-                return 0.0;
-            };
+            let (mut inner, now) = self.enter();
+            let Some(id) = inner.link(transport) else { return 0.0 };
             let Some(input) = input(&mut inner, id) else { return 0.0 };
             inner.manager.handle_input(input, now);
             now
         };
+        self.heard(now, heard)
+    }
+
+    #[inline(never)]
+    fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
         self.pump(now);
         self.inner.borrow_mut().report(heard)
     }
@@ -472,7 +525,11 @@ impl Core {
                 Step::Frame(transport, Frame::Message(message)) => {
                     if !self.write(transport.number(), message) {
                         let mut inner = self.inner.borrow_mut();
-                        inner.links.iter_mut().filter(|link| link.id == transport).for_each(|link| link.full = true);
+                        inner
+                            .links
+                            .iter_mut()
+                            .filter(|link| link.id == transport)
+                            .for_each(|link| link.full = true);
                     }
                 }
                 Step::Frame(_, Frame::Ping) => {}
