@@ -166,6 +166,19 @@ test("polling: connections are kept, each client's by itself", async (t) => {
   assert.equal(sockets.length, 1);
   await ask(url, undefined, second);
   assert.equal(sockets.length, 2);
+  // The next request begins when the last one has ended, while nobody waits: on the same connection.
+  const third = { pool: {} };
+  await within(
+    new Promise((resolve) => {
+      request(url, undefined, third, 1e6, () => {
+        request(url, undefined, third, 1e6, () => {
+          request(url, "x", third, 1e6, resolve);
+        });
+      });
+    }),
+    "the last answer",
+  );
+  assert.equal(sockets.length, 3);
 });
 
 test("polling: an agent of the application is used", async (t) => {
