@@ -241,7 +241,7 @@ pub enum Event<C: Codec + ?Sized> {
         /// The ack's arguments.
         result: Result<C::Payload, AckError>,
     },
-    /// A packet was handed to the transport. Only where [`Manager::observe`](crate::Manager::observe) asked for it.
+    /// A packet was handed to the transport; one that was held, put on its way there. Only where [`Manager::observe`](crate::Manager::observe) asked for it.
     Sent {
         /// Of which namespace.
         socket: SocketId,

@@ -17,6 +17,8 @@ pub(crate) struct Emit<P> {
     pub(crate) size: usize,
     /// Dropped with its transport.
     pub(crate) volatile: bool,
+    /// [`Event::Sent`](crate::Event::Sent) was told.
+    pub(crate) told: bool,
 }
 
 /// The ack that an emit waits for.

@@ -12,7 +12,7 @@ use crate::engine::{Engine, Link, Outgoing};
 use crate::error::{AckError, EmitError};
 use crate::event::{Event, SocketId};
 use crate::io::{Command, TransportId};
-use crate::outbox::Answer;
+use crate::outbox::{Answer, Emit};
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
 use crate::socket::Socket;
@@ -66,7 +66,7 @@ pub(super) fn encode_next<C: Codec>(
 ) -> bool {
     let Some(outgoing) = engine.next().and_then(|at| engine.queue.remove(at)) else { return false };
     match outgoing {
-        Outgoing::Emit { socket: id, emit } => {
+        Outgoing::Emit { socket: id, mut emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
             socket.outbox.unqueue(emit.size);
             let ack = emit.answer.id();
@@ -79,9 +79,7 @@ pub(super) fn encode_next<C: Codec>(
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
                 Ok(()) => {
                     socket.outbox.wrote(emit.id);
-                    if socket.observed {
-                        events.push_back(Event::Sent { socket: id, payload: emit.payload });
-                    }
+                    tell_sent(id, socket, &mut emit, events);
                 }
                 Err(error) => {
                     not_sent(id, socket, emit, error.into(), events);
@@ -116,6 +114,18 @@ pub(super) fn encode_next<C: Codec>(
         }
     }
     true
+}
+
+/// Tells that an emit is sent, once and if somebody wants to know.
+pub(super) fn tell_sent<C: Codec>(
+    id: SocketId,
+    socket: &Socket<C>,
+    emit: &mut Emit<C::Payload>,
+    events: &mut VecDeque<Event<C>>,
+) {
+    if socket.observed && !core::mem::replace(&mut emit.told, true) {
+        events.push_back(Event::Sent { socket: id, payload: emit.payload.clone() });
+    }
 }
 
 /// Encodes one attempt of a namespace's oldest emit. True if the emit ends with that.
@@ -191,7 +201,7 @@ fn header<C: Codec>(kind: PacketKind, attachments: usize, socket: &Socket<C>, ac
 pub(super) fn not_sent<C: Codec>(
     id: SocketId,
     socket: &mut Socket<C>,
-    emit: crate::outbox::Emit<C::Payload>,
+    emit: Emit<C::Payload>,
     error: EmitError,
     events: &mut VecDeque<Event<C>>,
 ) {

@@ -70,7 +70,7 @@ impl<C: Codec> Manager<C> {
         } else {
             Answer::None
         };
-        let emit = Emit { id, answer, payload, size, volatile: options.volatile };
+        let emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false };
         match engine {
             Some(engine) if !retried => {
                 target.outbox.queue(id, size);

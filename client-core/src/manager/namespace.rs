@@ -217,14 +217,18 @@ impl<C: Codec> Manager<C> {
         if !target.is_connected() || !engine.takes_emits(self.now) {
             return;
         }
-        while let Some(emit) = target.outbox.release() {
+        while let Some(mut emit) = target.outbox.release() {
             let ack = emit.answer.id();
             match delivery::oversize(&self.codec, &emit.payload, &target.namespace, ack, Some(engine)) {
                 Some(error) => {
                     target.outbox.unqueue(emit.size);
                     delivery::not_sent(socket, target, emit, error, &mut self.events);
                 }
-                None => engine.queue.push_back(Outgoing::Emit { socket, emit }),
+                None => {
+                    // Before whatever comes next, though a request may be under way that it has to wait for.
+                    delivery::tell_sent(socket, target, &mut emit, &mut self.events);
+                    engine.queue.push_back(Outgoing::Emit { socket, emit });
+                }
             }
         }
         delivery::queue_attempt(socket, target, engine, &self.codec, &mut self.events);

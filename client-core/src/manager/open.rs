@@ -3,7 +3,7 @@
 use core::mem;
 
 use super::{Lingering, Manager, Phase};
-use crate::codec::Codec;
+use crate::codec::{Codec, Message};
 use crate::engine::upgrade::Upgrade;
 use crate::event::DisconnectReason;
 use crate::io::Command;
@@ -32,6 +32,14 @@ impl<C: Codec> Manager<C> {
             }
         }
         self.config.reconnection = reconnection;
+    }
+
+    /// Sends an Engine.IO message of the application's own, ahead of packets that wait. It is lost if no session is open.
+    pub fn write(&mut self, message: Message<C>, now: Instant) {
+        self.tell_time(now);
+        if let Phase::Open(engine) = &mut self.phase {
+            engine.messages.push_back(message);
+        }
     }
 
     /// Ends the session as if it had broken, but in good order (`engine.close`): the server is told, and the next attempt

@@ -21,6 +21,8 @@ export class Dispatch {
   #probe;
   /** An attempt to reconnect is under way. */
   #attempting = false;
+  /** The socket whose `connect` is still to be told, after what it had buffered. */
+  #connecting;
 
   constructor(manager) {
     this.#manager = manager;
@@ -51,6 +53,11 @@ export class Dispatch {
       code = code & 32 ? this.#manager._core.poll() : 0;
     }
     if (this.#attemptError) guarded(() => this.#tellAttemptError());
+    try {
+      this.#tellConnected();
+    } catch (error) {
+      failures = [...failures, error];
+    }
     return failures;
   }
 
@@ -58,6 +65,7 @@ export class Dispatch {
     const core = this.#manager._core;
     const more = Math.floor(value / 16384);
     const socket = this.#manager._sockets[value % 16384];
+    if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
         return this.#event(socket, take(this.#manager._reader.slot), more, this.#manager._reader.ack);
@@ -72,7 +80,7 @@ export class Dispatch {
       case KIND.NO_ACK:
         return socket._onnoack(more, core.number());
       case KIND.CONNECTED:
-        return socket._onconnect(core.word(), more % 2 === 1, Math.floor(more / 2));
+        return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
         return this.#disconnected(socket, core.word());
       case KIND.CONNECT_ERROR:
@@ -209,11 +217,24 @@ export class Dispatch {
   #upgraded() {
     const { engine } = this.#manager;
     Engine.priorWebsocketSuccess = true;
+    const transport = this.#probe;
+    Object.assign(transport, this.#manager._links.upgraded());
+    engine.transport = transport;
     engine.upgrading = false;
-    engine.transport = this.#probe;
-    engine.transport.writable = true;
-    this.#manager._links.upgraded();
-    engine.emitReserved("upgrade", engine.transport);
+    engine.emitReserved("upgrade", transport);
+  }
+
+  #connected(socket, id, recovered, replayed) {
+    this.#packet(0, socket, { sid: id });
+    socket._onconnect(id, recovered, replayed, () => {
+      this.#connecting = socket;
+    });
+  }
+
+  #tellConnected() {
+    const socket = this.#connecting;
+    this.#connecting = undefined;
+    if (socket?.connected) socket.emitReserved("connect");
   }
 
   #upgradeFailed(code) {
@@ -228,22 +249,29 @@ export class Dispatch {
   }
 
   #event(socket, args, session, id) {
-    if (this.#manager.hasListeners("packet")) this.#packet(2, socket, args, id);
+    this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
   }
 
   #acked(socket, ticket, args) {
-    if (this.#manager.hasListeners("packet")) this.#packet(3, socket, args, this.#manager._reader.ack);
+    this.#packet(3, socket, args, this.#manager._reader.ack);
     socket._onack(ticket, args);
   }
 
-  #packet(type, socket, data, id) {
-    this.#manager.emitReserved("packet", { type, nsp: socket.nsp, data: [...data], ...(id >= 0 && { id }) });
+  #packet(type, { nsp }, data, id) {
+    if (!this.#manager.hasListeners("packet")) return;
+    const packet = { type, nsp };
+    // What the manager's listeners do to a list of arguments is none of the socket's.
+    if (data !== undefined) packet.data = Array.isArray(data) ? [...data] : data;
+    if (id >= 0) packet.id = id;
+    this.#manager.emitReserved("packet", packet);
   }
 
   #disconnected(socket, reason) {
     // With the session all of them are told at once, in `close`.
-    if (reason.startsWith("io ")) socket._onleave(reason);
+    if (!reason.startsWith("io ")) return;
+    if (reason === "io server disconnect") this.#packet(1, socket);
+    socket._onleave(reason);
   }
 
   #connectError(socket, code) {
@@ -251,6 +279,7 @@ export class Dispatch {
     const answer = slot < 0 ? undefined : take(slot);
     // Told with the session's failure.
     if (code < 20) return;
+    if (code === 20) this.#packet(4, socket, answer);
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);
     if (answer?.data !== undefined) error.data = answer.data;

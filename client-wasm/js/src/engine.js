@@ -38,6 +38,18 @@ export class Engine extends Emitter {
     this.#manager._pingDeadline(time);
   }
 
+  /** Sends a message of the application's own. `fn` is called when a transport has taken it. */
+  write(data, _options, fn) {
+    if (this.readyState === "opening") this.once("open", () => this.#manager._message(this, data));
+    else this.#manager._message(this, data);
+    if (fn) this.once("flush", fn);
+    return this;
+  }
+
+  send(data, options, fn) {
+    return this.write(data, options, fn);
+  }
+
   close() {
     this.#manager._dropSession(this);
     return this;

@@ -1,6 +1,6 @@
 import { Manager } from "./manager.js";
 import { Socket } from "./socket.js";
-import { url } from "./url.js";
+import { parseQuery, url } from "./url.js";
 
 /** The revision of the Socket.IO protocol. */
 export const protocol = 5;
@@ -19,7 +19,7 @@ export function lookup(uri, opts) {
   const { source, id, path, query } = url(uri, opts.path || "/socket.io", page);
   const taken = cache[id]?.nsps[path] !== undefined;
   const separate = opts.forceNew || opts["force new connection"] || opts.multiplex === false || taken;
-  if (query && !opts.query) opts.query = query;
+  if (query && !opts.query) opts.query = parseQuery(query);
   const io = separate ? new Manager(source, opts) : (cache[id] ??= new Manager(source, opts));
   return io.socket(path, opts);
 }

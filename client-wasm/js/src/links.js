@@ -77,9 +77,26 @@ export class Links {
     return [...this.#links.values()].find(({ ws }) => ws)?.ws.raw;
   }
 
-  /** The session has moved to the WebSocket. */
+  /** The session has moved to the WebSocket: what its transport object is to show. */
   upgraded() {
     for (const [id, link] of this.#links) if (link.ws) this.#current = id;
+    const { ws, busy } = this.#links.get(this.#current) ?? {};
+    return { ws: ws?.raw, writable: !busy };
+  }
+
+  /** Whether a WebSocket was handed something in this turn of the event loop. */
+  isBusy() {
+    for (const link of this.#links.values()) if (link.busy) return true;
+    return false;
+  }
+
+  /** Received bytes as the type that the application wants. */
+  bytes(data) {
+    return bytesOf(data, this.#manager.engine.binaryType);
+  }
+
+  sendMessage(core, data) {
+    return typeof data === "string" ? core.message(`4${data}`) : core.message_binary(put(data), sizeOf(data));
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -264,23 +281,25 @@ export class Links {
   }
 
   #send(id, text, compress) {
-    if (text[0] === "4") this.#created(text.slice(1), compress);
+    if (text[0] === "4") this.#created("message", text.slice(1), compress);
+    else if (text === "3") this.#created("pong", undefined, true);
     if (id === 0) return this.#body.push(text) > 0;
     return this.#handOver(id, text, compress);
   }
 
   #sendBinary(id, data, compress) {
-    this.#created(data, compress);
+    this.#created("message", data, compress);
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
     return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
   }
 
-  #created(data, compress) {
+  #created(type, data, compress) {
     const { engine } = this.#manager;
     if (!engine.hasListeners("packetCreate")) return;
-    guarded(() => engine.emitReserved("packetCreate", { type: "message", data, options: { compress } }));
+    const packet = data === undefined ? { type } : { type, data };
+    guarded(() => engine.emitReserved("packetCreate", { ...packet, options: { compress } }));
   }
 
   #handOver(id, data, compress) {
@@ -288,10 +307,13 @@ export class Links {
     if (!link?.ws) return true;
     if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
     else link.ws.send(data, compress);
-    const { transport } = this.#manager.engine;
-    if (id === this.#current && transport.writable) {
-      transport.writable = false;
-      queueMicrotask(() => this.#drained(transport));
+    if (id === this.#current) this.#manager.engine.transport.writable = false;
+    if (!link.busy) {
+      link.busy = true;
+      queueMicrotask(() => {
+        link.busy = false;
+        if (this.#links.get(this.#current) === link) this.#drained(this.#manager.engine.transport);
+      });
     }
     return link.ws.bufferedAmount < HIGH_WATER;
   }
@@ -318,8 +340,8 @@ export class Links {
   // --- What transports hear ---------------------------------------------------------------------------------------
 
   #message(id, data) {
-    const events = this.#events();
-    if (events) events(data);
+    // The answer to a probe is none of the session's packets.
+    if (id === this.#current) this.#events()?.(data);
     if (typeof data !== "string") return this.#binary(id, data);
     if (this.#parser && data[0] === "4") return this.#parse(id, data.slice(1));
     this.#manager._dispatch.run(this.#manager._reader.read(data, id));
@@ -331,7 +353,7 @@ export class Links {
     for (const text of body.split("\x1e", PACKETS + 1)) {
       events?.(text);
       if (text[0] === "4") this.#parse(0, text.slice(1));
-      else if (text[0] === "b") this.#parse(0, this.#bytesOf(fromBase64(text.slice(1))));
+      else if (text[0] === "b") this.#parse(0, this.bytes(fromBase64(text.slice(1))));
       else this.#manager._reader.read(text);
     }
   }
@@ -345,13 +367,9 @@ export class Links {
   }
 
   #binary(id, data) {
-    const bytes = this.#bytesOf(data);
+    const bytes = this.bytes(data);
     if (this.#parser) return this.#parse(id, bytes);
     this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytes), sizeOf(data)));
-  }
-
-  #bytesOf(data) {
-    return bytesOf(data, this.#manager.engine.binaryType);
   }
 
   /** The application's decoder tells its packets while it is called. */

@@ -7,7 +7,7 @@ import { Host } from "./host.js";
 import { Links, guarded } from "./links.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
-import { binaryType, bytesOf } from "./transport/binary.js";
+import { binaryType } from "./transport/binary.js";
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
@@ -164,7 +164,7 @@ export class Manager extends Emitter {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
     this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this._reader = new Reader(this._core, (bytes) => bytesOf(bytes, this.engine.binaryType));
+    this._reader = new Reader(this._core, (bytes) => this._links.bytes(bytes));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
@@ -232,7 +232,8 @@ export class Manager extends Emitter {
   }
 
   _isWritable() {
-    return this.engine?.transport.writable ?? false;
+    // The core may use a transport before it has told so.
+    return (this.engine?.transport.writable ?? false) && !this._links.isBusy();
   }
 
   _emit(core, index, message, flags, timeout, accepted) {
@@ -261,6 +262,12 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result === 1) this._dispatch.follow(true);
     links.throwEncoder();
+  }
+
+  /** An Engine.IO message of the application's own. */
+  _message(engine, data) {
+    if (engine !== this.engine || engine.readyState !== "open") return;
+    this._call((core) => this._dispatch.follow(this._links.sendMessage(core, data)));
   }
 
   _offline() {

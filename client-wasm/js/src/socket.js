@@ -33,8 +33,9 @@ export class Socket extends Emitter {
   #acks = new Map();
   #any = [];
   #anyOutgoing = [];
-  /** Replayed events that are still to come before `connect`. */
+  /** Replayed events that are still to come before `connect`, and what is called after them. */
   #replayed = 0;
+  #announce;
 
   constructor(io, nsp, opts) {
     super();
@@ -233,12 +234,14 @@ export class Socket extends Emitter {
     else answer(this.auth || undefined);
   }
 
-  _onconnect(id, recovered, replayed) {
+  /** `announce` is called when `connect` may be told. */
+  _onconnect(id, recovered, replayed, announce) {
     this.id = id;
     this.recovered = recovered;
     this.connected = true;
     this.#replayed = replayed;
-    if (replayed === 0) this.emitReserved("connect");
+    this.#announce = announce;
+    if (replayed === 0) announce();
   }
 
   _onerror(error) {
@@ -270,7 +273,7 @@ export class Socket extends Emitter {
     } finally {
       if (this.#replayed > 0) {
         this.#replayed -= 1;
-        if (this.#replayed === 0) this.emitReserved("connect");
+        if (this.#replayed === 0) this.#announce();
       }
     }
   }

@@ -135,6 +135,17 @@ impl Core {
         self.act(|inner, now| inner.manager.drop_connection(now))
     }
 
+    /// Sends an Engine.IO message of the application's own.
+    pub fn message(&self, text: &str) -> bool {
+        self.act(|inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
+    }
+
+    /// The same with binary data.
+    pub fn message_binary(&self, slot: u32, length: u32) -> bool {
+        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
+        self.act(|inner, now| inner.manager.write(Message::Binary(binary), now))
+    }
+
     /// Connects to a namespace.
     pub fn connect(&self, socket: u32) -> bool {
         self.act(|inner, now| {

@@ -77,7 +77,7 @@ pub struct Part {
 }
 
 impl Part {
-    pub(super) fn plain(text: &str) -> Self {
+    pub(crate) fn plain(text: &str) -> Self {
         Self { head: Head::Text(text.into()), payload: None, shape: Shape::None }
     }
 
