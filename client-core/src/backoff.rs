@@ -33,7 +33,7 @@ impl Backoff {
 /// `reconnection_delay` doubled `exponent` times, capped, and only then spread: were the spread drawn before the cap,
 /// a whole fleet would come back at the same moment after a long outage.
 fn delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
-    let cap = micros(config.reconnection_delay_max).max(micros(config.reconnection_delay));
+    let cap = micros(config.reconnection_delay_max);
     // 2^32 times any delay is past every sensible cap; a larger exponent would overflow.
     let base = micros(config.reconnection_delay).saturating_mul(1u64 << exponent.min(32)).min(cap);
     let spread = permille(base, config.randomization_factor);

@@ -16,43 +16,50 @@ use core::time::Duration;
 /// assert_eq!(later.since(start), Duration::from_millis(500));
 /// assert_eq!(start.since(later), Duration::ZERO, "saturates");
 /// ```
+// One number, because it is in every call: nanoseconds last for 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(Duration);
+pub struct Instant(u64);
 
 impl Instant {
     /// What is due then never is.
-    pub(crate) const NEVER: Self = Self(Duration::MAX);
+    pub(crate) const NEVER: Self = Self(u64::MAX);
 
     /// The point `elapsed` after the shell's epoch.
     #[must_use]
-    pub const fn from_epoch(elapsed: Duration) -> Self {
-        Self(elapsed)
+    pub fn from_epoch(elapsed: Duration) -> Self {
+        Self::default() + elapsed
     }
 
     /// The point `millis` milliseconds after the shell's epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
+        Self(millis.saturating_mul(1_000_000))
     }
 
     /// How long ago `earlier` was, or zero if it lies ahead.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// The time since the shell's epoch.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
-        self.0
+        Duration::from_nanos(self.0)
     }
 }
 
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    // One copy will do: deadlines are set in many places.
+    #[inline(never)]
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration))
+        let nanos = duration
+            .as_secs()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::from(duration.subsec_nanos()));
+        Self(self.0.saturating_add(nanos))
     }
 }
 

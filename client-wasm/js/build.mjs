@@ -50,7 +50,7 @@ function compile() {
   const crate = "socketio_client_wasm";
   // Not `cargo build`: with two crate types in the manifest, cargo turns link-time optimisation off without a word.
   const library = ["-p", "socketio-client-wasm", "--lib", "--crate-type", "cdylib"];
-  const features = ["--profile", "npm", "--no-default-features", "--features", "js"];
+  const features = ["--profile", "npm", "--no-default-features", "--features", "npm"];
   const wasm = cargo("tests/wasm-cargo", ["--small", "rustc", ...library, ...features], crate, ".wasm");
   const bind = cargo("cargo", ["build", "-p", "tests", "--bin", "wasm-bind"], "wasm-bind", "");
   const bound = join(work, "bound");
@@ -118,7 +118,7 @@ function loader({ wasm, imports, start }, separate) {
   const object = imports.map(([name, short]) => `${short}: ${name}`);
   const begin = separate
     ? `instantiateFile(new URL("./${FILE}", import.meta.url), imports, start)`
-    : `instantiate(unpack(${JSON.stringify(pack(wasm))}, ${wasm.length}), imports, start)`;
+    : `instantiate(unpack(packedModule(), ${wasm.length}), imports, start)`;
   return `
     import { __wbg_set_wasm, ${names.join(", ")} } from "#glue";
     import { ${separate ? "instantiateFile" : "instantiate"} } from "./instantiate.js";
@@ -130,6 +130,12 @@ function loader({ wasm, imports, start }, separate) {
     export const load = () => begun;
   `;
 }
+
+/**
+ * The end of an inlined variant. A function's declaration may follow its use; before its use the long text would stand
+ * between two halves of JavaScript, and compressors look back 32 kB only.
+ */
+const packed = ({ wasm }) => `function packedModule(){return${JSON.stringify(pack(wasm))}}`;
 
 /** esbuild's plugin for what is not a file of `src`, or another file than it seems. */
 const resolver = (built, { separate, node }) => ({
@@ -160,7 +166,7 @@ const everything = 'export * from "./src/index.js"; export { default } from "./s
 // What `require` and the script give is the function itself, as in socket.io-client. `io` is the bundle's one free
 // variable.
 const single = { entry: 'import { io as made } from "./src/index.js"; io = made;' };
-const commonjs = { ...single, format: "cjs", banner: '"use strict"; let io;', footer: "module.exports = io;" };
+const commonjs = { ...single, format: "cjs", banner: '"use strict"; let io;', footer: "\nmodule.exports = io;" };
 const script = {
   ...single,
   format: "iife",
@@ -199,12 +205,14 @@ async function bundle(built, name, variant) {
     platform,
     define: variant.define,
     minify: variant.minify ?? false,
+    // As in socket.io-client: what begins with "_" has another name where all is minified, and its own everywhere else.
+    ...(variant.minify && { mangleProps: /^_/, reserveProps: /^_placeholder$/ }),
     target: variant.target ?? browsers,
     external: ["ws"],
     legalComments: "inline",
     sourcemap: true,
     banner: { js: banner + (before && `\n${before}`) },
-    footer: { js: footer },
+    footer: { js: (variant.separate ? "" : packed(built)) + footer },
     plugins: [resolver(built, variant)],
     logLevel: "warning",
   });

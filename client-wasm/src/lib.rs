@@ -43,6 +43,10 @@
 //! It does not tell why a connection could not be opened, adds no headers to a WebSocket's handshake, and neither sends nor
 //! shows the pings of WebSocket: over that transport [`Socket::flushed`] proves only that the browser took everything.
 
+#[cfg(feature = "npm")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 #[cfg(feature = "js")]
 pub mod js;
 #[cfg(feature = "js")]

@@ -166,6 +166,19 @@ test("polling: connections are kept, each client's by itself", async (t) => {
   assert.equal(sockets.length, 1);
   await ask(url, undefined, second);
   assert.equal(sockets.length, 2);
+  // The next request begins when the last one has ended, while nobody waits: on the same connection.
+  const third = { pool: {} };
+  await within(
+    new Promise((resolve) => {
+      request(url, undefined, third, 1e6, () => {
+        request(url, undefined, third, 1e6, () => {
+          request(url, "x", third, 1e6, resolve);
+        });
+      });
+    }),
+    "the last answer",
+  );
+  assert.equal(sockets.length, 3);
 });
 
 test("polling: an agent of the application is used", async (t) => {
@@ -261,6 +274,26 @@ test("polling: a body beyond the limit is not read to its end", async (t) => {
   assert.deepEqual([status, text], [0, ""]);
   assert.match(context.error.message, /longer than 10000 bytes/);
   await within(closed, "the end of the connection");
+});
+
+test("polling: by fetch, with headers and cookies, and any success", async (t) => {
+  const { url } = await serve(t, async (asked, response) => {
+    const { "x-name": name, cookie, "content-type": type } = asked.headers;
+    response.writeHead(asked.url === "/gone" ? 410 : 202, { "set-cookie": "b=2" });
+    response.end(JSON.stringify([asked.method, name, cookie, type, await bodyOf(asked)]));
+  });
+  const jar = new CookieJar();
+  jar.store(["a=1"]);
+  const opts = { fetch: true, jar, extraHeaders: { "x-name": "one" } };
+  const { status, text, context } = await ask(url, "4ü", opts);
+  assert.equal(status, 200);
+  assert.ok(context instanceof Response);
+  assert.deepEqual(JSON.parse(text), ["POST", "one", "a=1", "text/plain;charset=UTF-8", "4ü"]);
+  const gone = await ask(`${url}/gone`, undefined, opts);
+  assert.equal(gone.status, 410);
+  assert.deepEqual(JSON.parse(gone.text).slice(0, 3), ["GET", "one", "a=1; b=2"]);
+  assert.ok((await ask("http://[bad", undefined, opts)).context.error instanceof Error);
+  request(url, undefined, opts, 1e6, () => assert.fail("done() after abort()")).abort();
 });
 
 test("polling: requestTimeout ends a request", async (t) => {
@@ -565,6 +598,7 @@ test("WebSocket: the runtime's own, unless the options need more", async (t) => 
     { rejectUnauthorized: false },
     { autoUnref: true },
     { perMessageDeflate: false },
+    { ws: true },
   ];
   for (const opts of more) await socketOf(t, ws, opts).next(1);
   assert.equal(requests.length, plain.length + more.length);
@@ -574,7 +608,7 @@ test("WebSocket: the runtime's own, unless the options need more", async (t) => 
 test("WebSocket: without `ws` the error says what to install", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "no-ws-"));
   t.after(() => rmSync(dir, { recursive: true }));
-  cpSync(source, dir, { recursive: true });
+  cpSync(join(source, ".."), dir, { recursive: true });
   writeFileSync(join(dir, "package.json"), '{"type":"module"}');
   const out = await script(
     `
@@ -586,7 +620,7 @@ test("WebSocket: without `ws` the error says what to install", async (t) => {
     globalThis.WebSocket = class { constructor() { console.log("own"); } };
     openWebSocket("ws://127.0.0.1:1", { autoUnref: true }, handlers);
     openWebSocket("ws://127.0.0.1:1", { extraHeaders: { a: "b" }, ca: "c" }, handlers);`,
-    dir,
+    join(dir, "node"),
     { ...process.env, NODE_PATH: "" },
   );
   assert.deepEqual(out.trim().split("\n"), [

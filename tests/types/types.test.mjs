@@ -51,6 +51,20 @@ function sections(file) {
   return found;
 }
 
+const libraries = new Map();
+
+/** Reads TypeScript's own declarations once only: they are most of the work. */
+function host(settings) {
+  const host = ts.createCompilerHost(settings);
+  const { getSourceFile } = host;
+  host.getSourceFile = (path, ...rest) => {
+    if (!/\/typescript\/lib\/lib\./.test(path)) return getSourceFile(path, ...rest);
+    if (!libraries.has(path)) libraries.set(path, getSourceFile(path, ...rest));
+    return libraries.get(path);
+  };
+  return host;
+}
+
 /** What the compiler finds: `{ file, line, text }`, `file` being null for what is not in one of ours. */
 function compile(name, kind, lib) {
   const folder = project(name);
@@ -60,7 +74,7 @@ function compile(name, kind, lib) {
     writeFileSync(path, read(file).replaceAll('"PACKAGE"', JSON.stringify(name)));
     return path;
   });
-  const program = ts.createProgram(paths, {
+  const settings = {
     ...options,
     strict: true,
     noEmit: true,
@@ -68,11 +82,14 @@ function compile(name, kind, lib) {
     lib,
     types: [],
     esModuleInterop: true,
+    // Declarations are checked too, but not TypeScript's own.
     skipLibCheck: false,
-  });
+    skipDefaultLibCheck: true,
+  };
+  const program = ts.createProgram(paths, settings, host(settings));
   return ts.getPreEmitDiagnostics(program).map((diagnostic) => {
     const at = paths.indexOf(diagnostic.file?.fileName);
-    const { line } = at < 0 ? { line: 0 } : diagnostic.file.getLineAndCharacterOfPosition(diagnostic.start);
+    const { line = 0 } = diagnostic.file?.getLineAndCharacterOfPosition(diagnostic.start) ?? {};
     const where = diagnostic.file ? `${diagnostic.file.fileName}:${line + 1}: ` : "";
     const text = `${name}, ${kind}: ${where}${ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n")}`;
     return { file: at < 0 ? null : files[name][at], line, text };

@@ -2,12 +2,12 @@
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-Builds the demonstration page and serves it, with a Socket.IO chat server beside it.
+Builds the demonstration pages and serves them, with a Socket.IO chat server beside them.
 
 Usage: cargo run -p www [-- OPTIONS]
 
   --port N       the port to serve on (default 3000; 0 picks a free one)
-  --server URL   let the page talk to this Socket.IO server instead of the one beside it
+  --server URL   let the pages talk to this Socket.IO server instead of the one beside them
   --help         this text";
 
 /// The options, checked.

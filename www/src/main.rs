@@ -1,10 +1,11 @@
-//! Builds the demonstration page and serves it, with a Socket.IO chat server beside it.
+//! Builds the demonstration pages and serves them, with a Socket.IO chat server beside it.
 //!
 //! `cargo run -p www` is the whole command; `--help` lists the options.
 
 mod args;
 mod build;
 mod chat;
+mod package;
 mod serve;
 
 use std::process::ExitCode;
@@ -45,6 +46,6 @@ fn run(args: Args) -> Result<(), String> {
         // is let in to a page that does not exist yet.
         let port = serve::reserve(args.port)?;
         let page = build::page()?;
-        serve::run(port, page, args.server).await
+        serve::run(port, page, package::module(), args.server).await
     })
 }

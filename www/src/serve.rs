@@ -1,4 +1,4 @@
-//! Serves the page and, beside it, the chat server.
+//! Serves the pages and, beside them, the chat server.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -34,9 +34,17 @@ fn port_error(error: &std::io::Error, port: u16) -> String {
     format!("port {port} {cause}; choose another with --port N, or --port 0 for any free one")
 }
 
-/// Opens the port and serves until the process ends.
-pub(crate) async fn run(port: TcpSocket, page: Page, server: Option<Server>) -> Result<(), String> {
-    let mut router = files(page, server.as_ref());
+/// Opens the port and serves until the process ends. Without the npm package its page says what is missing.
+pub(crate) async fn run(
+    port: TcpSocket,
+    page: Page,
+    package: Result<Vec<u8>, String>,
+    server: Option<Server>,
+) -> Result<(), String> {
+    if let Err(problem) = &package {
+        eprintln!("www: {problem}");
+    }
+    let mut router = files(page, package, server.as_ref());
     if let Some(server) = &server {
         check(server);
     } else {
@@ -75,12 +83,24 @@ fn check(server: &Server) {
     }
 }
 
-/// Everything that the page consists of; all of its script is ours.
-fn files(page: Page, server: Option<&Server>) -> Router {
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+}
+
+/// Everything that the pages consist of; all of their script is ours.
+fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) -> Router {
     const HTML: &str = "text/html; charset=utf-8";
     const JS: &str = "text/javascript; charset=utf-8";
-    let server = server.map_or("", |server| &server.url).replace('&', "&amp;").replace('"', "&quot;");
+    const SOURCE: &str = include_str!("../assets/plain.js");
+    let server = escaped(server.map_or("", |server| &server.url));
     let index = include_str!("../assets/index.html").replace("{server}", &server);
+    let (package, problem) =
+        package.map_or_else(|problem| (None, problem), |module| (Some(module), String::new()));
+    let plain = include_str!("../assets/plain.html")
+        .replace("{hidden}", if package.is_some() { " hidden" } else { "" })
+        .replace("{problem}", &escaped(&problem))
+        .replace("{source}", &escaped(SOURCE))
+        .replace("{server}", &server);
     [
         ("/", HTML, index.into_bytes()),
         ("/style.css", "text/css; charset=utf-8", include_bytes!("../assets/style.css").to_vec()),
@@ -88,8 +108,11 @@ fn files(page: Page, server: Option<&Server>) -> Router {
         ("/start.js", JS, include_bytes!("../assets/start.js").to_vec()),
         ("/page.js", JS, page.js.into_bytes()),
         ("/page_bg.wasm", "application/wasm", page.wasm),
+        ("/plain.html", HTML, plain.into_bytes()),
+        ("/plain.js", JS, SOURCE.into()),
     ]
     .into_iter()
+    .chain(package.map(|module| ("/socketio-client.js", JS, module)))
     .fold(Router::new(), |router, (path, kind, body)| {
         let body = axum::body::Bytes::from(body);
         let headers = [

@@ -1,13 +1,12 @@
 //! Where to connect: what the application's URL says, and the URL of each request.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use thiserror::Error;
 
 use crate::config::{Config, TransportKind};
-use crate::packet::header::ROOT;
+use crate::packet::header::{ROOT, push_number};
 use crate::rng::Rng;
 
 /// The URL cannot be used.
@@ -145,7 +144,10 @@ fn encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from(digit + if digit < 10 { b'0' } else { b'A' - 10 }));
+            }
         }
     }
 }
@@ -159,14 +161,19 @@ pub(crate) fn request(config: &Config, transport: TransportKind, sid: Option<&st
         (TransportKind::WebSocket, false) => ("ws", false),
         (TransportKind::WebSocket, true) => ("wss", false),
     };
-    let mut url = format!("{scheme}://");
-    if address.host.contains(':') {
-        url.push_str(&format!("[{}]", address.host));
-    } else {
-        url.push_str(&address.host);
+    let mut url = String::from(scheme);
+    url.push_str("://");
+    let is_ipv6 = address.host.contains(':');
+    if is_ipv6 {
+        url.push('[');
+    }
+    url.push_str(&address.host);
+    if is_ipv6 {
+        url.push(']');
     }
     if address.port != if address.secure { 443 } else { 80 } {
-        url.push_str(&format!(":{}", address.port));
+        url.push(':');
+        push_number(address.port.into(), &mut url);
     }
     let path = config.path.strip_suffix('/').unwrap_or(&config.path);
     if !path.starts_with('/') {
@@ -216,6 +223,7 @@ fn cache_buster(rng: &mut Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     fn url(
         url: &str,

@@ -1,6 +1,5 @@
 //! Attempts to open a session: when, where, over which transport, and what follows when one fails.
 
-use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
@@ -102,15 +101,15 @@ impl<C: Codec> Manager<C> {
     }
 
     fn open_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
-        let mut kinds: VecDeque<TransportKind> = self.config.transports.iter().copied().collect();
+        let mut kinds: Vec<TransportKind> = self.config.transports.iter().rev().copied().collect();
         if self.config.remember_upgrade
             && self.upgraded_before
             && let Some(at) = kinds.iter().position(|kind| *kind == TransportKind::WebSocket)
         {
             kinds.remove(at);
-            kinds.push_front(TransportKind::WebSocket);
+            kinds.push(TransportKind::WebSocket);
         }
-        let Some(kind) = kinds.pop_front() else {
+        let Some(kind) = kinds.pop() else {
             // Told by the timer: who has just asked for the connection may not listen yet.
             self.phase = Phase::Resolving { id: ResolveId(self.next_resolve), attempt, deadline: now };
             return;
@@ -127,7 +126,7 @@ impl<C: Codec> Manager<C> {
     fn open(
         &mut self,
         kind: TransportKind,
-        rest: VecDeque<TransportKind>,
+        rest: Vec<TransportKind>,
         attempt: Attempt,
         deadline: Instant,
         now: Instant,
@@ -156,7 +155,7 @@ impl<C: Codec> Manager<C> {
         let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
         self.commands.push_back(Command::Close { transport });
         self.upgraded_before = false;
-        match rest.pop_front() {
+        match rest.pop() {
             Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
             _ if now >= deadline => self.attempt_failed(OpenError::Timeout, now),
             _ => self.attempt_failed(OpenError::Transport { transport: kind, error }, now),

@@ -10,7 +10,6 @@ mod recovery;
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -72,8 +71,8 @@ type Attempt = Option<(u32, Duration)>;
 struct Opening {
     transport: TransportId,
     kind: TransportKind,
-    /// To be tried next.
-    rest: VecDeque<TransportKind>,
+    /// To be tried next, the first one last.
+    rest: Vec<TransportKind>,
     attempt: Attempt,
     /// For the whole attempt.
     deadline: Instant,
@@ -114,7 +113,7 @@ impl<C: Codec> Manager<C> {
     /// in front gets one.
     pub fn socket(&mut self, namespace: &str, options: SocketOptions<C::Payload>) -> SocketId {
         let namespace: Cow<'_, str> =
-            if namespace.starts_with('/') { namespace.into() } else { format!("/{namespace}").into() };
+            if namespace.starts_with('/') { namespace.into() } else { ["/", namespace].concat().into() };
         let at =
             self.sockets.iter().position(|socket| *socket.namespace == *namespace).unwrap_or_else(|| {
                 // Most clients have one; growth by fours would cost a kilobyte.
@@ -125,6 +124,15 @@ impl<C: Codec> Manager<C> {
                 self.sockets.len() - 1
             });
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+
+    /// Changes [`SocketOptions::retries`] of a namespace that is not connected and for which nothing waits.
+    pub fn set_retries(&mut self, socket: SocketId, retries: Option<u32>) {
+        if let Some(socket) = self.sockets.get_mut(socket.0 as usize)
+            && !socket.is_active()
+        {
+            socket.outbox.set_retries(retries);
+        }
     }
 
     /// Tells what happened to a transport.

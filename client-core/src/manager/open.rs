@@ -59,7 +59,13 @@ impl<C: Codec> Manager<C> {
     }
 
     fn drop_at_once(&mut self, now: Instant) {
-        let Phase::Open(mut engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let mut engine = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Open(engine) => engine,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
         self.end_lingering();
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
             self.commands.push_back(Command::Close { transport });

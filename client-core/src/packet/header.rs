@@ -3,7 +3,6 @@
 //! Source: Socket.IO protocol, revision 5, "Packet encoding".
 
 use alloc::string::String;
-use core::fmt::Write;
 
 use bytestring::ByteString;
 
@@ -125,17 +124,32 @@ pub fn write(header: &Header, out: &mut String) {
         (PacketKind::Ack, _) => '6',
     };
     out.push(digit);
-    // Writing to a `String` cannot fail.
     if header.attachments > 0 && matches!(header.kind, PacketKind::Event | PacketKind::Ack) {
-        let _ = write!(out, "{}-", header.attachments);
+        push_number(header.attachments as u64, out);
+        out.push('-');
     }
     if header.namespace != ROOT {
         out.push_str(&header.namespace);
         out.push(',');
     }
     if let Some(id) = header.ack {
-        let _ = write!(out, "{id}");
+        push_number(id, out);
     }
+}
+
+/// In decimal. `format!` would bring all of `core::fmt` into modules that need nothing else of it.
+pub(crate) fn push_number(mut number: u64, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut count = 0;
+    for digit in &mut digits {
+        *digit += u8::try_from(number % 10).unwrap_or_default();
+        count += 1;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits.iter().take(count).rev().map(|&digit| char::from(digit)));
 }
 
 fn advance(rest: &mut &str, bytes: usize) {

@@ -17,8 +17,6 @@ export class Dispatch {
   #manager;
   /** The error of an attempt to reconnect, until it is told. */
   #attemptError;
-  /** The transport to which the session moves. */
-  #probe;
   /** An attempt to reconnect is under way. */
   #attempting = false;
   /** The socket whose `connect` is still to be told, after what it had buffered. */
@@ -207,18 +205,17 @@ export class Dispatch {
   /** The server has answered on the other transport, and the current one is about to fall silent. */
   #upgrading() {
     const { engine } = this.#manager;
-    this.#probe = new Transport("websocket", engine.transport.query);
-    this.#probe.ws = this.#manager._links.webSocket;
-    this.#probe.readyState = "open";
-    engine.upgrading = true;
-    engine.emitReserved("upgrading", this.#probe);
+    engine.upgrading = new Transport("websocket", engine.transport.query);
+    engine.upgrading.ws = this.#manager._links.webSocket;
+    engine.upgrading.readyState = "open";
+    engine.emitReserved("upgrading", engine.upgrading);
   }
 
   #upgraded() {
     const { engine } = this.#manager;
     Engine.priorWebsocketSuccess = true;
-    const transport = this.#probe;
-    Object.assign(transport, this.#manager._links.upgraded());
+    const transport = engine.upgrading || new Transport("websocket", engine.transport.query);
+    Object.assign(transport, this.#manager._links.upgraded(), { readyState: "open" });
     engine.transport = transport;
     engine.upgrading = false;
     engine.emitReserved("upgrade", transport);
@@ -226,9 +223,12 @@ export class Dispatch {
 
   #connected(socket, id, recovered, replayed) {
     this.#packet(0, socket, { sid: id });
-    socket._onconnect(id, recovered, replayed, () => {
-      this.#connecting = socket;
-    });
+    socket._onconnect(id, recovered, replayed);
+  }
+
+  /** A socket has connected, and has told what it missed. */
+  announce(socket) {
+    this.#connecting = socket;
   }
 
   #tellConnected() {

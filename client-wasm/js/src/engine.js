@@ -8,7 +8,7 @@ export class Engine extends Emitter {
 
   #manager;
 
-  constructor(manager, opts, where, transport) {
+  constructor(manager, opts, where, transports) {
     super();
     const { secure, hostname, port, query } = where;
     this.#manager = manager;
@@ -21,7 +21,8 @@ export class Engine extends Emitter {
     this.readyState = "opening";
     this.id = undefined;
     this.upgrading = false;
-    this.transport = new Transport(transport, query);
+    this.transports = transports;
+    this.transport = new Transport(transports[0], query);
   }
 
   /** What waits to be written. The core keeps it as packets, which are not engine messages yet. */

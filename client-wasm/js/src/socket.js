@@ -33,9 +33,8 @@ export class Socket extends Emitter {
   #acks = new Map();
   #any = [];
   #anyOutgoing = [];
-  /** Replayed events that are still to come before `connect`, and what is called after them. */
+  /** Replayed events that are still to come before `connect`. */
   #replayed = 0;
-  #announce;
 
   constructor(io, nsp, opts) {
     super();
@@ -61,6 +60,7 @@ export class Socket extends Emitter {
 
   connect() {
     if (this.connected) return this;
+    this.io._retain(this, this.#index);
     this.#subscribe();
     this.io._open((core) => core.connect(this.#index));
     return this;
@@ -69,7 +69,12 @@ export class Socket extends Emitter {
   disconnect() {
     this.#unsubscribe();
     this.io._leave((core) => core.disconnect(this.#index));
+    this.#release();
     return this;
+  }
+
+  #release() {
+    if (this.#acks.size === 0) this.io._release(this, this.#index);
   }
 
   // --- What waits -------------------------------------------------------------------------------------------------
@@ -108,6 +113,8 @@ export class Socket extends Emitter {
     this.#flags = {};
     const fn = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     args.unshift(event);
+    // Its callback and its packet wait.
+    if (!this.active) this.io._retain(this, this.#index);
     const retried = this._opts.retries !== undefined && !volatile;
     let waiter;
     if (fn) {
@@ -234,19 +241,18 @@ export class Socket extends Emitter {
     else answer(this.auth || undefined);
   }
 
-  /** `announce` is called when `connect` may be told. */
-  _onconnect(id, recovered, replayed, announce) {
+  _onconnect(id, recovered, replayed) {
     this.id = id;
     this.recovered = recovered;
     this.connected = true;
     this.#replayed = replayed;
-    this.#announce = announce;
-    if (replayed === 0) announce();
+    if (replayed === 0) this.io._dispatch.announce(this);
   }
 
   _onerror(error) {
     this.#unsubscribe();
     this.emitReserved("connect_error", error);
+    this.#release();
   }
 
   _onv2() {
@@ -256,6 +262,7 @@ export class Socket extends Emitter {
   _onleave(reason) {
     this.#unsubscribe();
     this._onclose(reason);
+    this.#release();
   }
 
   _onclose(reason, details) {
@@ -273,7 +280,7 @@ export class Socket extends Emitter {
     } finally {
       if (this.#replayed > 0) {
         this.#replayed -= 1;
-        if (this.#replayed === 0) this.#announce();
+        if (this.#replayed === 0) this.io._dispatch.announce(this);
       }
     }
   }

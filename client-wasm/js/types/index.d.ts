@@ -31,6 +31,7 @@ export {
   Socket,
   SocketOptions,
   SocketReservedEvents,
+  lookup,
   lookup as io,
   lookup as connect,
   lookup as default,

@@ -115,8 +115,4 @@ export class Manager<
   disconnect(): void;
   /** @private */
   _close(): void;
-  /** @private */
-  _destroy(socket: Socket): void;
-  /** @private */
-  _packet(packet: Partial<Packet & { query: string; options: any }>): void;
 }

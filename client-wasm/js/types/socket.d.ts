@@ -91,9 +91,10 @@ export class Socket<
   /** What was emitted while the namespace was not connected. Assign `[]` to forget it. */
   sendBuffer: Array<Packet>;
   private readonly nsp;
-  private ids;
   private acks;
-  private flags;
+  private subs?;
+  private onpacket;
+  private onevent;
   private _queue;
 
   constructor(io: Manager, nsp: string, opts?: Partial<SocketOptions>);

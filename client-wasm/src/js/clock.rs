@@ -2,9 +2,28 @@
 
 use std::time::Duration;
 
-use js_sys::{Function, Reflect};
+use js_sys::Function;
 use socketio_client_core::Instant;
 use wasm_bindgen::prelude::*;
+
+// Not `js_sys::global` and `Reflect`, which look for older engines' names of it first.
+#[wasm_bindgen]
+extern "C" {
+    type Global;
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    static GLOBAL: Global;
+    #[wasm_bindgen(method, getter, js_name = setTimeout)]
+    fn set_timeout(this: &Global) -> Callable;
+    #[wasm_bindgen(method, getter, js_name = clearTimeout)]
+    fn clear_timeout(this: &Global) -> Callable;
+
+    #[derive(Clone, Debug)]
+    type Callable;
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn set(this: &Callable, nobody: &JsValue, due: &Function, wait: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn clear(this: &Callable, nobody: &JsValue, handle: &JsValue) -> Result<(), JsValue>;
+}
 
 thread_local! {
     /// As they were when the module was loaded.
@@ -20,15 +39,13 @@ pub(super) fn loaded() {
 /// What the host's global object has at some time. Applications, or their tests, replace these.
 #[derive(Clone, Debug)]
 struct Timers {
-    set: JsValue,
-    clear: JsValue,
+    set: Callable,
+    clear: Callable,
 }
 
 impl Timers {
     fn current() -> Self {
-        let global = js_sys::global();
-        let get = |name: &str| Reflect::get(&global, &JsValue::from_str(name)).unwrap_or_default();
-        Self { set: get("setTimeout"), clear: get("clearTimeout") }
+        GLOBAL.with(|global| Self { set: global.set_timeout(), clear: global.clear_timeout() })
     }
 }
 
@@ -38,6 +55,8 @@ pub(super) struct Timer {
     due: Function,
     timers: Timers,
     armed: Option<(Instant, JsValue)>,
+    /// The module knows of a timer.
+    told: bool,
     /// `Date.now()` when it was last read.
     wall: f64,
     /// From `Date.now()` to the manager's time: grows where the former was set back, or a timer was early.
@@ -50,7 +69,7 @@ const LONGEST: u64 = 0x7fff_ffff;
 impl Timer {
     pub(super) fn new(due: Function, native: bool) -> Self {
         let timers = if native { NATIVE.with(Clone::clone) } else { Timers::current() };
-        Self { due, timers, armed: None, wall: js_sys::Date::now(), ahead: 0.0 }
+        Self { due, timers, armed: None, told: false, wall: js_sys::Date::now(), ahead: 0.0 }
     }
 
     /// Unix time, except after somebody has set the clock back.
@@ -71,7 +90,7 @@ impl Timer {
 
     /// The same point for `Date.now()`.
     pub(super) fn wall(&self, at: Instant) -> f64 {
-        at.since_epoch().as_millis() as f64 - self.ahead
+        millis(at.since_epoch()) as f64 - self.ahead
     }
 
     /// The point at which `Date.now()` is this.
@@ -85,33 +104,38 @@ impl Timer {
         let now = self.now();
         let Some((at, _)) = self.armed.take() else { return now };
         if at > now {
-            self.ahead += at.since(now).as_millis() as f64;
+            self.ahead += millis(at.since(now)) as f64;
             return at;
         }
         now
     }
 
-    /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
+    /// To be due at `at`, or earlier: a timer that is set already may stay. What is set now, if that has
+    /// changed: the timer, or undefined.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
-        // Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on.
-        let millis = |at: Instant| u64::try_from(at.since(now).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        let wait = at.map(millis).filter(|wait| *wait < FOREVER);
+        let wait = at.map(|at| millis(at.since(now))).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
             (Some((armed, _)), Some(at)) if *armed <= at => return None,
-            (None, None) => return None,
+            (None, None) if !self.told => return None,
             _ => {}
         }
         if let Some((_, handle)) = self.armed.take() {
-            let _ = self.timers.clear.unchecked_ref::<Function>().call1(&JsValue::UNDEFINED, &handle);
+            let _ = self.timers.clear.clear(&JsValue::UNDEFINED, &handle);
         }
-        let at = at?;
-        let wait = JsValue::from_f64(at.since(now).as_millis() as f64);
-        let handle =
-            self.timers.set.unchecked_ref::<Function>().call2(&JsValue::UNDEFINED, &self.due, &wait).unwrap_or_default();
+        self.told = at.is_some();
+        let Some(at) = at else { return Some(JsValue::UNDEFINED) };
+        let wait = millis(at.since(now)) as f64;
+        let handle = self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).unwrap_or_default();
         self.armed = Some((at, handle.clone()));
         Some(handle)
     }
+}
+
+/// Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on. Not `as_millis`,
+/// which brings 128-bit division.
+fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1_000 + u64::from(duration.subsec_nanos().div_ceil(1_000_000))
 }
 
 /// Ten years: what lasts longer has no deadline.

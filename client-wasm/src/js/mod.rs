@@ -9,13 +9,13 @@ mod host;
 mod options;
 mod report;
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
 use js_sys::Function;
 use socketio_client_core::{
-    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId, SocketOptions,
-    TransportError, TransportId,
+    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
+    SocketOptions, TransportError, TransportId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -109,11 +109,13 @@ impl Core {
         });
     }
 
-    /// The number of a namespace, made if need be. `retries` below 0: none.
+    /// The number of a namespace, made if need be, or out of use and for which nothing waits. `retries` below 0: none.
     pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
         let mut inner = self.inner.borrow_mut();
         let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
+        let retries = options.retries;
         let id = inner.manager.socket(namespace, options);
+        inner.manager.set_retries(id, retries);
         if !inner.sockets.contains(&id) {
             inner.sockets.push(id);
         }
@@ -233,7 +235,8 @@ impl Core {
     pub fn held(&self, socket: u32) -> Vec<f64> {
         self.look(socket, |manager, id| {
             let held = manager.held(id);
-            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())]).collect()
+            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())])
+                .collect()
         })
     }
 
@@ -291,7 +294,9 @@ impl Core {
 
     /// The texts that were left for transport 0 are the answer to a GET.
     pub fn got(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, transport| Some(Input::Got { transport, body: inner.inbox.body() }))
+        self.input(transport, None, |inner, transport| {
+            Some(Input::Got { transport, body: inner.inbox.body() })
+        })
     }
 
     /// A POST was answered.
@@ -314,7 +319,9 @@ impl Core {
     /// A binary message.
     pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
         let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.input(transport, None, |_, transport| Some(Input::Message { transport, message: Message::Binary(binary) }))
+        self.input(transport, None, |_, transport| {
+            Some(Input::Message { transport, message: Message::Binary(binary) })
+        })
     }
 
     /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
@@ -422,6 +429,13 @@ impl Inner {
     }
 }
 
+impl Inner {
+    #[inline(never)]
+    fn link(&self, transport: u32) -> Option<TransportId> {
+        self.links.iter().map(|link| link.id).find(|id| id.number() == transport)
+    }
+}
+
 impl Core {
     fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
         let inner = self.inner.borrow();
@@ -441,6 +455,9 @@ impl Core {
         if more && result >= 0.0 { result + 1.0 } else { result }
     }
 
+    // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
+    // there once.
+
     fn answer(&self, socket: u32, session: u32, id: f64, payload: Payload, wall: Option<f64>) -> f64 {
         let mut refused = None;
         let more = self.act_at(wall, |inner, now| {
@@ -459,11 +476,22 @@ impl Core {
     /// where the caller knows it.
     fn act_at(&self, wall: Option<f64>, act: impl FnOnce(&mut Inner, Instant)) -> bool {
         let now = {
-            let mut inner = self.inner.borrow_mut();
-            let now = inner.now(wall);
+            let (mut inner, now) = self.enter(wall);
             act(&mut inner, now);
             now
         };
+        self.acted(now)
+    }
+
+    #[inline(never)]
+    fn enter(&self, wall: Option<f64>) -> (RefMut<'_, Inner>, Instant) {
+        let mut inner = self.inner.borrow_mut();
+        let now = inner.now(wall);
+        (inner, now)
+    }
+
+    #[inline(never)]
+    fn acted(&self, now: Instant) -> bool {
         self.pump(now);
         self.inner.borrow_mut().has_event()
     }
@@ -473,44 +501,43 @@ impl Core {
     }
 
     fn text_at(&self, wall: Option<f64>, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
-        if transport == 0 {
-            leave(&mut self.inner.borrow_mut().inbox);
-            return 0.0;
-        }
-        self.input_at(wall, transport, slot, |inner, transport| {
-            leave(&mut inner.inbox);
-            let message = Message::Text(inner.inbox.text()?);
-            Some(Input::Message { transport, message })
-        })
+        leave(&mut self.inner.borrow_mut().inbox);
+        if transport == 0 { 0.0 } else { self.left(wall, transport, slot) }
     }
 
+    /// A text was left for this transport.
+    #[inline(never)]
+    fn left(&self, wall: Option<f64>, transport: u32, slot: Option<u32>) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter(wall);
+            // Whether or not anybody hears it, it is taken.
+            let text = inner.inbox.text();
+            let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
+            inner.manager.handle_input(Input::Message { transport, message: Message::Text(text) }, now);
+            now
+        };
+        self.heard(now, slot)
+    }
+
+    /// `heard` is the payload of what was handed in.
     fn input(
         &self,
         transport: u32,
         heard: Option<u32>,
         input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
     ) -> f64 {
-        self.input_at(None, transport, heard, input)
-    }
-
-    /// `heard` is the payload of what was handed in.
-    fn input_at(
-        &self,
-        wall: Option<f64>,
-        transport: u32,
-        heard: Option<u32>,
-        input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
-    ) -> f64 {
         let now = {
-            let mut inner = self.inner.borrow_mut();
-            let now = inner.now(wall);
-            let Some(id) = inner.links.iter().map(|link| link.id).find(|id| id.number() == transport) else {
-                return 0.0;
-            };
+            let (mut inner, now) = self.enter(None);
+            let Some(id) = inner.link(transport) else { return 0.0 };
             let Some(input) = input(&mut inner, id) else { return 0.0 };
             inner.manager.handle_input(input, now);
             now
         };
+        self.heard(now, heard)
+    }
+
+    #[inline(never)]
+    fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
         self.pump(now);
         self.inner.borrow_mut().report(heard)
     }
@@ -524,7 +551,11 @@ impl Core {
                 Step::Frame(transport, Frame::Message(message)) => {
                     if !self.write(transport.number(), message) {
                         let mut inner = self.inner.borrow_mut();
-                        inner.links.iter_mut().filter(|link| link.id == transport).for_each(|link| link.full = true);
+                        inner
+                            .links
+                            .iter_mut()
+                            .filter(|link| link.id == transport)
+                            .for_each(|link| link.full = true);
                     }
                 }
                 Step::Frame(_, Frame::Ping) => {}

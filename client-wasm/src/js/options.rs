@@ -24,6 +24,7 @@ pub(super) fn defaults() -> Config {
     config
 }
 
+#[inline(never)]
 fn duration(millis: f64) -> Duration {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     Duration::from_millis(millis as u64)

@@ -149,7 +149,9 @@ pub struct SentHead {
 
 impl SentHead {
     fn is_of(&self, header: &Header) -> bool {
-        self.kind == header.kind && self.attachments == header.attachments && *self.namespace == *header.namespace
+        self.kind == header.kind
+            && self.attachments == header.attachments
+            && *self.namespace == *header.namespace
     }
 }
 
@@ -180,7 +182,12 @@ impl Heads {
                 let mut text = String::from("4");
                 header::write(&Header { ack: None, ..header.clone() }, &mut text);
                 let Header { kind, attachments, ref namespace, .. } = *header;
-                self.sent.push(SentHead { kind, attachments, namespace: Rc::from(&**namespace), text: text.into() });
+                self.sent.push(SentHead {
+                    kind,
+                    attachments,
+                    namespace: Rc::from(&**namespace),
+                    text: text.into(),
+                });
                 self.sent.len() - 1
             });
         }
@@ -260,7 +267,11 @@ impl Inbox {
             4 => PacketKind::ConnectError,
             _ => return self.control("4"),
         };
-        self.push(Head::Read(Header { kind, attachments: 0, namespace: namespace.into(), ack }), payload, shape);
+        self.push(
+            Head::Read(Header { kind, attachments: 0, namespace: namespace.into(), ack }),
+            payload,
+            shape,
+        );
     }
 
     /// The head with this number of those that are sent.
@@ -291,7 +302,9 @@ impl Inbox {
 
     /// All of them, as a polling body.
     pub fn body(&mut self) -> Text {
-        Text::Body(self.texts.drain(..).map(|part| Message::Text(Text::Part(part))).collect())
+        Text::Body(
+            std::mem::take(&mut self.texts).into_iter().map(|part| Message::Text(Text::Part(part))).collect(),
+        )
     }
 
     fn push(&mut self, head: Head, payload: Option<Payload>, shape: u8) {

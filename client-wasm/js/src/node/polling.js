@@ -128,7 +128,9 @@ export function request(url, body, opts, limit, done) {
     response.on("end", () => {
       const text = Buffer.concat(chunks).toString();
       const { statusMessage: statusText } = response;
-      finish(status, text, new Context(at.href, { status, statusText, responseText: text }, headers));
+      const context = new Context(at.href, { status, statusText, responseText: text }, headers);
+      // The connection is free one tick from now, and the next request is to find it.
+      process.nextTick(finish, status, text, context);
     });
   }
 

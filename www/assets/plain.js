@@ -1,0 +1,10 @@
+import { io } from "./socketio-client.js";
+const [people, log, form] = document.querySelectorAll("#people, #log, form");
+const me = { name: `Guest ${Date.now() % 100000}`, room: "lobby", key: `${Math.random()}` };
+const socket = io(document.body.dataset.server || location.origin, { auth: me });
+const show = (from, text) => log.append(`${from}: ${text}`, document.createElement("br"));
+const send = (text) => socket.emit("message", { room: me.room, id: `${Math.random()}`, text });
+socket.on("disconnect", () => show("Not connected", "what you write is sent when the server is back."));
+socket.on("who", (who) => (people.textContent = who.people.map((person) => person.name).join(", ")));
+socket.on("message", ({ from, text }, seen) => (show(from, text), seen()));
+form.onsubmit = ({ target }) => (show(me.name, target.text.value), send(target.text.value), target.reset(), false);
