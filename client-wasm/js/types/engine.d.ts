@@ -50,7 +50,7 @@ export interface EngineOptions {
   tryAllTransports?: boolean;
   /** Whether to begin with WebSocket, if it worked before in this process. Default `false`. */
   rememberUpgrade?: boolean;
-  /** How long a request of the polling transport may take, in ms. Default `0`: for ever. Not for `Fetch`. */
+  /** How long a request of the polling transport may take, in ms. Default `0`: for ever. */
   requestTimeout?: number;
   /** Options for one transport, by its name: they go before the others. */
   transportOptions?: Object;
