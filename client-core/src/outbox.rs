@@ -55,6 +55,12 @@ struct Retries {
     in_flight: bool,
 }
 
+impl Retries {
+    const fn new(limit: u32) -> Self {
+        Self { limit, attempts: 0, queued: false, in_flight: false }
+    }
+}
+
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
 /// here until they are encoded.
 ///
@@ -85,11 +91,17 @@ pub(crate) struct Outbox<P> {
 }
 
 impl<P> Outbox<P> {
+    /// Unless something waits.
+    pub(crate) fn set_retries(&mut self, retries: Option<u32>) {
+        if self.held.is_empty() && self.queued == 0 {
+            self.retries = retries.map(Retries::new);
+        }
+    }
+
     pub(crate) fn new(retries: Option<u32>) -> Self {
-        let retries = retries.map(|limit| Retries { limit, attempts: 0, queued: false, in_flight: false });
         Self {
             held: VecDeque::new(),
-            retries,
+            retries: retries.map(Retries::new),
             queued: 0,
             answers: 0,
             bytes: 0,
@@ -321,7 +333,8 @@ mod tests {
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
-        Emit { id: outbox.ticket(), answer: Answer::None, payload: "p", size: 10, volatile: false }
+        let id = outbox.ticket();
+        Emit { id, answer: Answer::None, payload: "p", size: 10, volatile: false, told: false }
     }
 
     #[test]

@@ -181,7 +181,7 @@ export function credentials(data) {
 }
 
 const bytes = (part) =>
-  part instanceof ArrayBuffer ? new Uint8Array(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+  ArrayBuffer.isView(part) ? new Uint8Array(part.buffer, part.byteOffset, part.byteLength) : new Uint8Array(part);
 
 const encoder = new TextEncoder();
 // Three bytes for each unit of texts of common length.
@@ -199,16 +199,16 @@ function byteLength(text) {
   return length;
 }
 
-/** What stands for a binary part in a text. Of a Blob only a promise can be had. */
-export function base64(slot) {
-  const part = value(slot);
-  return isBlob(part) ? part.arrayBuffer().then((read) => encoded(new Uint8Array(read))) : encoded(part);
-}
+/** What stands for a binary part in a text; of a Blob a promise of it. */
+export const base64 = (slot) => toBase64(value(slot));
 
 // As many arguments as every engine takes, and a multiple of three.
 const CHUNK = 0x6000;
 
-function encoded(part) {
+/** The same for binary data from elsewhere. */
+export function toBase64(data) {
+  if (isBlob(data)) return data.arrayBuffer().then(toBase64);
+  const part = bytes(data);
   let text = "";
   for (let at = 0; at < part.length; at += CHUNK) {
     text += btoa(String.fromCharCode.apply(null, part.subarray(at, at + CHUNK)));
@@ -291,7 +291,7 @@ export class Reader {
     if (known === undefined) return this.#fresh(text, end, digits, transport);
     this.ack = digits < end ? Number(text.slice(digits, end)) : -1;
     const shape = this.#parse(text, end);
-    return this.#door.known(transport, known, this.ack, this.slot, shape, text.length - end);
+    return this.#door.known(transport, known, this.ack, this.slot, shape, text.length - end, Date.now());
   }
 
   #fresh(text, end, digits, transport) {
@@ -328,13 +328,20 @@ export class Reader {
   }
 
   #base64(text, transport) {
-    let binary;
+    let part;
     try {
-      binary = atob(text.slice(1));
+      part = fromBase64(text.slice(1));
     } catch {
       return this.#door.base64(transport, 0, MALFORMED, 0);
     }
-    const part = this.#fromBytes(Uint8Array.from(binary, (unit) => unit.charCodeAt(0)));
-    return this.#door.base64(transport, put(part), OTHER, binary.length);
+    return this.#door.base64(transport, put(this.#fromBytes(part)), OTHER, part.length);
   }
+}
+
+/** The bytes of a base64 text. */
+export function fromBase64(text) {
+  const binary = atob(text);
+  const part = new Uint8Array(binary.length);
+  for (let i = 0; i < part.length; i += 1) part[i] = binary.charCodeAt(i);
+  return part;
 }

@@ -29,7 +29,7 @@ const rounds = Number(given.rounds ?? (given.quick ? 3 : 9));
 const scale = given.quick ? 0.2 : 1;
 
 const upstream = join(root, "tests/node_modules/socket.io-client/dist/socket.io.esm.min.js");
-const files = { upstream, twin: upstream, ours: join(root, "client-wasm/js/dist/module.js") };
+const files = { upstream, twin: upstream, ours: join(root, "client-wasm/js/dist/socket.io.esm.min.js") };
 const contestants = given.contestants.split(",");
 
 const job = (count, size, binary = false) => ({ count: Math.round(count * scale), size, binary });

@@ -1,5 +1,5 @@
-// The server of the benchmark, in a process of its own: the page's files, and a Socket.IO server that floods, counts and
-// answers. `node server.mjs '{"/ours.js":"/path/to/file"}'`; prints {"port":N}; ends when standard input ends.
+// The server of the benchmark, in a process of its own: the page's files, and a Socket.IO server that floods, counts
+// and answers. `node server.mjs '{"/ours.js":"/path/to/file"}'`; prints {"port":N}; ends when standard input ends.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, extname, join } from "node:path";
@@ -15,7 +15,7 @@ const files = {
   "/message.mjs": join(here, "message.mjs"),
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
-const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
+const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
 
 function serve(request, response) {
   const { pathname } = new URL(request.url, "http://host");

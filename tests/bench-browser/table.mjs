@@ -33,7 +33,7 @@ function row(label, rounds, figure, contestants) {
     const { median, low, high } = ratio(rounds, name, figure);
     cells.push(`${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`);
   }
-  const busy = rounds.flatMap((seen) => contestants.map((name) => seen[name].busy)).filter((busy) => busy !== undefined);
+  const busy = rounds.flatMap((seen) => contestants.map((name) => seen[name].busy)).filter(Number.isFinite);
   cells.push(busy.length > 0 ? `${Math.round(100 * Math.max(...busy))} %` : "–");
   return `| ${cells.join(" | ")} |`;
 }

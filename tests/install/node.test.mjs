@@ -59,8 +59,18 @@ test("what import and require give", async (t) => {
   assert.equal(await said("version.cjs"), "true");
 });
 
-// The published client brings `ws` itself.
+// The published client brings `ws` itself, and has no module.
 if (ours) {
+  test("an engine that compiles nothing at once: the module is one more thing that is not connected yet", async (t) => {
+    const refuse = 'WebAssembly.Module = function () { throw new RangeError("too large for the main thread"); };';
+    const place = await project(t, { ...files, "refuse.cjs": refuse }, ["ws"]);
+    place.before = ["--require", "./refuse.cjs"];
+    const server = await nodeServer(t);
+    for (const file of Object.keys(load)) {
+      assert.deepEqual(await play(place, file, server.url), { report: expected() }, file);
+    }
+  });
+
   test("Node, without ws and without a WebSocket of its own", async (t) => {
     // Later versions of Node have one.
     const place = await project(t, { ...files, "none.cjs": "delete globalThis.WebSocket;" });

@@ -115,6 +115,30 @@ test("a disconnect listener that throws does not keep the connection from coming
   await sound(socket);
 });
 
+const alone = { skip: upstream && "the others never learn of it" };
+
+test("what a listener throws keeps no other socket from the end of its connection", alone, async (t) => {
+  const [{ url, io }, errors] = [await sioServer(t), uncaught(t)];
+  const manager = createManager(t, url, { ...websocket, reconnectionDelay: 1 });
+  const sockets = ["/", "/foo", "/asd"].map((name) => manager.socket(name));
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  manager.engine.once("close", () => fail("engine"));
+  manager.once("close", () => fail("manager"));
+  const ended = [];
+  for (const socket of sockets) {
+    socket.once("disconnect", () => {
+      ended.push([socket.nsp, socket.connected]);
+      fail(socket.nsp);
+    });
+  }
+  for (const one of Object.values(io.engine.clients)) one.transport.socket.terminate();
+  await until(() => errors.length === 5);
+  assert.deepEqual(ended, sockets.map(({ nsp }) => [nsp, false]));
+  assert.deepEqual(errors, ["engine", "/", "/foo", "/asd", "manager"]);
+  await until(() => sockets.every((socket) => socket.connected));
+  await sound(sockets[0]);
+});
+
 const stuck = { skip: upstream && "it is stuck then" };
 
 test("an auth function that throws: the host hears of it, other namespaces connect", stuck, async (t) => {
@@ -130,12 +154,12 @@ test("an auth function that throws: the host hears of it, other namespaces conne
 });
 
 test("listeners of the Manager that throw do not stop it", stuck, async (t) => {
-  const [{ url }, errors] = [await sioServer(t), uncaught(t)];
+  const [{ url, io }, errors] = [await sioServer(t), uncaught(t)];
   const socket = connect(t, url, { ...websocket, reconnectionDelay: 1 });
   await once(socket, "connect");
   const events = ["close", "reconnect_attempt", "open", "reconnect"];
   for (const event of events) socket.io.once(event, () => fail(`in ${event}`));
-  socket.io.engine.close();
+  for (const one of Object.values(io.engine.clients)) one.transport.socket.terminate();
   await until(() => errors.length === events.length && socket.connected);
   assert.deepEqual(errors.map((error) => error.slice(3)), events);
   await sound(socket);
@@ -168,14 +192,16 @@ test("and nothing is left of it: no ack, no flag, no entry in a buffer", tidy, a
   const socket = connect(t, server.url, { ...websocket, autoConnect: false });
   const called = [];
   const refuse = () => {
+    const before = [Object.keys(socket.acks), socket.sendBuffer.length];
     for (const value of unsendable) {
       assert.throws(() => socket.emit("a", value));
       assert.throws(() => socket.emit("a", value, () => called.push("ack")));
       assert.throws(() => socket.volatile.compress(false).timeout(1).emit("a", value, () => called.push("timeout")));
     }
-    assert.deepEqual([Object.keys(socket.acks), socket.sendBuffer.length], [[], 0]);
+    assert.deepEqual([Object.keys(socket.acks), socket.sendBuffer.length], before);
   };
   refuse();
+  assert.deepEqual([Object.keys(socket.acks), socket.sendBuffer.length], [[], 0]);
   // Neither volatile nor with a timeout: it waits.
   socket.emit("held", () => called.push("held"));
   assert.equal(socket.sendBuffer.length, 1);

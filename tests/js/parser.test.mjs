@@ -152,17 +152,37 @@ test("an encoder's exception reaches the emit that caused it, and nothing else",
   assert.equal(await socket.emitWithAck("echo", "next"), "next");
 });
 
-test("a decoder's exception ends the connection with a parse error, and it comes back", async (t) => {
-  const { io, socket } = await start(t, own(), { transports: ["websocket"] });
-  await once(socket, "connect");
-  const disconnected = once(socket, "disconnect");
-  const [session] = Object.values(io.engine.clients);
-  session.send("lie");
-  const [reason, details] = await disconnected;
-  assert.deepEqual([reason, details.message], ["parse error", "this cannot be decoded"]);
-  await once(socket, "connect");
-  assert.equal(await socket.emitWithAck("echo", "again"), "again");
+test("what cannot be encoded later, when nobody waits for it, reaches the host", async (t) => {
+  const errors = [];
+  const before = process.rawListeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => errors.push(error.message));
+  t.after(() => {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+  });
+  const { socket } = await start(t, own(), { transports: ["websocket"] });
+  socket.emit("say", "unencodable");
+  await until(() => errors.length > 0);
+  assert.deepEqual(errors, ["this cannot be encoded"]);
+  // What that left half done in the published client, the next one finishes.
+  socket.emit("say", "next");
+  await until(() => socket.connected);
+  assert.equal(await socket.emitWithAck("echo", "next"), "next");
 });
+
+for (const transport of ["websocket", "polling"]) {
+  test(`${transport}: a decoder's exception ends the connection with a parse error, and it comes back`, async (t) => {
+    const { io, socket } = await start(t, own(), { transports: [transport] });
+    await once(socket, "connect");
+    const disconnected = once(socket, "disconnect");
+    const [session] = Object.values(io.engine.clients);
+    session.send("lie");
+    const [reason, details] = await disconnected;
+    assert.deepEqual([reason, details.message], ["parse error", "this cannot be decoded"]);
+    await once(socket, "connect");
+    assert.equal(await socket.emitWithAck("echo", "again"), "again");
+  });
+}
 
 test("a half-received packet of an own parser ends with its connection", async (t) => {
   const { io, socket } = await start(t, own(), { transports: ["websocket"] });

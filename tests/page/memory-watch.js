@@ -26,7 +26,7 @@
   }
 
   // By what is never collected: listeners on a WebSocket go with it.
-  const lasting = new Set([globalThis, globalThis.document, globalThis.navigator?.connection, globalThis.visualViewport]);
+  const lasting = new Set([globalThis, globalThis.document, globalThis.navigator?.connection]);
   const count = (target, type, by) => {
     if (lasting.has(target ?? globalThis)) listeners.set(type, (listeners.get(type) ?? 0) + by);
   };

@@ -1,4 +1,4 @@
-// Connections made and left, in the page of memory.test.mjs. Nothing here keeps what a client made: only weak references.
+// Connections made and left, in the page of memory.test.mjs. Nothing here keeps what a client made: references are weak.
 import { Manager, io } from "/client.js";
 
 const refs = [];

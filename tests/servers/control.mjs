@@ -88,10 +88,9 @@ function describeBytes(bytes) {
 function cut(socket) {
   const { transport } = socket.conn;
   if (transport.name === "websocket") return transport.socket.terminate();
-  const destroy = () => transport.req.socket.destroy();
-  // The client may be between two GETs.
-  if (transport.req) destroy();
-  else transport.once("ready", destroy);
+  // The client may be between two GETs, and what was waiting for the next one is its answer: then the one after that.
+  if (transport.req) transport.req.socket.destroy();
+  else transport.once("ready", () => cut(socket));
 }
 
 function behave(socket, account) {

@@ -1,5 +1,5 @@
-// A server that does what the test says, packet by packet, over polling and WebSocket. It knows the framing of Engine.IO
-// and nothing else; what is not asked for is not answered.
+// A server that does what the test says, packet by packet, over polling and WebSocket. It knows the framing of
+// Engine.IO and nothing else; what is not asked for is not answered.
 import http from "node:http";
 import { WebSocketServer } from "ws";
 

@@ -150,6 +150,34 @@ pub async fn reconnect(url: &str, transports: &str) -> Result<Lines, JsError> {
     Ok(log.taken())
 }
 
+/// The connection is cut: the server sends what was missed, and we what was not answered.
+#[wasm_bindgen]
+pub async fn recover(url: &str, transports: &str) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let other = quick(url, transports).build()?.socket("/");
+        let client = quick(url, transports).upgrade(false).retries(Some(1)).build()?;
+        let socket = client.socket("/");
+        socket.connected().await?;
+        let (mut ticks, id) = (socket.stream("tick"), socket.id());
+        let (lost, tick) = (log.clone(), other.clone());
+        socket.on_disconnect(move |reason| {
+            lost.note(reason.as_str());
+            tick.emit("broadcast", &("tick", 2)).unwrap();
+        });
+        other.emit("broadcast", &("tick", 1))?;
+        log.note(format!("tick {}", ticks.next().await.unwrap().parse::<(u8,)>()?.0));
+        socket.volatile().emit(if transports == "polling" { "close-engine" } else { "cut" }, &())?;
+        let answer = socket.emit_with_ack::<usize>("record", &1).send();
+        log.note(format!("tick {}", ticks.next().await.unwrap().parse::<(u8,)>()?.0));
+        log.note(format!("{} {}", socket.recovered(), socket.id() == id));
+        log.note(format!("recorded {}", answer.await? > 0));
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
 /// From polling to WebSocket, while events go both ways.
 #[wasm_bindgen]
 pub async fn upgrade(url: &str) -> Result<Lines, JsError> {
@@ -369,7 +397,7 @@ pub async fn unanswered(url: &str) -> Result<Lines, JsError> {
     Ok(log.taken())
 }
 
-/// The computer sleeps; what happens next is noticed without waiting for the heartbeat's own timer.
+/// The computer sleeps; what happens next is noticed without waiting for the heartbeat's own timer, and not lost.
 #[wasm_bindgen]
 pub async fn slept(url: &str, sleeps: &js_sys::Function) -> Result<Lines, JsError> {
     let log = Log::default();
@@ -380,10 +408,9 @@ pub async fn slept(url: &str, sleeps: &js_sys::Function) -> Result<Lines, JsErro
         let lost = log.clone();
         socket.on_disconnect(move |reason| lost.note(reason.as_str()));
         sleeps.call0(&JsValue::NULL).unwrap();
-        let lost: Result<(), AckError> = socket.emit_with_ack("never", &()).await;
-        log.note(lost.unwrap_err().to_string());
-        socket.connected().await?;
-        log.note("back");
+        // Held, because the connection is known to be silent.
+        let answer: u8 = socket.emit_with_ack("call", &7).await?;
+        log.note(format!("{answer}"));
         Ok(())
     };
     told(run.await)?;

@@ -44,6 +44,12 @@ for (const transport of ["websocket", "polling"]) {
     ]);
   });
 
+  test(`${transport}: what was missed comes, and what was not answered is sent again`, async (t) => {
+    const server = await nodeServer(t, { connectionStateRecovery: {} });
+    const lines = ["tick 1", "transport close", "tick 2", "true true", "recorded true"];
+    assert.deepEqual(await face.recover(server.url, transport), lines);
+  });
+
   test(`${transport}: a message above the limit ends the connection, not the client`, async (t) => {
     const server = await nodeServer(t);
     assert.deepEqual(await face.too_large(server.url, transport), [
@@ -162,7 +168,7 @@ test("a session that slept too long is replaced as soon as anything happens", as
   t.after(() => (Date.now = now));
   const begin = performance.now();
   const lines = await face.slept(server.url, () => (Date.now = () => now() + 3_600_000));
-  assert.deepEqual(lines, ["ping timeout", "socket has been disconnected", "back"]);
+  assert.deepEqual(lines, ["ping timeout", "7"]);
   assert.ok(performance.now() - begin < 15_000, "the heartbeat's own timer has 45 s to go");
 });
 

@@ -73,6 +73,8 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) link: Link,
     pub(crate) upgrade: Upgrade,
     pub(crate) max_payload: Option<usize>,
+    /// The application has ended the session while it moves to another transport: it ends as soon as it has moved.
+    pub(crate) leaving: bool,
     /// `pingInterval + pingTimeout`.
     patience: Duration,
     /// When the session counts as lost unless a ping comes.
@@ -115,6 +117,7 @@ impl<C: Codec> Engine<C> {
             link,
             upgrade: Upgrade::None,
             max_payload: handshake.max_payload,
+            leaving: false,
             patience,
             heartbeat: now + patience,
             partial: None,
@@ -301,6 +304,11 @@ impl<C: Codec> Engine<C> {
         self.queue
             .retain(|outgoing| !matches!(outgoing, Outgoing::Connect { socket: s, .. } if *s == socket));
         self.queue.len() < before
+    }
+
+    /// Whether emits are handed in, or held for the next session.
+    pub(crate) fn takes_emits(&self, now: Instant) -> bool {
+        !self.leaving && !self.heartbeat_missed(now)
     }
 
     pub(crate) fn heartbeat_missed(&self, now: Instant) -> bool {

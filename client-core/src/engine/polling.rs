@@ -36,5 +36,9 @@ pub(crate) fn request_deadline(config: &Config, now: Instant) -> Instant {
 /// An upper bound for the bytes that a packet adds to a polling body: base64 is a third longer, and header, separators
 /// and type digits take their share.
 pub(crate) const fn body_size(payload: usize, attachments: usize, namespace: usize) -> usize {
+    if attachments == 0 {
+        // A separator, two type digits, a comma behind the namespace, and an ack's 20 digits.
+        return payload.saturating_add(namespace).saturating_add(24);
+    }
     payload.saturating_add(payload / 3).saturating_add(namespace).saturating_add(8 * (attachments + 1) + 32)
 }

@@ -110,7 +110,8 @@ impl<C: Codec> Manager<C> {
             kinds.push(TransportKind::WebSocket);
         }
         let Some(kind) = kinds.pop() else {
-            self.attempt_failed(OpenError::NoTransports, now);
+            // Told by the timer: who has just asked for the connection may not listen yet.
+            self.phase = Phase::Resolving { id: ResolveId(self.next_resolve), attempt, deadline: now };
             return;
         };
         if !self.config.try_all_transports {

@@ -176,6 +176,8 @@ impl<C: Codec> Manager<C> {
         self.upgraded_before = false;
         self.commands.push_back(Command::Close { transport });
         self.events.push_back(Event::UpgradeFailed { error });
+        self.drop_if_leaving();
+        let Phase::Open(engine) = &mut self.phase else { return };
         if let Link::Polling(polling) = &engine.link
             && polling.getting.is_none()
         {
@@ -195,6 +197,7 @@ impl<C: Codec> Manager<C> {
             self.commands.push_back(Command::Close { transport: old });
             self.upgraded_before = true;
             self.events.push_back(Event::Upgraded { transport: TransportKind::WebSocket });
+            self.drop_if_leaving();
         }
     }
 
@@ -345,7 +348,12 @@ impl<C: Codec> Manager<C> {
         match &self.phase {
             Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),
             Phase::Resolving { deadline, .. } if now >= *deadline => {
-                self.attempt_failed(OpenError::Timeout, now)
+                let error = if self.config.transports.is_empty() {
+                    OpenError::NoTransports
+                } else {
+                    OpenError::Timeout
+                };
+                self.attempt_failed(error, now);
             }
             Phase::Opening(opening) if now >= opening.share => {
                 self.transport_failed(TransportError::Timeout, now)

@@ -45,7 +45,7 @@ impl<C: Codec> Manager<C> {
         }
         // Over a silent connection nothing is sent that could be held, and what is held goes first.
         let passes = target.outbox.is_empty() || target.outbox.retries();
-        let engine = engine.filter(|engine| target.is_connected() && passes && !engine.heartbeat_missed(now));
+        let engine = engine.filter(|engine| target.is_connected() && passes && engine.takes_emits(now));
         let timeout = options.timeout.or(self.config.ack_timeout);
         let room = target.outbox.room(size, target.acks.in_flight(), &self.config);
         let writable = !options.busy && engine.as_ref().is_some_and(|engine| engine.is_writable());
@@ -177,8 +177,9 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Asks whether all that the namespace has emitted so far has reached the server. The proof is a WebSocket pong or the
-    /// answer to a POST; without [`Config::websocket_ping`] it is only that the WebSocket took it. Emits that were
-    /// cancelled, or not sent for another reason, do not count: they have had an event of their own.
+    /// answer to a POST; without [`Config::websocket_ping`](crate::Config::websocket_ping) it is only that the WebSocket
+    /// took it. Emits that were cancelled, or not sent for another reason, do not count: they have had an event of their
+    /// own.
     pub fn flush(&mut self, socket: SocketId) -> Flush {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
         if target.outbox.take_uncertain() {

@@ -126,6 +126,15 @@ impl<C: Codec> Manager<C> {
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
+    /// Changes [`SocketOptions::retries`] of a namespace that is not connected and for which nothing waits.
+    pub fn set_retries(&mut self, socket: SocketId, retries: Option<u32>) {
+        if let Some(socket) = self.sockets.get_mut(socket.0 as usize)
+            && !socket.is_active()
+        {
+            socket.outbox.set_retries(retries);
+        }
+    }
+
     /// Tells what happened to a transport.
     pub fn handle_input(&mut self, input: Input<C>, now: Instant) {
         self.tell_time(now);

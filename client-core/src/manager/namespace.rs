@@ -214,7 +214,7 @@ impl<C: Codec> Manager<C> {
         else {
             return;
         };
-        if !target.is_connected() || engine.heartbeat_missed(self.now) {
+        if !target.is_connected() || !engine.takes_emits(self.now) {
             return;
         }
         while let Some(mut emit) = target.outbox.release() {

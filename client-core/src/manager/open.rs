@@ -26,7 +26,7 @@ impl<C: Codec> Manager<C> {
         self.wanted = false;
         let reconnection = mem::replace(&mut self.config.reconnection, false);
         match &self.phase {
-            Phase::Open(_) => self.drop_connection(now),
+            Phase::Open(_) => self.drop_at_once(now),
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => {
                 self.leave(now)
             }
@@ -43,8 +43,22 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Ends the session as if it had broken, but in good order (`engine.close`): the server is told, and the next attempt
-    /// is planned.
+    /// is planned. While the session moves to another transport, that comes first; emits are held from now on.
     pub fn drop_connection(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Open(engine) if engine.upgrade.is_pausing() => engine.leaving = true,
+            _ => self.drop_at_once(now),
+        }
+    }
+
+    /// What was asked for while the session moved, now that it has, or cannot.
+    pub(super) fn drop_if_leaving(&mut self) {
+        if matches!(&self.phase, Phase::Open(engine) if engine.leaving) {
+            self.drop_at_once(self.now);
+        }
+    }
+
+    fn drop_at_once(&mut self, now: Instant) {
         let mut engine = match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Open(engine) => engine,
             other => {
@@ -56,8 +70,11 @@ impl<C: Codec> Manager<C> {
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
             self.commands.push_back(Command::Close { transport });
         }
-        for outgoing in mem::take(&mut engine.queue).into_iter().rev() {
-            self.give_back(outgoing);
+        // What the move has held up still leaves.
+        if !engine.leaving {
+            for outgoing in mem::take(&mut engine.queue).into_iter().rev() {
+                self.give_back(outgoing);
+            }
         }
         let deadline = now + self.config.close_timeout;
         self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });

@@ -55,6 +55,55 @@ async fn a_lost_connection_comes_back_with_what_was_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_acknowledged_is_sent_again_and_told() {
+    let (builder, mut server) = pair();
+    let client = builder.retries(Some(1)).ack_timeout(Some(Duration::from_secs(5))).build().unwrap();
+    let (tx, mut events) = mpsc::unbounded_channel();
+    client.on_event(move |event| tx.send(event).unwrap());
+    let socket = client.default_socket();
+    let lost = socket.emit("lost", &()).unwrap();
+    let answer = socket.emit_with_ack::<u8>("ask", &()).send();
+    let mut peer = server.connect().await;
+    peer.expect(r#"420["lost"]"#).await;
+    let before = tokio::time::Instant::now();
+    peer.expect(r#"421["lost"]"#).await;
+    assert_eq!(before.elapsed().as_secs(), 5);
+    peer.expect(r#"422["ask"]"#).await;
+    assert_eq!(before.elapsed().as_secs(), 10);
+    peer.send("432[7]").await;
+    assert_eq!(answer.await, Ok(7));
+    // Nobody waits for this one's answer, so that it is told to the client.
+    let told = ClientEvent::NotAcknowledged { emit: lost, error: AckError::Timeout };
+    while within(events.recv()).await.unwrap() != told {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_is_delivered_after_the_connection() {
+    let (builder, mut server) = pair();
+    let client = builder.build().unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    let (connects, connected) = (tx.clone(), socket.clone());
+    socket.on_connect(move || connects.send(format!("connect {}", connected.recovered())).unwrap());
+    socket.on_any(move |message| tx.send(message.args_json().to_owned()).unwrap());
+    let mut peer = server.open(SLOW).await;
+    peer.expect("40").await;
+    peer.send(r#"40{"sid":"s1","pid":"p1"}"#).await;
+    // As a Node server makes them today.
+    let millis = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    peer.send(format!(r#"42["x",1,"{millis}-0"]"#)).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "connect false");
+    within(told.recv()).await.unwrap();
+    drop(peer);
+    let mut peer = server.open(SLOW).await;
+    peer.expect(&format!(r#"40{{"pid":"p1","offset":"{millis}-0"}}"#)).await;
+    peer.send(r#"42["x",2]"#).await;
+    peer.send(r#"40{"sid":"s1","pid":"p1"}"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "connect true");
+    assert_eq!(within(told.recv()).await.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_heartbeat_is_noticed() {
     let (builder, mut server) = pair();
     let client = builder.build().unwrap();

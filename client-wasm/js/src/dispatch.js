@@ -5,6 +5,8 @@ import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, decodeError } from "./report.js";
 
+const NONE = [];
+
 /** Tells the application, and the manager's own state, what the core says. */
 export class Dispatch {
   /** Callbacks of `open`. */
@@ -24,36 +26,37 @@ export class Dispatch {
     this.#manager = manager;
   }
 
-  /** After a call of the application. What a listener throws reaches the caller. */
+  /** After a call of the application, which gets the first exception of its listeners. */
   follow(more) {
-    if (more) this.drain(this.#manager._core.poll());
+    if (!more) return;
+    const failures = this.#drain(this.#manager._core.poll());
+    failures.slice(1).forEach(rethrow);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** After something that a transport or the timer told. What a listener throws reaches the host's handler. */
   run(code) {
-    if (code !== 0) guarded(() => this.drain(code));
+    if (code !== 0) this.#drain(code).forEach(rethrow);
   }
 
-  drain(code) {
-    let failed = false;
-    let failure;
+  /** What listeners threw. */
+  #drain(code) {
+    let failures = NONE;
     while (code !== 0) {
       try {
         this.#tell(code & 31, Math.floor(code / 64));
       } catch (error) {
-        if (failed) rethrow(error);
-        else [failed, failure] = [true, error];
+        failures = [...failures, error];
       }
       code = code & 32 ? this.#manager._core.poll() : 0;
     }
-    if (this.#attemptError) this.#tellAttemptError();
+    if (this.#attemptError) guarded(() => this.#tellAttemptError());
     try {
       this.#tellConnected();
     } catch (error) {
-      if (failed) rethrow(error);
-      else throw error;
+      failures = [...failures, error];
     }
-    if (failed) throw failure;
+    return failures;
   }
 
   #tell(kind, value) {
@@ -129,8 +132,7 @@ export class Dispatch {
     engine.transport.writable = true;
     this.#attempting = false;
     watch(this.#manager);
-    engine.emitReserved("handshake", handshake);
-    engine.emitReserved("open");
+    guarded(() => engine.emitReserved("handshake", handshake).emitReserved("open"));
     this.#manager.emitReserved("open");
     for (const fn of this.openers.splice(0)) fn();
   }
@@ -146,11 +148,11 @@ export class Dispatch {
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
     if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
-    engine?.emitReserved("error", error);
-    this.#manager.emitReserved("error", error);
+    if (code !== 3) guarded(() => engine?.emitReserved("error", error));
+    guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) fn(error);
-    if (code === 3) engine?.emitReserved("close", "forced close");
-    else engine?.emitReserved("close", "transport error", error);
+    // Without a transport there was nothing to close.
+    if (code !== 5) engine?.emitReserved("close", ...(code === 3 ? ["forced close"] : ["transport error", error]));
   }
 
   #tellAttemptError() {
@@ -162,8 +164,8 @@ export class Dispatch {
   #sessionClosed(reason, code) {
     const details = this.#details(reason, code);
     if (reason === "transport error") {
-      this.#manager.engine.emitReserved("error", details);
-      this.#manager.emitReserved("error", details);
+      guarded(() => this.#manager.engine.emitReserved("error", details));
+      guarded(() => this.#manager.emitReserved("error", details));
     }
     this.onclose(reason, details);
   }
@@ -178,7 +180,7 @@ export class Dispatch {
       engine.readyState = engine.transport.readyState = "closed";
       engine.transport.writable = false;
       engine.id = undefined;
-      engine.emitReserved("close", reason, details);
+      guarded(() => engine.emitReserved("close", reason, details));
     }
     this.#manager.emitReserved("close", reason, details);
   }
@@ -200,9 +202,12 @@ export class Dispatch {
     return this.#manager._links.thrown ?? decodeError(code);
   }
 
+  /** The server has answered on the other transport, and the current one is about to fall silent. */
   #upgrading() {
     const { engine } = this.#manager;
     engine.upgrading = new Transport("websocket", engine.transport.query);
+    engine.upgrading.ws = this.#manager._links.webSocket;
+    engine.upgrading.readyState = "open";
     engine.emitReserved("upgrading", engine.upgrading);
   }
 
@@ -214,14 +219,6 @@ export class Dispatch {
     engine.transport = transport;
     engine.upgrading = false;
     engine.emitReserved("upgrade", transport);
-  }
-
-  #upgradeFailed(code) {
-    const { engine } = this.#manager;
-    const error = new Error(`probe error: ${this.#error(code, "transport closed")}`);
-    error.transport = "websocket";
-    engine.upgrading = false;
-    engine.emitReserved("upgradeError", error);
   }
 
   #connected(socket, id, recovered, replayed) {
@@ -238,6 +235,17 @@ export class Dispatch {
     const socket = this.#connecting;
     this.#connecting = undefined;
     if (socket?.connected) socket.emitReserved("connect");
+  }
+
+  #upgradeFailed(code) {
+    const { engine, _links: links } = this.#manager;
+    engine.upgrading = false;
+    const failure = code === 1 ? links.failure : undefined;
+    const cause = failure?.details ? "transport closed" : (failure?.error ?? this.#error(code, "socket closed"));
+    // 11: it said something else than the answer to its probe.
+    const error = new Error(code === 11 ? "probe error" : `probe error: ${cause}`);
+    error.transport = "websocket";
+    engine.emitReserved("upgradeError", error);
   }
 
   #event(socket, args, session, id) {
@@ -281,8 +289,7 @@ export class Dispatch {
   #authenticate(index, socket, question) {
     socket._authenticate((data) => {
       this.#manager._call((core) => {
-        if (data === undefined) return this.follow(core.authenticate(index, question, -1, 0));
-        const [slot, length] = this.#manager._links.auth(data);
+        const [slot = -1, length = 0] = data === undefined ? [] : this.#manager._links.auth(data);
         return this.follow(core.authenticate(index, question, slot, length));
       });
     });

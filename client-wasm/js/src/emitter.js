@@ -42,10 +42,22 @@ export class Emitter {
     else this.#listeners.delete(event);
   }
 
+  /** What a listener throws stops the application's others, and not what the client itself listens to. */
   emit(event, ...args) {
     const listeners = this.#listeners.get(event);
+    if (!listeners) return this;
+    let failure;
     // A listener may add or remove others, which counts from the next time on.
-    if (listeners) for (const listener of listeners.slice()) listener.apply(this, args);
+    for (const listener of listeners.slice()) {
+      if (failure && !listener.internal) continue;
+      try {
+        listener.apply(this, args);
+      } catch (error) {
+        if (listener.internal) rethrow(error);
+        else failure = { error };
+      }
+    }
+    if (failure) throw failure.error;
     return this;
   }
 

@@ -1,4 +1,5 @@
 import { Emitter } from "./emitter.js";
+import { requestPath } from "./options.js";
 
 /** What is known of the connection of one attempt, for applications that look below the manager. */
 export class Engine extends Emitter {
@@ -7,11 +8,12 @@ export class Engine extends Emitter {
 
   #manager;
 
-  constructor(manager, opts, { secure, hostname, port, query }, transports) {
+  constructor(manager, opts, where, transports) {
     super();
+    const { secure, hostname, port, query } = where;
     this.#manager = manager;
     this.protocol = 4;
-    this.opts = { ...opts, path: opts.path.replace(/\/$/, "") + (opts.addTrailingSlash === false ? "" : "/") };
+    this.opts = { ...opts, ...where, path: requestPath(opts) };
     this.secure = secure;
     this.hostname = hostname;
     this.port = String(port);

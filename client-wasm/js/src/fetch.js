@@ -1,10 +1,15 @@
+// Polling's requests over the runtime's `fetch`, in browsers and in Node.
+
+/** Needs no permission of another origin. */
 export const CONTENT_TYPE = "text/plain;charset=UTF-8";
 
-/** What `request` of the polling transport is, with `fetch`. */
-export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, done) {
+/** As `request` of `transport/polling.js`. `jar`: in Node, a CookieJar. */
+export function viaFetch(url, body, { extraHeaders, withCredentials, jar }, limit, done) {
   const control = new AbortController();
-  const headers = { Accept: "*/*", ...extraHeaders };
-  if (body !== undefined) headers["Content-Type"] = CONTENT_TYPE;
+  const headers = new Headers({ Accept: "*/*", ...extraHeaders });
+  if (body !== undefined) headers.set("Content-Type", CONTENT_TYPE);
+  const cookie = jar?.header();
+  if (cookie) headers.append("Cookie", cookie);
   let open = true;
   const end = (status, text, context) => {
     if (!open) return;
@@ -14,6 +19,7 @@ export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, do
   const credentials = withCredentials ? "include" : "same-origin";
   fetch(url, { method: body === undefined ? "GET" : "POST", body, headers, credentials, signal: control.signal })
     .then(async (response) => {
+      jar?.store(response.headers.getSetCookie?.());
       if (Number(response.headers.get("content-length")) > limit) throw new Error(`the answer has more than ${limit} bytes`);
       const text = await response.text();
       // Any success will do, as in the original.

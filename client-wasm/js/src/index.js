@@ -1,3 +1,4 @@
+import { keepIn, keepWeaklyIn } from "./keep.js";
 import { Manager } from "./manager.js";
 import { Socket } from "./socket.js";
 import { parseQuery, url } from "./url.js";
@@ -20,8 +21,17 @@ export function lookup(uri, opts) {
   const taken = cache[id]?.nsps[path] !== undefined;
   const separate = opts.forceNew || opts["force new connection"] || opts.multiplex === false || taken;
   if (query && !opts.query) opts.query = parseQuery(query);
-  const io = separate ? new Manager(source, opts) : (cache[id] ??= new Manager(source, opts));
+  const io = separate ? new Manager(source, opts) : (cache[id] ?? shared(id, source, opts));
   return io.socket(path, opts);
+}
+
+function shared(id, source, opts) {
+  const io = new Manager(source, opts);
+  io._used = () => keepIn(cache, id, io);
+  // Nobody may ever come back to this server.
+  io._unused = () => keepWeaklyIn(cache, id, io);
+  io._used();
+  return io;
 }
 
 Object.assign(lookup, { Manager, Socket, io: lookup, connect: lookup });

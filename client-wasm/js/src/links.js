@@ -1,11 +1,23 @@
-import { isCompressed, json, outgoing, put, release, setUncompressed, take, value } from "../slots.js";
+import {
+  credentials,
+  fromBase64,
+  isCompressed,
+  json,
+  outgoing,
+  put,
+  release,
+  setUncompressed,
+  take,
+  value,
+} from "../slots.js";
 import { rethrow } from "./emitter.js";
-import { wants } from "./options.js";
+import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
-import { bytesOf, fromBase64, sizeOf, toBase64 } from "./transport/binary.js";
+import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { createJar } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
+import { parseQuery } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
@@ -29,11 +41,16 @@ export class TransportError extends Error {
 export class Links {
   /** What the transport said when it ended. */
   failure;
-  /** What the application's parser threw. */
+  /** What the application's decoder threw, which ended the session. */
   thrown;
+  /** Whether the application waits for what is encoded meanwhile, and `{ error }` if its encoder threw. */
+  encoding = false;
+  unencodable;
 
   #manager;
   #parser;
+  /** In Node, with `withCredentials`. */
+  #jar;
   /** Transports by their number. */
   #links = new Map();
   /** The number of the one that carries the session. */
@@ -44,8 +61,6 @@ export class Links {
   #body = [];
   /** The transport whose message the application's decoder reads. */
   #parsing = 0;
-  /** The cookies, in Node. */
-  #jar;
 
   constructor(manager) {
     this.#manager = manager;
@@ -54,9 +69,12 @@ export class Links {
 
   /** The session has ended. */
   reset() {
-    if (!this.#parser) return;
-    this.#parser.destroy();
-    this.#parser = this.#newParser();
+    this.#parser?.destroy();
+  }
+
+  /** The WebSocket's object, where there is one. */
+  get webSocket() {
+    return [...this.#links.values()].find(({ ws }) => ws)?.ws.raw;
   }
 
   /** The session has moved to the WebSocket: what its transport object is to show. */
@@ -84,27 +102,26 @@ export class Links {
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
   outgoing(args, compress) {
     const message = this.#parser ? [put(args), 0] : outgoing(args);
-    if (!compress) setUncompressed(message[0]);
+    if (!compress) message.forEach((slot, i) => i % 2 === 0 && setUncompressed(slot));
     return message;
   }
 
-  /** The numbers of authentication data. */
+  /** The numbers of authentication data; none for what cannot be sent. */
   auth(data) {
-    const text = this.#parser ? undefined : JSON.stringify(data);
-    return [put(data, text), sizeOf(text ?? "")];
+    return this.#parser ? [put(data), 0] : credentials(data);
   }
 
-  /** Throws what the application's encoder threw meanwhile. */
   throwEncoder() {
-    const { thrown } = this;
-    this.thrown = undefined;
-    if (thrown) throw thrown;
+    const { unencodable } = this;
+    this.unencodable = undefined;
+    if (unencodable) throw unencodable.error;
   }
 
   /** The page goes away: nothing is told. */
   silence() {
     for (const link of this.#links.values()) close(link);
     this.#links.clear();
+    this.#manager.engine.transport.readyState = "closed";
   }
 
   // --- What the core asks for -------------------------------------------------------------------------------------
@@ -120,7 +137,7 @@ export class Links {
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
-      link.ws = openWebSocket(url, this.#transportOptions("websocket"), {
+      link.ws = openWebSocket(this.#address(url, "websocket"), this.#transportOptions("websocket"), {
         open: () => this.#manager._dispatch.run(this.#manager._core.opened(id)),
         message: (data) => this.#message(id, data),
         error: failed,
@@ -147,14 +164,29 @@ export class Links {
 
   post(id, url) {
     const link = this.#pollingLink(id);
-    const body = this.#body.splice(0).join("\x1e");
+    const parts = this.#body.splice(0);
     const { transport } = this.#manager.engine;
     transport.writable = false;
-    link.post = this.#request(id, url, body, "xhr post error", () => {
-      const code = this.#manager._core.posted(id);
-      this.#drained(transport);
-      return code;
-    });
+    const send = (texts) => {
+      link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
+        const code = this.#manager._core.posted(id);
+        this.#drained(transport);
+        return code;
+      });
+    };
+    if (parts.every((part) => typeof part === "string")) return send(parts);
+    // A Blob has to be read first.
+    return Promise.all(parts).then(
+      (texts) => this.#links.get(id) === link && send(texts),
+      (error) => this.#unread(id, link, "xhr post error", error),
+    );
+  }
+
+  /** A Blob cannot be read: nothing can be sent behind it. */
+  #unread(id, link, message, error) {
+    if (this.#links.get(id) !== link) return;
+    this.failure = { error: new TransportError(message, error) };
+    this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
   }
 
   #pollingLink(id) {
@@ -176,7 +208,7 @@ export class Links {
   #request(id, url, body, message, done) {
     const opts = this.#transportOptions("polling");
     const text = opts.fetch ? message.replace("xhr poll", "fetch read").replace("xhr post", "fetch write") : message;
-    return request(url, body, opts, LIMIT, (status, answer, context) => {
+    return request(this.#address(url, "polling"), body, opts, LIMIT, (status, answer, context) => {
       if (!this.#links.has(id)) return;
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
@@ -185,11 +217,17 @@ export class Links {
     });
   }
 
+  /** With what `transportOptions` adds to the query of one transport. */
+  #address(url, name) {
+    const extra = this.#manager.opts.transportOptions?.[name]?.query ?? {};
+    const pairs = Object.entries(typeof extra === "string" ? parseQuery(extra) : extra);
+    return url + pairs.map((pair) => `&${pair.map(encodeURIComponent).join("=")}`).join("");
+  }
+
   #transportOptions(name) {
     const { opts } = this.#manager;
-    if (opts.withCredentials) this.#jar ??= createJar();
-    const [fetch, ws] = [wants("fetch", opts), wants("ws", opts)];
-    return { ...opts, fetch, ws, pool: this, jar: this.#jar, ...opts.transportOptions?.[name] };
+    const jar = opts.withCredentials ? (this.#jar ??= createJar()) : undefined;
+    return { ...opts, ...implementation(opts, name), pool: this, jar, ...opts.transportOptions?.[name] };
   }
 
   shut(id) {
@@ -221,7 +259,8 @@ export class Links {
     try {
       frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
     } catch (error) {
-      this.thrown = error;
+      if (this.encoding) this.unencodable = { error };
+      else rethrow(error);
       return true;
     }
     let room = true;
@@ -236,8 +275,9 @@ export class Links {
   }
 
   binary(id, slot, last) {
+    const compress = isCompressed(slot);
     const data = last ? take(slot) : value(slot);
-    return this.#sendBinary(id, data, true);
+    return this.#sendBinary(id, data, compress);
   }
 
   #send(id, text, compress) {
@@ -249,8 +289,10 @@ export class Links {
 
   #sendBinary(id, data, compress) {
     this.#created("message", data, compress);
-    if (id === 0) return this.#body.push(`b${toBase64(data)}`) > 0;
-    return this.#handOver(id, this.#manager.opts.forceBase64 ? `b${toBase64(data)}` : data, compress);
+    if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
+    const base64 = toBase64(data);
+    const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
+    return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
   }
 
   #created(type, data, compress) {
@@ -263,7 +305,8 @@ export class Links {
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
     if (!link?.ws) return true;
-    link.ws.send(data, compress);
+    if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
+    else link.ws.send(data, compress);
     if (id === this.#current) this.#manager.engine.transport.writable = false;
     if (!link.busy) {
       link.busy = true;
@@ -273,6 +316,18 @@ export class Links {
       });
     }
     return link.ws.bufferedAmount < HIGH_WATER;
+  }
+
+  /** After what has to be read before it was. */
+  #sendLate(id, link, data, compress) {
+    const late = Promise.all([data, link.late]).then(
+      ([ready]) => {
+        if (link.late === late) link.late = undefined;
+        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+      },
+      (error) => this.#unread(id, link, "websocket error", error),
+    );
+    link.late = late;
   }
 
   #drained(transport) {
@@ -295,7 +350,7 @@ export class Links {
   #readBody(body) {
     const events = this.#events();
     if (!this.#parser) return this.#manager._reader.readBody(body, PACKETS, events);
-    for (const text of body.split("\x1e", PACKETS)) {
+    for (const text of body.split("\x1e", PACKETS + 1)) {
       events?.(text);
       if (text[0] === "4") this.#parse(0, text.slice(1));
       else if (text[0] === "b") this.#parse(0, this.bytes(fromBase64(text.slice(1))));
@@ -312,8 +367,9 @@ export class Links {
   }
 
   #binary(id, data) {
-    if (this.#parser) return this.#parse(id, this.bytes(data));
-    this.#manager._dispatch.run(this.#manager._core.binary(id, put(this.bytes(data)), sizeOf(data)));
+    const bytes = this.bytes(data);
+    if (this.#parser) return this.#parse(id, bytes);
+    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytes), sizeOf(data)));
   }
 
   /** The application's decoder tells its packets while it is called. */
@@ -324,7 +380,6 @@ export class Links {
     } catch (error) {
       this.thrown = error;
       this.#manager._dispatch.run(this.#manager._core.control(id, "4"));
-      this.thrown = undefined;
     }
   }
 

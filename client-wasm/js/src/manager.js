@@ -5,9 +5,10 @@ import { Emitter } from "./emitter.js";
 import { Engine } from "./engine.js";
 import { Host } from "./host.js";
 import { Links, guarded } from "./links.js";
+import { keepIn, keepWeaklyIn } from "./keep.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
-import { binaryType, fromBytes } from "./transport/binary.js";
+import { binaryType } from "./transport/binary.js";
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
@@ -26,6 +27,8 @@ export class Manager extends Emitter {
   _sockets = [];
   /** Calls that wait for it. */
   #backlog = [];
+  /** Numbers of namespaces. */
+  #numbers = new Map();
   #settings;
 
   constructor(uri, opts) {
@@ -126,7 +129,7 @@ export class Manager extends Emitter {
   /** The socket of a namespace, the same each time. */
   socket(nsp, opts) {
     const socket = this.nsps[nsp];
-    if (socket === undefined) return (this.nsps[nsp] = new Socket(this, nsp, opts));
+    if (socket === undefined) return new Socket(this, nsp, opts);
     if (this._autoConnect && !socket.active) socket.connect();
     return socket;
   }
@@ -144,7 +147,7 @@ export class Manager extends Emitter {
     this._dispatch.closed = false;
     this._call((core) => {
       this._dispatch.follow(leave(core));
-      const unused = always || !Object.values(this.nsps).some((socket) => socket.active);
+      const unused = always || !Object.values(this.nsps).some((socket) => socket?.active);
       if (unused && !this._dispatch.closed) this._dispatch.onclose("forced close");
     });
   }
@@ -154,6 +157,8 @@ export class Manager extends Emitter {
     this._dispatch.closed = false;
     this._call((core) => {
       this._dispatch.follow(core.drop_session());
+      // It moves to another transport; after that it ends.
+      if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
     });
   }
@@ -163,8 +168,9 @@ export class Manager extends Emitter {
   #start() {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
-    this._core = new Core(host, () => host.due(), seed, Boolean(this.opts.useNativeTimers));
-    this._reader = new Reader(this._core, (bytes) => this._links.bytes(fromBytes(bytes)));
+    // An arrow function here would share its scope, and so this manager, with the others.
+    this._core = new Core(host, host.due.bind(host), seed, Boolean(this.opts.useNativeTimers));
+    this._reader = new Reader(this._core, (bytes) => this._links.bytes(bytes));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
@@ -190,9 +196,28 @@ export class Manager extends Emitter {
   // --- What sockets ask for ---------------------------------------------------------------------------------------
 
   _register(socket, retries) {
-    const index = this._sockets.push(socket) - 1;
-    this._call((core) => core.socket(socket.nsp, retries ?? -1));
+    const { nsp } = socket;
+    if (!this.#numbers.has(nsp)) this.#numbers.set(nsp, this.#numbers.size);
+    const index = this.#numbers.get(nsp);
+    this._call((core) => core.socket(nsp, retries ?? -1));
+    this._retain(socket, index);
     return index;
+  }
+
+  /** Keeps a socket that is in use. */
+  _retain(socket, index) {
+    if (this._sockets[index] === socket) return;
+    this._sockets[index] = socket;
+    keepIn(this.nsps, socket.nsp, socket);
+    this._used?.();
+  }
+
+  /** One that was left, and for which nothing waits, is kept only as long as the application holds it. */
+  _release(socket, index) {
+    if (socket.active || !this._core || this._core.held(index).length > 0 || this._queued(index) > 0) return;
+    this._sockets[index] = undefined;
+    keepWeaklyIn(this.nsps, socket.nsp, socket);
+    if (!this._sockets.some((other) => other !== undefined)) this._unused?.();
   }
 
   _isActive(index) {
@@ -237,21 +262,31 @@ export class Manager extends Emitter {
   }
 
   _emit(core, index, message, flags, timeout, accepted) {
+    const links = this._links;
+    links.encoding = true;
     const result =
       message.length === 2
-        ? core.emit(index, message[0], message[1], flags, timeout)
+        ? core.emit(index, message[0], message[1], flags, timeout, Date.now())
         : core.emit_binary(index, message, flags, timeout);
+    links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    accepted(ticket);
+    if (!links.unencodable) accepted(ticket);
     if (result % 2 === 1) this._dispatch.follow(true);
-    this._links.throwEncoder();
+    links.throwEncoder();
     return ticket;
   }
 
   _ack(core, index, session, id, message) {
-    if (core.ack(index, session, id, message) === 1) this._dispatch.follow(true);
-    this._links.throwEncoder();
+    const links = this._links;
+    links.encoding = true;
+    const result =
+      message.length === 2
+        ? core.ack(index, session, id, message[0], message[1], Date.now())
+        : core.ack_binary(index, session, id, message);
+    links.encoding = false;
+    if (result === 1) this._dispatch.follow(true);
+    links.throwEncoder();
   }
 
   /** An Engine.IO message of the application's own. */
@@ -274,10 +309,10 @@ export class Manager extends Emitter {
     const core = this._core;
     const where = target(this);
     this._readyState = "opening";
-    this._links.failure = undefined;
+    this._links.failure = this._links.thrown = undefined;
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);
-    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query).flat().map(String));
+    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query ?? {}).flat().map(String));
   }
 }

@@ -3,23 +3,30 @@ import { parse, parseQuery } from "./url.js";
 const KINDS = { polling: 0, websocket: 1 };
 const DEFAULT_TRANSPORTS = ["polling", "websocket", "webtransport"];
 
+const listed = ({ transports, transportImplementations }) => {
+  const wanted = transports ?? transportImplementations ?? DEFAULT_TRANSPORTS;
+  return Array.isArray(wanted) ? wanted : Object.values(wanted);
+};
+
+const nameOf = (item) => (typeof item === "string" ? item : item?.prototype?.name);
+
 /** Names of the transports that the options ask for, in their order. */
 export function transportNames({ transports, transportImplementations }) {
   if (transports && transportImplementations) {
     throw new TypeError("give either `transports` or `transportImplementations`");
   }
-  const wanted = transports ?? transportImplementations ?? DEFAULT_TRANSPORTS;
-  const list = Array.isArray(wanted) ? wanted : Object.values(wanted);
-  return list.map((item) => {
-    const name = typeof item === "string" ? item : item?.transport;
+  return listed({ transports, transportImplementations }).map((item) => {
+    const name = nameOf(item);
     if (name !== "webtransport" && !(name in KINDS)) throw new TypeError(`unknown transport ${String(item?.name ?? item)}`);
     return name;
   });
 }
 
-/** Whether one of the classes was asked for that are marked with this: `fetch` or `ws`. */
-export const wants = (mark, { transports, transportImplementations }) =>
-  Object.values(transports ?? transportImplementations ?? []).some((item) => item?.[mark] === true);
+/** What the class that was given for a transport says: `fetch` for polling, `builtin` for WebSocket. */
+export function implementation(opts, name) {
+  const { fetch, builtin } = listed(opts).find((item) => nameOf(item) === name) ?? {};
+  return { fetch, builtin };
+}
 
 const flag = (value) => (value ? 1 : 0);
 const maybe = (value) => (typeof value === "number" ? value : NaN);
@@ -53,26 +60,29 @@ export function configuration(manager) {
   return { numbers: Float64Array.from(numbers), texts: [opts.path, opts.timestampParam ?? "t"] };
 }
 
-/** Where the next attempt goes: the URL that the manager was given, else its options, else the page's location. */
+/**
+ * Where the next attempt goes: the URL that the manager was given, else its options, else the page's location. `query` is
+ * undefined where there is none.
+ */
 export function target({ uri, opts }) {
   const page = typeof location === "undefined" ? undefined : location;
   const from = (protocol) => protocol === "https" || protocol === "wss" || protocol === "https:";
-  let { secure, port } = opts;
-  let host = opts.hostname ?? opts.host;
-  let query = opts.query;
+  let { hostname, secure, port, query } = opts;
   if (uri) {
     const parts = parse(uri);
-    host = parts.host;
+    hostname = parts.host;
     secure = from(parts.protocol);
     port = parts.port;
     if (parts.query) query ??= parts.query;
-  } else if (host) {
-    ({ host } = parse(host));
+  } else if (opts.host) {
+    hostname = parse(opts.host).host;
   }
   secure ??= page ? from(page.protocol) : false;
-  if (host && !port) port = secure ? 443 : 80;
-  host ||= page?.hostname || "localhost";
+  if (hostname && !port) port = secure ? 443 : 80;
+  hostname ||= page?.hostname || "localhost";
   port ||= page?.port || (secure ? 443 : 80);
-  const pairs = typeof query === "string" ? parseQuery(query) : (query ?? {});
-  return { secure, hostname: host, port: Number(port), query: pairs };
+  return { secure, hostname, port: Number(port), query: typeof query === "string" ? parseQuery(query) : query };
 }
+
+/** A request's path, as the core writes it. */
+export const requestPath = ({ path, addTrailingSlash = true }) => path.replace(/\/$/, "") + (addTrailingSlash ? "/" : "");

@@ -29,7 +29,10 @@ export class Parser {
     return this.#encoder.encode(packet);
   }
 
+  /** The connection has ended. A decoder may drop its listeners with it. */
   destroy() {
+    this.#decoder.off?.("decoded", this.#decoded);
     this.#decoder.destroy?.();
+    this.#decoder.on("decoded", this.#decoded);
   }
 }

@@ -60,6 +60,7 @@ export class Socket extends Emitter {
 
   connect() {
     if (this.connected) return this;
+    this.io._retain(this, this.#index);
     this.#subscribe();
     this.io._open((core) => core.connect(this.#index));
     return this;
@@ -68,7 +69,12 @@ export class Socket extends Emitter {
   disconnect() {
     this.#unsubscribe();
     this.io._leave((core) => core.disconnect(this.#index));
+    this.#release();
     return this;
+  }
+
+  #release() {
+    if (this.#acks.size === 0) this.io._release(this, this.#index);
   }
 
   // --- What waits -------------------------------------------------------------------------------------------------
@@ -107,6 +113,8 @@ export class Socket extends Emitter {
     this.#flags = {};
     const fn = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     args.unshift(event);
+    // Its callback and its packet wait.
+    if (!this.active) this.io._retain(this, this.#index);
     const retried = this._opts.retries !== undefined && !volatile;
     let waiter;
     if (fn) {
@@ -244,6 +252,7 @@ export class Socket extends Emitter {
   _onerror(error) {
     this.#unsubscribe();
     this.emitReserved("connect_error", error);
+    this.#release();
   }
 
   _onv2() {
@@ -253,6 +262,7 @@ export class Socket extends Emitter {
   _onleave(reason) {
     this.#unsubscribe();
     this._onclose(reason);
+    this.#release();
   }
 
   _onclose(reason, details) {

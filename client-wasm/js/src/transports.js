@@ -1,26 +1,40 @@
-// Transports by class, for the option `transports`. The client itself decides what they do.
+// Transports by class, for the option `transports`. The client itself decides what they do; a class says which transport
+// is meant, and what of the runtime is to carry it.
 
-export class XHR {
-  static transport = "polling";
+class Polling {
+  get name() {
+    return "polling";
+  }
 }
 
-export class NodeXHR extends XHR {}
+export class XHR extends Polling {}
 
-export class Fetch extends XHR {
+export class NodeXHR extends Polling {}
+
+export class Fetch extends Polling {
   static fetch = true;
 }
 
-class WebSocketTransport {
-  static transport = "websocket";
+class Frames {
+  get name() {
+    return "websocket";
+  }
 }
 
-export class NodeWebSocket extends WebSocketTransport {
-  static ws = true;
+/** The global one. Without a class it is the application's package `ws` that counts, where there is one. */
+class RuntimeWebSocket extends Frames {
+  static builtin = true;
+}
+
+export class NodeWebSocket extends Frames {
+  static builtin = false;
 }
 
 /** Listed, and not yet built: alone it gives "No transports available". */
 export class WebTransport {
-  static transport = "webtransport";
+  get name() {
+    return "webtransport";
+  }
 }
 
-export { WebSocketTransport as WebSocket };
+export { RuntimeWebSocket as WebSocket };

@@ -1,5 +1,9 @@
 const SCHEME = /^(https?|wss?):\/\//i;
-const PARTS = /^(?:(https?|wss?):\/\/)?(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i;
+const HOST = /\[[^\]]*\]|(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}|[^:/?#]*/.source;
+const PARTS = new RegExp(
+  `^(?:(https?|wss?)://)?(?:[^/?#@]*@)?(${HOST})(?::(\\d*))?([^?#]*)(?:\\?([^#]*))?(?:#(.*))?$`,
+  "i",
+);
 
 /** Cuts a URL into the parts that the client needs. */
 export function parse(uri) {

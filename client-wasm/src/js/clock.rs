@@ -55,6 +55,8 @@ pub(super) struct Timer {
     due: Function,
     timers: Timers,
     armed: Option<(Instant, JsValue)>,
+    /// The module knows of a timer.
+    told: bool,
     /// `Date.now()` when it was last read.
     wall: f64,
     /// From `Date.now()` to the manager's time: grows where the former was set back, or a timer was early.
@@ -67,12 +69,16 @@ const LONGEST: u64 = 0x7fff_ffff;
 impl Timer {
     pub(super) fn new(due: Function, native: bool) -> Self {
         let timers = if native { NATIVE.with(Clone::clone) } else { Timers::current() };
-        Self { due, timers, armed: None, wall: js_sys::Date::now(), ahead: 0.0 }
+        Self { due, timers, armed: None, told: false, wall: js_sys::Date::now(), ahead: 0.0 }
     }
 
     /// Unix time, except after somebody has set the clock back.
     pub(super) fn now(&mut self) -> Instant {
-        let wall = js_sys::Date::now();
+        self.read(js_sys::Date::now())
+    }
+
+    /// The same for a caller that has read `Date.now()`.
+    pub(super) fn read(&mut self, wall: f64) -> Instant {
         if wall < self.wall {
             self.ahead += self.wall - wall;
         }
@@ -104,19 +110,21 @@ impl Timer {
         now
     }
 
-    /// To be due at `at`, or earlier: a timer that is set already may stay. The new timer, if one was set.
+    /// To be due at `at`, or earlier: a timer that is set already may stay. What is set now, if that has
+    /// changed: the timer, or undefined.
     pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
         let wait = at.map(|at| millis(at.since(now))).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
             (Some((armed, _)), Some(at)) if *armed <= at => return None,
-            (None, None) => return None,
+            (None, None) if !self.told => return None,
             _ => {}
         }
         if let Some((_, handle)) = self.armed.take() {
             let _ = self.timers.clear.clear(&JsValue::UNDEFINED, &handle);
         }
-        let at = at?;
+        self.told = at.is_some();
+        let Some(at) = at else { return Some(JsValue::UNDEFINED) };
         let wait = millis(at.since(now)) as f64;
         let handle = self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).unwrap_or_default();
         self.armed = Some((at, handle.clone()));

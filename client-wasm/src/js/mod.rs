@@ -109,11 +109,13 @@ impl Core {
         });
     }
 
-    /// The number of a namespace, made if need be. `retries` below 0: none.
+    /// The number of a namespace, made if need be, or out of use and for which nothing waits. `retries` below 0: none.
     pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
         let mut inner = self.inner.borrow_mut();
         let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
+        let retries = options.retries;
         let id = inner.manager.socket(namespace, options);
+        inner.manager.set_retries(id, retries);
         if !inner.sockets.contains(&id) {
             inner.sockets.push(id);
         }
@@ -198,26 +200,24 @@ impl Core {
     }
 
     /// Emits a payload without attachments. Returns twice the ticket, and one more if there is something to poll; or,
-    /// below 0, why it was refused.
-    pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64) -> f64 {
-        self.send(socket, Payload::plain(slot, length), flags, timeout)
+    /// below 0, why it was refused. `wall` is `Date.now()`: what happens often does not cross to ask for it.
+    pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64, wall: f64) -> f64 {
+        self.send(socket, Payload::plain(slot, length), flags, timeout, Some(wall))
     }
 
     /// The same with attachments: what `outgoing` returned.
     pub fn emit_binary(&self, socket: u32, numbers: &[u32], flags: u32, timeout: f64) -> f64 {
-        Payload::outgoing(numbers).map_or(-1.0, |payload| self.send(socket, payload, flags, timeout))
+        Payload::outgoing(numbers).map_or(-1.0, |payload| self.send(socket, payload, flags, timeout, None))
     }
 
-    /// Answers an event; below 0: it cannot be answered any more.
-    pub fn ack(&self, socket: u32, session: u32, id: f64, numbers: &[u32]) -> f64 {
-        let Some(payload) = Payload::outgoing(numbers) else { return -1.0 };
-        let mut refused = None;
-        let more = self.act(|inner, now| {
-            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
-            let ack = AckId::from_parts(socket, session, whole(id));
-            refused = inner.manager.ack(ack, payload, now).err();
-        });
-        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
+    /// Answers an event without attachments; below 0: it cannot be answered any more.
+    pub fn ack(&self, socket: u32, session: u32, id: f64, slot: u32, length: u32, wall: f64) -> f64 {
+        self.answer(socket, session, id, Payload::plain(slot, length), Some(wall))
+    }
+
+    /// The same with attachments: what `outgoing` returned.
+    pub fn ack_binary(&self, socket: u32, session: u32, id: f64, numbers: &[u32]) -> f64 {
+        Payload::outgoing(numbers).map_or(-1.0, |payload| self.answer(socket, session, id, payload, None))
     }
 
     /// Whether outgoing packets are to be told.
@@ -345,11 +345,11 @@ impl Core {
         self.text(transport, Some(slot), |inbox| inbox.packet(slot, shape, length))
     }
 
-    /// A packet whose header has a number; `ack` is below 0 where it has none.
-    pub fn known(&self, transport: u32, id: u32, ack: f64, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, Some(slot), |inbox| {
-            inbox.known(id, (ack >= 0.0).then(|| whole(ack)), slot, shape, length)
-        })
+    /// A packet whose header has a number; `ack` is below 0 where it has none, `wall` is `Date.now()`.
+    #[expect(clippy::too_many_arguments, reason = "one call for one packet")]
+    pub fn known(&self, transport: u32, id: u32, ack: f64, slot: u32, shape: u8, length: u32, wall: f64) -> f64 {
+        let ack = (ack >= 0.0).then(|| whole(ack));
+        self.text_at(Some(wall), transport, Some(slot), |inbox| inbox.known(id, ack, slot, shape, length))
     }
 
     /// A packet that the application's own parser has read; `kind` 0 to 4 as on the wire.
@@ -414,6 +414,13 @@ impl Core {
 }
 
 impl Inner {
+    fn now(&mut self, wall: Option<f64>) -> Instant {
+        match wall {
+            Some(wall) => self.timer.read(wall),
+            None => self.timer.now(),
+        }
+    }
+
     /// Sets the timer anew if it would come too late.
     fn arm(&mut self, now: Instant) -> Option<JsValue> {
         let retry = self.links.iter().any(|link| link.full).then(|| now + Duration::from_millis(RETRY));
@@ -435,10 +442,10 @@ impl Core {
         inner.sockets.get(socket as usize).map(|id| look(&inner.manager, *id)).unwrap_or_default()
     }
 
-    fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64) -> f64 {
+    fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64, wall: Option<f64>) -> f64 {
         let options = options::emit(flags, timeout);
         let mut result = -1.0;
-        let more = self.act(|inner, now| {
+        let more = self.act_at(wall, |inner, now| {
             let Some(&id) = inner.sockets.get(socket as usize) else { return };
             result = match inner.manager.emit(id, payload, options, now) {
                 Ok(emit) => report::exact(emit.number()) * 2.0,
@@ -451,10 +458,25 @@ impl Core {
     // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
     // there once.
 
-    /// For calls of the application: what follows is done at once. Whether there is something to poll.
+    fn answer(&self, socket: u32, session: u32, id: f64, payload: Payload, wall: Option<f64>) -> f64 {
+        let mut refused = None;
+        let more = self.act_at(wall, |inner, now| {
+            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
+            let ack = AckId::from_parts(socket, session, whole(id));
+            refused = inner.manager.ack(ack, payload, now).err();
+        });
+        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
+    }
+
     fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
+        self.act_at(None, act)
+    }
+
+    /// For calls of the application: what follows is done at once. Whether there is something to poll. `wall` is the time
+    /// where the caller knows it.
+    fn act_at(&self, wall: Option<f64>, act: impl FnOnce(&mut Inner, Instant)) -> bool {
         let now = {
-            let (mut inner, now) = self.enter();
+            let (mut inner, now) = self.enter(wall);
             act(&mut inner, now);
             now
         };
@@ -462,9 +484,9 @@ impl Core {
     }
 
     #[inline(never)]
-    fn enter(&self) -> (RefMut<'_, Inner>, Instant) {
+    fn enter(&self, wall: Option<f64>) -> (RefMut<'_, Inner>, Instant) {
         let mut inner = self.inner.borrow_mut();
-        let now = inner.timer.now();
+        let now = inner.now(wall);
         (inner, now)
     }
 
@@ -475,15 +497,19 @@ impl Core {
     }
 
     fn text(&self, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
+        self.text_at(None, transport, slot, leave)
+    }
+
+    fn text_at(&self, wall: Option<f64>, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
         leave(&mut self.inner.borrow_mut().inbox);
-        if transport == 0 { 0.0 } else { self.left(transport, slot) }
+        if transport == 0 { 0.0 } else { self.left(wall, transport, slot) }
     }
 
     /// A text was left for this transport.
     #[inline(never)]
-    fn left(&self, transport: u32, slot: Option<u32>) -> f64 {
+    fn left(&self, wall: Option<f64>, transport: u32, slot: Option<u32>) -> f64 {
         let now = {
-            let (mut inner, now) = self.enter();
+            let (mut inner, now) = self.enter(wall);
             // Whether or not anybody hears it, it is taken.
             let text = inner.inbox.text();
             let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
@@ -501,7 +527,7 @@ impl Core {
         input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
     ) -> f64 {
         let now = {
-            let (mut inner, now) = self.enter();
+            let (mut inner, now) = self.enter(None);
             let Some(id) = inner.link(transport) else { return 0.0 };
             let Some(input) = input(&mut inner, id) else { return 0.0 };
             inner.manager.handle_input(input, now);

@@ -26,6 +26,7 @@ export async function openTab(t, browser, options = {}) {
   const page = await open(browser, `${server.url}/blank`);
   t.after(() => page.close());
   await page.evaluate((path) => {
+    globalThis.clientUrl = new URL(path, location).href;
     globalThis.load = () => import(path);
   }, `/client/${browserModule}`);
   return { page, ...server };

@@ -65,5 +65,4 @@ export class CookieJar {
   }
 }
 
-/** The cookies of one Manager. */
 export const createJar = () => new CookieJar();

@@ -1,7 +1,7 @@
 // One HTTP request of the polling transport, in Node. Dumb: when to ask and what an answer means is decided elsewhere.
 import http from "node:http";
 import https from "node:https";
-import { CONTENT_TYPE, viaFetch } from "../fetch.js";
+import { viaFetch } from "../fetch.js";
 import { connectionOptions, customAgent, isolated, requestHeaders } from "./options.js";
 
 // Shorter than what servers grant an idle connection (Node's 5 s are the shortest in use): else a request may
@@ -57,9 +57,8 @@ class Context {
  * One HTTP request.
  *
  * body   a text to POST; undefined for a GET.
- * opts   the transport's merged options. `pool`: the object that kept connections belong to and live as long as (by
- *        default `opts`); `jar`: a CookieJar; `fetch`: whether the runtime's own is used, which keeps its connections
- *        as it likes.
+ * opts   the transport's merged options. `fetch`: over the runtime's own; `pool`: the object that kept connections
+ *        belong to and live as long as (by default `opts`); `jar`: a CookieJar.
  * limit  the longest body that is read, in bytes.
  * done(status, text, context)   called once, later, and never after abort(). Status 0: the request itself failed,
  *        and context.error says why.
@@ -67,18 +66,7 @@ class Context {
  * Returns { abort(), unref() }.
  */
 export function request(url, body, opts, limit, done) {
-  return opts.fetch ? fetched(url, body, opts, limit, done) : requested(url, body, opts, limit, done);
-}
-
-function fetched(url, body, opts, limit, done) {
-  const extraHeaders = requestHeaders(opts);
-  return viaFetch(url, body, { ...opts, extraHeaders }, limit, (status, text, context) => {
-    opts.jar?.store(context.headers?.getSetCookie());
-    done(status, text, context);
-  });
-}
-
-function requested(url, body, opts, limit, done) {
+  if (opts.fetch) return viaFetch(url, body, opts, limit, (...answer) => isolated(() => done(...answer))());
   let current;
   let finished = false;
   let unreferenced = Boolean(opts.autoUnref);
@@ -103,7 +91,7 @@ function requested(url, body, opts, limit, done) {
     const headers = requestHeaders(
       crossed ? withoutSecrets(opts) : opts,
       { "User-Agent": "socketio-client-wasm", Accept: "*/*" },
-      payload === undefined ? {} : { "Content-Type": CONTENT_TYPE },
+      payload === undefined ? {} : { "Content-Type": "text/plain;charset=UTF-8" },
     );
     current = (at.protocol === "https:" ? https : http).request(at, {
       ...connectionOptions(opts),

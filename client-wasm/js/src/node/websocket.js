@@ -30,8 +30,8 @@ function needs(opts, headers) {
 }
 
 /** What it cannot do either, but where doing without is no harm. */
-function wants({ ws, autoUnref, perMessageDeflate }) {
-  if (ws || autoUnref) return true;
+function wants({ autoUnref, perMessageDeflate }) {
+  if (autoUnref) return true;
   if (perMessageDeflate === undefined || perMessageDeflate === null || perMessageDeflate === true) return false;
   return perMessageDeflate === false || Object.keys(perMessageDeflate).some((name) => name !== "threshold");
 }
@@ -57,8 +57,8 @@ function failure(handlers, message) {
 /**
  * Opens a WebSocket.
  *
- * opts      the transport's merged options: extraHeaders, jar, protocols, agent, TLS options, perMessageDeflate, ...;
- *           `ws`: whether that package was asked for
+ * opts      the transport's merged options: builtin (whether it is to be the runtime's own), extraHeaders, jar,
+ *           protocols, agent, TLS options, perMessageDeflate, ...
  * handlers  open(), message(data: string | Buffer), error(event), close(event): never called from within this
  *           function, and never after close().
  *
@@ -68,7 +68,8 @@ export function openWebSocket(url, opts, handlers) {
   const headers = requestHeaders(opts);
   const needed = needs(opts, headers);
   const Own = globalThis.WebSocket;
-  const ws = !Own || needed.length > 0 || wants(opts) ? loadWs() : undefined;
+  const builtin = Own && (opts.builtin ?? (needed.length === 0 && !wants(opts)));
+  const ws = builtin ? undefined : loadWs();
   if (ws) return openWs(ws, url, opts, headers, handlers);
   if (!Own) return failure(handlers, `this runtime has no WebSocket: ${INSTALL}`);
   if (needed.length > 0) {

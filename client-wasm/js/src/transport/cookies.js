@@ -1,4 +1,3 @@
-// Browsers keep cookies by themselves.
+// Cookies are the browser's own business. The Node build has a twin of this file.
 
-/** The cookies of one Manager, where that is up to us. */
 export const createJar = () => undefined;

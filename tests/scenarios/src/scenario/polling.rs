@@ -1,6 +1,6 @@
 //! Long-polling.
 
-use socketio_client_core::{Config, EmitOptions, Flush, TransportError, TransportKind};
+use socketio_client_core::{Config, EmitOptions, Flush, Message, TransportError, TransportKind};
 
 use crate::{Face, Sim, secs};
 
@@ -44,6 +44,42 @@ pub fn one_post_is_in_flight_at_any_time<F: Face>(face: &F) {
     sim.expect_lines(&[]);
     sim.posted("p1");
     sim.expect_lines(&["post p1 42<3> 42<4>"]);
+}
+
+/// What was held is shown as sent right behind the connection, though it may have to wait for a POST; and once only.
+pub fn what_was_held_is_shown_as_sent_at_once<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    let socket = sim.connect("/");
+    sim.manager.observe(socket, true);
+    sim.emit(socket, 1);
+    sim.open_polling("p1", &[]);
+    sim.expect_lines(&["get p1", "post p1 40"]);
+    sim.got("p1", &["40{S1}"]);
+    sim.expect_events(&["opened polling", "connected 0", "sent 0 1"]);
+    sim.expect_lines(&["get p1"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.expect_events(&[]);
+}
+
+/// A message of the application's own leaves ahead of packets that wait, and nowhere without a session.
+pub fn messages_of_the_application_are_sent<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::polling(face);
+    sim.emit(socket, 1);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.emit(socket, 2);
+    sim.manager.write(Message::Text(face.text("6")), sim.now);
+    sim.drain();
+    sim.expect_lines(&[]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 6"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 42<2>"]);
+    sim.cut("p1");
+    sim.lines();
+    sim.manager.write(Message::Text(face.text("6")), sim.now);
+    sim.drain();
+    sim.expect_lines(&[]);
 }
 
 /// A packet and its attachments leave in one POST, as base64.

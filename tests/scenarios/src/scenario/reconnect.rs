@@ -241,13 +241,15 @@ pub fn the_network_can_be_cut_and_come_back<F: Face>(face: &F) {
     sim.expect_lines(&[&format!("{name} 40"), &format!("{name} 42<1>")]);
 }
 
-/// An empty list of transports is an error, not a panic.
+/// An empty list of transports is an error, not a panic; it comes a little later, when somebody may listen.
 pub fn no_transports_is_an_error<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| {
         config.transports = vec![];
         config.reconnection = false;
     });
     sim.connect("/");
+    sim.expect_events(&[]);
+    sim.advance(secs(0));
     sim.expect_events(&["open failed: No transports available", "connect error 0: No transports available"]);
 }
 

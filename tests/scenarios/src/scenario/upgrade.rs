@@ -121,6 +121,43 @@ pub fn a_probe_that_breaks_late_resumes_polling<F: Face>(face: &F) {
     sim.expect_lines(&["post p1 42<2>"]);
 }
 
+/// The application ends the session while it moves: it moves first, what was emitted before leaves, and what is emitted
+/// later is held.
+pub fn an_end_waits_for_the_move<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::upgrading(face);
+    sim.manager.config_mut().reconnection = false;
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.lines();
+    sim.emit(socket, 1);
+    sim.manager.drop_connection(sim.now);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.posted("p1");
+    sim.expect_events(&["upgrading websocket"]);
+    sim.got("p1", &["6"]);
+    sim.expect_lines(&["close p1", "w1 5", "close w1"]);
+    sim.expect_events(&["upgraded websocket", "closed forced close", "disconnected 0 forced close"]);
+    assert_eq!(sim.manager.held(socket).count(), 1);
+}
+
+/// The session cannot move after all: then it ends.
+pub fn an_end_waits_no_longer_than_the_move<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::upgrading(face);
+    sim.manager.config_mut().reconnection = false;
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.lines();
+    sim.manager.drop_connection(sim.now);
+    sim.emit(socket, 1);
+    sim.expect_lines(&[]);
+    sim.cut("w1");
+    let events = sim.events();
+    assert!(events[1].starts_with("upgrade failed"), "{events:?}");
+    assert_eq!(events[2..], ["closed forced close", "disconnected 0 forced close"]);
+    sim.expect_lines(&["post p1 1"]);
+}
+
 /// The session's end ends the probe too.
 pub fn the_end_of_the_session_ends_the_probe<F: Face>(face: &F) {
     let (mut sim, _) = Sim::upgrading(face);
