@@ -188,6 +188,8 @@ for (const compress of [true, false]) {
     socket.io.engine.on("packetCreate", (packet) => options.push(packet.options.compress));
     (compress ? socket : socket.compress(false)).emit("hi");
     socket.emit("hi");
+    // Over polling the second one waits until the first has been taken.
+    await until(() => options.length === 2, "two packets");
     assert.deepEqual(options, [compress, true]);
   });
 }

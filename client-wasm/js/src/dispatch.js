@@ -76,7 +76,6 @@ export class Dispatch {
       case KIND.ACK:
         return this.#acked(socket, more, take(core.slot()));
       case KIND.NO_ACK:
-        // Nobody waits for that of an emit whose encoder threw.
         return socket?._onnoack(more, core.number());
       case KIND.CONNECTED:
         return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));

@@ -272,6 +272,7 @@ export class Manager extends Emitter {
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
     if (!links.unencodable) accepted(ticket);
+    else core.forget(index, ticket);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
     return ticket;
