@@ -315,6 +315,7 @@ test("onAnyOutgoing() gets bytes as they are", async (t) => {
   const bytes = Uint8Array.of(1, 2, 3);
   socket.onAnyOutgoing((...args) => heard.push(args));
   socket.emit("my-event", bytes);
+  await until(() => heard.length > 0);
   assert.equal(heard[0][0], "my-event");
   assert.equal(heard[0][1], bytes);
 });
@@ -330,6 +331,7 @@ test("offAnyOutgoing() removes one listener, or all", async (t) => {
   assert.equal(socket.offAnyOutgoing(a), socket);
   assert.deepEqual(socket.listenersAnyOutgoing(), [b]);
   socket.emit("hi");
+  await until(() => log.length > 0);
   assert.deepEqual(log, ["b"]);
   socket.offAnyOutgoing();
   assert.deepEqual(socket.listenersAnyOutgoing(), []);
