@@ -87,7 +87,7 @@ async function shrink({ wasm, glue }) {
   const names = new Map(exports);
   return {
     wasm: readFileSync(output),
-    // In quotes, for the bundler gives other names to what begins with "_", as one of these may.
+    // Quoted: some begin with "_", which stands for something else in what is minified.
     glue: glue.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm["${names.get(name)}"]`),
     imports: imports.map(([, name, short]) => [name, short]),
     start: names.get("__wbindgen_start"),

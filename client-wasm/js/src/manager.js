@@ -136,10 +136,8 @@ export class Manager extends Emitter {
 
   _open(open) {
     // A mistake in the options is the caller's.
-    const usable = transportNames(this.opts).some((name) => name !== "webtransport");
-    // Nobody could have listened to an error that comes at once.
-    if (usable) this._call((core) => this._dispatch.follow(open(core)));
-    else this._call((core) => open(core) && queueMicrotask(() => this._dispatch.follow(true)));
+    transportNames(this.opts);
+    this._call((core) => this._dispatch.follow(open(core)));
   }
 
   /** `always`: `close` is told even if nothing was open. */
