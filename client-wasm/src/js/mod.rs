@@ -636,7 +636,11 @@ impl Core {
             }
             // Binary data that is to be text (`forceBase64`): the module knows.
             Message::Text(Text::Body(messages)) => {
-                messages.into_iter().fold(true, |room, message| self.write(transport, message) && room)
+                let mut room = true;
+                for message in messages {
+                    room &= self.write(transport, message);
+                }
+                room
             }
         }
     }
