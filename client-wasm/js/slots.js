@@ -65,7 +65,9 @@ export function texts(slot, name) {
 /** A new number for the value with its binary parts in their places; -1 if a placeholder names none. */
 export function assemble(slot, attachments) {
   try {
-    return put(filled(value(slot), Array.from(attachments, value)));
+    const parts = [];
+    for (let i = 0; i < attachments.length; i += 1) parts.push(value(attachments[i]));
+    return put(filled(value(slot), parts));
   } catch {
     // Also a stack overflow, which a value of many levels can cause.
     return -1;
@@ -180,8 +182,10 @@ export function credentials(data) {
   return new Uint32Array(text === undefined ? [] : [put(data, text), byteLength(text)]);
 }
 
-const bytes = (part) =>
-  ArrayBuffer.isView(part) ? new Uint8Array(part.buffer, part.byteOffset, part.byteLength) : new Uint8Array(part);
+function bytes(part) {
+  if (part instanceof Uint8Array) return part;
+  return ArrayBuffer.isView(part) ? new Uint8Array(part.buffer, part.byteOffset, part.byteLength) : new Uint8Array(part);
+}
 
 const encoder = new TextEncoder();
 // Three bytes for each unit of texts of common length.

@@ -293,10 +293,15 @@ export class Links {
   }
 
   #send(id, text, compress) {
-    if (text[0] === "4") this.#created("message", text.slice(1), compress);
-    else if (text === "3") this.#created("pong", undefined, true);
+    if (this.#manager.engine.hasListeners("packetCreate")) this.#announce(text, compress);
     if (id === 0) return this.#body.push(text) > 0;
     return this.#handOver(id, text, compress);
+  }
+
+  /** Not before somebody listens: engines join the pieces of a text when it is first looked into. */
+  #announce(text, compress) {
+    if (text[0] === "4") this.#created("message", text.slice(1), compress);
+    else if (text === "3") this.#created("pong", undefined, true);
   }
 
   #sendBinary(id, data, compress) {

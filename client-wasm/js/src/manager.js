@@ -259,7 +259,8 @@ export class Manager extends Emitter {
     return (this.engine?.transport.writable ?? false) && !this._links.isBusy();
   }
 
-  _emit(core, index, message, flags, timeout, accepted) {
+  /** The ticket, under which `acks` has who waits from now on; or below 0 why it was refused. */
+  _emit(core, index, message, flags, timeout, acks, waiter) {
     const links = this._links;
     links.encoding = true;
     const result =
@@ -269,8 +270,8 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    if (!links.unencodable) accepted(ticket);
-    else core.forget(index, ticket);
+    if (links.unencodable) core.forget(index, ticket);
+    else if (waiter) acks.set(ticket, waiter);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
     return ticket;

@@ -9,6 +9,9 @@ const RESERVED = new Set([
   "removeListener",
 ]);
 
+/** Of an emit without any. */
+const NO_FLAGS = {};
+
 // As in src/js/options.rs.
 const [ACK, VOLATILE, BUSY] = [1, 2, 4];
 
@@ -28,7 +31,7 @@ const V2_SERVER =
 export class Socket extends Emitter {
   /** Ours in the core. */
   #index;
-  #flags = {};
+  #flags = NO_FLAGS;
   /** Who waits for an ack, by ticket. */
   #acks = new Map();
   #any = [];
@@ -110,7 +113,7 @@ export class Socket extends Emitter {
   emit(event, ...args) {
     if (RESERVED.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
     const { volatile, compress = true, timeout = this._opts.ackTimeout } = this.#flags;
-    this.#flags = {};
+    this.#flags = NO_FLAGS;
     const fn = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     args.unshift(event);
     // Its callback and its packet wait.
@@ -122,15 +125,22 @@ export class Socket extends Emitter {
       waiter = { fn, errorFirst, told: errorFirst || fn.told };
     }
     const message = this.io._links.outgoing(args, compress);
-    this.io._call((core) => {
-      let flags = fn ? ACK : 0;
-      if (volatile) flags |= this.io._isWritable() ? VOLATILE : VOLATILE | BUSY;
-      const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, (id) => {
-        if (waiter) this.#acks.set(id, waiter);
-      });
-      if (ticket < 0) this.#refused(ticket, waiter);
-    });
+    const core = this.io._core;
+    if (core) this.#hand(core, message, volatile, timeout, waiter);
+    else this.#later(message, volatile, timeout, waiter);
     return this;
+  }
+
+  // Apart from `emit`, where a closure would cost each call its scope.
+  #later(...emit) {
+    this.io._call((core) => this.#hand(core, ...emit));
+  }
+
+  #hand(core, message, volatile, timeout, waiter) {
+    let flags = waiter ? ACK : 0;
+    if (volatile) flags |= this.io._isWritable() ? VOLATILE : VOLATILE | BUSY;
+    const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, this.#acks, waiter);
+    if (ticket < 0) this.#refused(ticket, waiter);
   }
 
   emitWithAck(event, ...args) {
@@ -146,17 +156,17 @@ export class Socket extends Emitter {
   }
 
   compress(compress) {
-    this.#flags.compress = compress;
+    this.#flags = { ...this.#flags, compress };
     return this;
   }
 
   get volatile() {
-    this.#flags.volatile = true;
+    this.#flags = { ...this.#flags, volatile: true };
     return this;
   }
 
   timeout(timeout) {
-    this.#flags.timeout = timeout;
+    this.#flags = { ...this.#flags, timeout };
     return this;
   }
 

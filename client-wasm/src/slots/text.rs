@@ -164,10 +164,9 @@ impl Heads {
         Ok(Header { ack, ..found.clone() })
     }
 
-    /// Only what has nothing else that varies.
+    /// Only what comes often.
     fn add(&mut self, header: &Header) -> Option<u32> {
-        let plain = matches!(header.kind, PacketKind::Event | PacketKind::Ack) && header.attachments == 0;
-        if !plain || self.read.len() >= Self::MAX {
+        if !matches!(header.kind, PacketKind::Event | PacketKind::Ack) || self.read.len() >= Self::MAX {
             return None;
         }
         self.read.push(Header { ack: None, ..header.clone() });
