@@ -87,7 +87,8 @@ async function shrink({ wasm, glue }) {
   const names = new Map(exports);
   return {
     wasm: readFileSync(output),
-    glue: glue.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm.${names.get(name)}`),
+    // Quoted: some begin with "_", which stands for something else in what is minified.
+    glue: glue.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm["${names.get(name)}"]`),
     imports: imports.map(([, name, short]) => [name, short]),
     start: names.get("__wbindgen_start"),
   };
@@ -115,7 +116,7 @@ const FILE = "socket.io.wasm";
 /** The source of `#wasm`: `load()`, and what Rust exports. */
 function loader({ wasm, imports, start }, separate) {
   const names = imports.map(([name]) => name);
-  const object = imports.map(([name, short]) => `${short}: ${name}`);
+  const object = imports.map(([name, short]) => `"${short}": ${name}`);
   const begin = separate
     ? `instantiateFile(new URL("./${FILE}", import.meta.url), imports, start)`
     : `instantiate(unpack(packedModule(), ${wasm.length}), imports, start)`;
@@ -125,7 +126,7 @@ function loader({ wasm, imports, start }, separate) {
     ${separate ? "" : 'import { unpack } from "./unpack.js";'}
     export * from "#glue";
     const imports = { a: { ${object.join(", ")} } };
-    const start = (wasm) => (__wbg_set_wasm(wasm), wasm.${start}());
+    const start = (wasm) => (__wbg_set_wasm(wasm), wasm["${start}"]());
     const begun = ${begin};
     export const load = () => begun;
   `;

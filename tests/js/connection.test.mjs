@@ -176,6 +176,7 @@ test("a namespace is asked for once, however often it is looked up", async (t) =
   await Promise.all([once(socket, "connect"), once(foo, "connect")]);
   socket.disconnect();
   foo.disconnect();
+  await until(() => sent.length === 4);
   assert.deepEqual(sent, ["0", "0/foo,", "1", "1/foo,"]);
 });
 

@@ -598,7 +598,7 @@ test("WebSocket: the runtime's own, unless the options need more", async (t) => 
     { rejectUnauthorized: false },
     { autoUnref: true },
     { perMessageDeflate: false },
-    { ws: true },
+    { builtin: false },
   ];
   for (const opts of more) await socketOf(t, ws, opts).next(1);
   assert.equal(requests.length, plain.length + more.length);

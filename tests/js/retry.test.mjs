@@ -29,6 +29,7 @@ test("packets go one after the other, each after the last one's acknowledgement"
   assert.deepEqual(left, [2, 1]);
   assert.equal(socket._queue.length, 0);
   socket.disconnect();
+  await until(() => sent.at(-1) === "1");
   assert.deepEqual(sent, ["0", '20["echo",1]', '21["echo",2]', '22["echo",3]', "1"]);
 });
 
@@ -42,6 +43,7 @@ test("a packet without acknowledgement is sent once more than its retries, each 
   assert.equal(error.message, "operation has timed out");
   await until(() => arrived === 4);
   socket.disconnect();
+  await until(() => sent.at(-1) === "1");
   assert.deepEqual(sent, ["0", '20["ack"]', '21["ack"]', '22["ack"]', '23["ack"]', "1"]);
 });
 
@@ -111,5 +113,6 @@ test("a volatile emit does not wait in the queue", async (t) => {
   const sent = watch(socket);
   socket.volatile.emit("hi");
   assert.equal(socket._queue.length, 0);
+  await until(() => sent.length > 0);
   assert.deepEqual(sent, ['2["hi"]']);
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { before, after, test } from "node:test";
 import { packageRoot } from "../js/client.mjs";
 import { until } from "../js/server.mjs";
-import { pollingServer, wsServer } from "../servers/puppet.mjs";
+import { pollingServer, wsServer } from "../servers/scripted.mjs";
 import { launch, open } from "./harness.mjs";
 
 const hole = (num) => `{"_placeholder":true,"num":${num}}`;

@@ -122,6 +122,8 @@ async fn what_is_not_resumed_says_so() {
     socket.disconnect();
     server.wait_until("disconnects", 1);
     server.emit("/", "tick", &[2.into()]);
+    // An answer to this means that the emit was carried out.
+    server.stats();
     socket.connect();
     assert!(!soon(connected.recv()).await.unwrap());
     assert_ne!(socket.id(), id);
@@ -130,15 +132,22 @@ async fn what_is_not_resumed_says_so() {
 
     for (options, recovery) in [(Options::new(), true), (Options::new().recovery(), false)] {
         let mut server = NodeServer::start(options);
-        let (_client, socket) = client(&server, |builder| builder.recovery(recovery));
+        // It comes back when it is told to.
+        let away = Duration::from_secs(3600);
+        let (client, socket) = client(&server, |builder| builder.recovery(recovery).reconnection_delay(away));
         let mut connected = connections(&socket);
+        let (tell, mut lost) = unbounded_channel();
+        socket.on_disconnect(move |reason| tell.send(reason).unwrap());
         let mut ticks = socket.stream("tick");
         soon(connected.recv()).await.unwrap();
         server.emit("/", "tick", &[1.into()]);
         next(&mut ticks).await;
         socket.emit("cut", &()).unwrap();
         server.wait_until("disconnects", 1);
+        soon(lost.recv()).await.unwrap();
         server.emit("/", "tick", &[2.into()]);
+        server.stats();
+        client.reconnect_now();
         assert!(!soon(connected.recv()).await.unwrap());
         server.emit("/", "tick", &[3.into()]);
         assert_eq!(number(&mut ticks).await, 3);

@@ -10,6 +10,7 @@ import type { DefaultEventsMap, EventsMap } from "PACKAGE";
   const map: EventsMap = {};
   io({ perMessageDeflate: false, agent: {}, ca: [new Uint8Array()] });
   made.addEventListener("news", () => {}).removeEventListener("news");
+  io({ maxAttachments: 100, recovery: false });
   const host: string = made.io.engine.hostname;
   new Manager().disconnect();
 }

@@ -76,7 +76,8 @@ export class Dispatch {
       case KIND.ACK:
         return this.#acked(socket, more, take(core.slot()));
       case KIND.NO_ACK:
-        return socket._onnoack(more, core.number());
+        // A socket that was left is let go, though an emit that threw may still wait in the core.
+        return socket?._onnoack(more, core.number());
       case KIND.CONNECTED:
         return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:

@@ -119,9 +119,18 @@ export class Links {
 
   /** The page goes away: nothing is told. */
   silence() {
-    for (const link of this.#links.values()) close(link);
-    this.#links.clear();
+    for (const link of this.#links.values()) {
+      close(link);
+      link.silent = true;
+      if (link.url) this.#sayGoodbye(link.url);
+    }
     this.#manager.engine.transport.readyState = "closed";
+  }
+
+  /** Ends a polling session, also from a page that is gone by then. */
+  #sayGoodbye(url) {
+    const credentials = this.#manager.opts.withCredentials ? "include" : "same-origin";
+    fetch(this.#address(url, "polling"), { method: "POST", body: "1", keepalive: true, credentials }).catch(() => {});
   }
 
   // --- What the core asks for -------------------------------------------------------------------------------------
@@ -156,6 +165,8 @@ export class Links {
 
   get(id, url) {
     const link = this.#pollingLink(id);
+    if (link.silent) return;
+    link.url = url;
     link.get = this.#request(id, url, undefined, "xhr poll error", (text) => {
       this.#readBody(text);
       return this.#manager._core.got(id);
@@ -165,6 +176,7 @@ export class Links {
   post(id, url) {
     const link = this.#pollingLink(id);
     const parts = this.#body.splice(0);
+    if (link.silent) return undefined;
     const { transport } = this.#manager.engine;
     transport.writable = false;
     const send = (texts) => {
@@ -309,7 +321,7 @@ export class Links {
 
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
-    if (!link?.ws) return true;
+    if (!link?.ws || link.silent) return true;
     if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
     else link.ws.send(data, compress);
     if (id === this.#current) this.#manager.engine.transport.writable = false;

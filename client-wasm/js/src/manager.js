@@ -136,10 +136,8 @@ export class Manager extends Emitter {
 
   _open(open) {
     // A mistake in the options is the caller's.
-    const usable = transportNames(this.opts).some((name) => name !== "webtransport");
-    // Nobody could have listened to an error that comes at once.
-    if (usable) this._call((core) => this._dispatch.follow(open(core)));
-    else this._call((core) => open(core) && queueMicrotask(() => this._dispatch.follow(true)));
+    transportNames(this.opts);
+    this._call((core) => this._dispatch.follow(open(core)));
   }
 
   /** `always`: `close` is told even if nothing was open. */
@@ -272,7 +270,8 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    if (waiter && !links.unencodable) acks.set(ticket, waiter);
+    if (links.unencodable) core.forget(index, ticket);
+    else if (waiter) acks.set(ticket, waiter);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
     return ticket;

@@ -50,7 +50,7 @@ export interface EngineOptions {
   tryAllTransports?: boolean;
   /** Whether to begin with WebSocket, if it worked before in this process. Default `false`. */
   rememberUpgrade?: boolean;
-  /** How long a request of the polling transport may take, in ms. Default `0`: for ever. Not for `Fetch`. */
+  /** How long a request of the polling transport may take, in ms. Default `0`: for ever. */
   requestTimeout?: number;
   /** Options for one transport, by its name: they go before the others. */
   transportOptions?: Object;
@@ -145,9 +145,13 @@ export class Engine extends Emitter<Record<never, never>, Record<never, never>, 
   readonly hostname: string;
   readonly port: string | number;
   readonly secure: boolean;
+  /** The revision of the Engine.IO protocol that is spoken: 4. */
+  readonly protocol: number;
+  /** Whether the session is moving to another transport. */
+  readonly upgrading: boolean;
   /** Whether a WebSocket worked, for the option `rememberUpgrade`. */
   static priorWebsocketSuccess: boolean;
-  /** The revision of the Engine.IO protocol that is spoken: 4. */
+  /** As that of an instance. */
   static protocol: number;
   /** Sends a message; `fn` is called when it was handed to the transport. */
   write(msg: RawData, options?: WriteOptions, fn?: () => void): this;

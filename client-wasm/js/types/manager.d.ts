@@ -26,6 +26,10 @@ export interface ManagerOptions extends EngineOptions {
   autoConnect: boolean;
   /** Another encoder and decoder: `{ Encoder, Decoder }`, both classes. The server needs the same. */
   parser: any;
+  /** How many binary parts an emitted event may have; a server's parser limits them, too. Default `10`. */
+  maxAttachments?: number;
+  /** Whether a session that was lost is asked back for, where the server can do that. Default `true`. */
+  recovery?: boolean;
 }
 
 export interface ManagerReservedEvents {

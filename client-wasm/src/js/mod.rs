@@ -248,6 +248,14 @@ impl Core {
         }
     }
 
+    /// Nobody waits for the ack of this emit.
+    pub fn forget(&self, socket: u32, emit: f64) {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(&id) = inner.sockets.get(socket as usize) {
+            inner.manager.forget_ack(id, EmitId::from_number(whole(emit)));
+        }
+    }
+
     /// How many emits of a namespace with `retries` are not settled.
     #[must_use]
     pub fn queued(&self, socket: u32) -> usize {
@@ -347,7 +355,16 @@ impl Core {
 
     /// A packet whose header has a number; `ack` is below 0 where it has none, `wall` is `Date.now()`.
     #[expect(clippy::too_many_arguments, reason = "one call for one packet")]
-    pub fn known(&self, transport: u32, id: u32, ack: f64, slot: u32, shape: u8, length: u32, wall: f64) -> f64 {
+    pub fn known(
+        &self,
+        transport: u32,
+        id: u32,
+        ack: f64,
+        slot: u32,
+        shape: u8,
+        length: u32,
+        wall: f64,
+    ) -> f64 {
         let ack = (ack >= 0.0).then(|| whole(ack));
         self.text_at(Some(wall), transport, Some(slot), |inbox| inbox.known(id, ack, slot, shape, length))
     }
@@ -500,7 +517,13 @@ impl Core {
         self.text_at(None, transport, slot, leave)
     }
 
-    fn text_at(&self, wall: Option<f64>, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
+    fn text_at(
+        &self,
+        wall: Option<f64>,
+        transport: u32,
+        slot: Option<u32>,
+        leave: impl FnOnce(&mut Inbox),
+    ) -> f64 {
         leave(&mut self.inner.borrow_mut().inbox);
         if transport == 0 { 0.0 } else { self.left(wall, transport, slot) }
     }
@@ -613,7 +636,11 @@ impl Core {
             }
             // Binary data that is to be text (`forceBase64`): the module knows.
             Message::Text(Text::Body(messages)) => {
-                messages.into_iter().fold(true, |room, message| self.write(transport, message) && room)
+                let mut room = true;
+                for message in messages {
+                    room &= self.write(transport, message);
+                }
+                room
             }
         }
     }

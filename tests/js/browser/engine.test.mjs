@@ -130,6 +130,7 @@ for (const name of browsers) {
 
     test("closeOnBeforeunload: the transport is closed without an event, and writes after it are ignored", async (t) => {
       const { page, ...server } = await openTab(t, browser);
+      const { requests } = watch(server);
       const ended = once(server.io, "connection").then(([socket]) => once(socket, "disconnect"));
       const seen = await page.evaluate(async () => {
         const { io } = await globalThis.load();
@@ -148,6 +149,7 @@ for (const name of browsers) {
       });
       assert.deepEqual(seen, ["closed"]);
       await ended;
+      assert.ok(!requests.some(({ body }) => body.includes("ignored")));
       assert.deepEqual(page.problems, []);
     });
   });
