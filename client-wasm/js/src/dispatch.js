@@ -30,6 +30,8 @@ export class Dispatch {
   openers = [];
   /** Whether `close` was told since this was last set to false. */
   closed = false;
+  /** Whether it ended something: a session, or an attempt at one. */
+  ended = false;
 
   #manager;
   /** The error of an attempt to reconnect, until it is told. */
@@ -226,6 +228,7 @@ export class Dispatch {
 
   onclose(reason, details) {
     this.closed = true;
+    this.ended = this.#manager._readyState !== "closed";
     // A namespace that was joined before that is so no longer.
     this.#abandon(({ kind }) => kind === KIND.CONNECTED);
     this.#manager._readyState = "closed";

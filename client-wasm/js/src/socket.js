@@ -240,7 +240,9 @@ export class Socket extends Emitter {
       }),
       // One that the server has just disconnected is told so by itself.
       listen("close", (reason, details) => {
-        if (this.io._isActive(this.#index)) this._onclose(reason, details);
+        // As in the original also one that was still joining.
+        const concerned = this.connected || this.io._dispatch.ended;
+        if (concerned && this.io._isActive(this.#index)) this._onclose(reason, details);
       }),
     ];
   }
@@ -275,12 +277,11 @@ export class Socket extends Emitter {
 
   _onleave(reason) {
     this.#unsubscribe();
-    this._onclose(reason);
+    if (this.connected) this._onclose(reason);
     this.#release();
   }
 
   _onclose(reason, details) {
-    if (!this.connected) return;
     this.connected = false;
     delete this.id;
     this.emitReserved("disconnect", reason, details);
