@@ -159,3 +159,26 @@ test("a name that is a number is the same as its text", async (t) => {
   assert.equal(socket.listeners("1").length, 1);
   assert.deepEqual(log, ["text", "number", "text", "number"]);
 });
+
+test("disconnect() in a Manager's \"packet\" listener leaves nobody connected", async (t) => {
+  const server = await wsServer(t);
+  const socket = connect(t, server.url, websocket);
+  const log = record(socket, ["connect", "disconnect"]);
+  const left = new Promise((resolve) => socket.io.once("packet", () => resolve(socket.disconnect())));
+  await left;
+  assert.deepEqual([socket.connected, socket.active, log.at(-1)], [false, false, "disconnect"]);
+});
+
+test("disconnect() while what was held goes out: all that went out is told to catch-all listeners", told, async (t) => {
+  const server = await wsServer(t);
+  const socket = connect(t, server.url, websocket);
+  const log = record(socket, ["connect", "disconnect"]);
+  socket.onAnyOutgoing((name) => {
+    log.push(name);
+    if (name === "first") socket.disconnect();
+  });
+  for (const name of ["first", "second"]) socket.emit(name);
+  await until(() => server.sockets[0]?.texts.includes("41"));
+  assert.deepEqual(server.sockets[0].texts, ["40", '42["first"]', '42["second"]', "41"]);
+  assert.deepEqual(log, ["first", "connect", "disconnect", "second"]);
+});

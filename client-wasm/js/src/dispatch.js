@@ -111,17 +111,18 @@ export class Dispatch {
     const value = Math.floor(code / 64);
     const index = value % 16384;
     const more = Math.floor(value / 16384);
+    // A listener before may let go of it.
+    const socket = this.#manager._sockets[index];
     if (kind === KIND.EVENT_HERE || kind === KIND.ACK_HERE) {
-      return { kind, index, more, data: take(reader.slot), number: reader.ack, word: undefined };
+      return { kind, index, socket, more, data: take(reader.slot), number: reader.ack, word: undefined };
     }
     const slot = WITH_SLOT.has(kind) ? core.slot() : -1;
     const number = WITH_NUMBER.has(kind) ? core.number() : reader.ack;
     const word = WITH_WORD.has(kind) ? core.word() : undefined;
-    return { kind, index, more, data: slot < 0 ? undefined : take(slot), number, word };
+    return { kind, index, socket, more, data: slot < 0 ? undefined : take(slot), number, word };
   }
 
-  #tell({ kind, index, more, data, number, word }) {
-    const socket = this.#manager._sockets[index];
+  #tell({ kind, index, socket, more, data, number, word }) {
     if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
@@ -281,8 +282,9 @@ export class Dispatch {
   }
 
   #connected(socket, id, recovered, replayed) {
-    this.#packet(0, socket, { sid: id });
+    const tell = this.#packet(0, socket, { sid: id });
     socket._onconnect(id, recovered, replayed);
+    tell?.();
   }
 
   /** A socket has connected, and has told what it missed. */
@@ -308,39 +310,44 @@ export class Dispatch {
   }
 
   #event(socket, args, session, id) {
-    this.#packet(2, socket, args, id);
+    const tell = this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
+    tell?.();
   }
 
   #acked(socket, ticket, args, id) {
-    this.#packet(3, socket, args, id);
+    const tell = this.#packet(3, socket, args, id);
     socket._onack(ticket, args);
+    tell?.();
   }
 
+  /** Tells the manager's listeners, if there are any; after the socket, as in the original. */
   #packet(type, { nsp }, data, id) {
-    if (!this.#manager.hasListeners("packet")) return;
+    if (!this.#manager.hasListeners("packet")) return undefined;
     const packet = { type, nsp };
     // What the manager's listeners do to a list of arguments is none of the socket's.
     if (data !== undefined) packet.data = Array.isArray(data) ? [...data] : data;
     if (id >= 0) packet.id = id;
-    guarded(() => this.#manager.emitReserved("packet", packet));
+    return () => guarded(() => this.#manager.emitReserved("packet", packet));
   }
 
   #disconnected(socket, reason) {
     // With the session all of them are told at once, in `close`.
     if (!reason.startsWith("io ")) return;
-    if (reason === "io server disconnect") this.#packet(1, socket);
+    const tell = reason === "io server disconnect" ? this.#packet(1, socket) : undefined;
     socket._onleave(reason);
+    tell?.();
   }
 
   #connectError(socket, code, answer) {
     // Told with the session's failure.
     if (code < 20) return;
-    if (code === 20) this.#packet(4, socket, answer);
+    const tell = code === 20 ? this.#packet(4, socket, answer) : undefined;
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);
     if (answer?.data !== undefined) error.data = answer.data;
     socket._onerror(error);
+    tell?.();
   }
 
   #authenticate(index, socket, question) {
