@@ -179,11 +179,14 @@ export class Links {
     if (link.silent) return undefined;
     const { transport } = this.#manager.engine;
     transport.writable = false;
+    const posted = (link.posts = (link.posts ?? 0) + 1);
     const send = (texts) => {
       link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
-        const code = this.#manager._core.posted(id);
-        this.#drained(transport);
-        return code;
+        // What the core says is read before anybody else may ask it something.
+        this.#manager._dispatch.run(this.#manager._core.posted(id));
+        // Not if the next one is under way already.
+        if (link.posts === posted) this.#drained(transport);
+        return 0;
       });
     };
     if (parts.every((part) => typeof part === "string")) return send(parts);
@@ -269,7 +272,7 @@ export class Links {
   #writeParsed(id, kind, nsp, ack, slot, compress) {
     let frames;
     try {
-      frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
+      frames = [...this.#parser.encode(kind, nsp, ack, slot, { compress })];
     } catch (error) {
       if (this.encoding) this.unencodable = { error };
       else rethrow(error);
@@ -293,9 +296,10 @@ export class Links {
   }
 
   #send(id, text, compress) {
+    const room = id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
+    // Behind it: what a listener emits goes out behind it, too.
     if (this.#manager.engine.hasListeners("packetCreate")) this.#announce(text, compress);
-    if (id === 0) return this.#body.push(text) > 0;
-    return this.#handOver(id, text, compress);
+    return room;
   }
 
   /** Not before somebody listens: engines join the pieces of a text when it is first looked into. */
@@ -305,7 +309,12 @@ export class Links {
   }
 
   #sendBinary(id, data, compress) {
+    const room = this.#handOverBinary(id, data, compress);
     this.#created("message", data, compress);
+    return room;
+  }
+
+  #handOverBinary(id, data, compress) {
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);

@@ -10,6 +10,9 @@ import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
 
+/** Names that one manager can have had. */
+const NAMESPACES = 16384;
+
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
 
@@ -195,7 +198,11 @@ export class Manager extends Emitter {
 
   _register(socket, retries) {
     const { nsp } = socket;
-    if (!this.#numbers.has(nsp)) this.#numbers.set(nsp, this.#numbers.size);
+    if (!this.#numbers.has(nsp)) {
+      // The core's reports have room for so many (report.rs).
+      if (this.#numbers.size === NAMESPACES) throw new RangeError(`more than ${NAMESPACES} namespaces on one connection`);
+      this.#numbers.set(nsp, this.#numbers.size);
+    }
     const index = this.#numbers.get(nsp);
     this._call((core) => core.socket(nsp, retries ?? -1));
     this._retain(socket, index);

@@ -31,6 +31,8 @@ const V2_SERVER =
 export class Socket extends Emitter {
   /** Ours in the core. */
   #index;
+  /** How often an emit is sent again; undefined if emits do not wait for each other. */
+  #retries;
   #flags = NO_FLAGS;
   /** Who waits for an ack, by ticket. */
   #acks = new Map();
@@ -48,7 +50,8 @@ export class Socket extends Emitter {
     this.recovered = false;
     this.auth = opts?.auth;
     this._opts = { ...opts };
-    this.#index = io._register(this, this._opts.retries);
+    this.#retries = this._opts.retries > 0 ? Number(this._opts.retries) : undefined;
+    this.#index = io._register(this, this.#retries);
     if (io._autoConnect) this.open();
   }
 
@@ -71,6 +74,7 @@ export class Socket extends Emitter {
 
   disconnect() {
     this.#unsubscribe();
+    this.io._dispatch.leave(this.#index);
     this.io._leave((core) => core.disconnect(this.#index));
     this.#release();
     return this;
@@ -118,7 +122,7 @@ export class Socket extends Emitter {
     args.unshift(event);
     // Its callback and its packet wait.
     if (!this.active) this.io._retain(this, this.#index);
-    const retried = this._opts.retries !== undefined && !volatile;
+    const retried = this.#retries !== undefined && !volatile;
     let waiter;
     if (fn) {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
@@ -236,7 +240,9 @@ export class Socket extends Emitter {
       }),
       // One that the server has just disconnected is told so by itself.
       listen("close", (reason, details) => {
-        if (this.io._isActive(this.#index)) this._onclose(reason, details);
+        // As in the original also one that was still joining.
+        const concerned = this.connected || this.io._dispatch.ended;
+        if (concerned && this.io._isActive(this.#index)) this._onclose(reason, details);
       }),
     ];
   }
@@ -271,12 +277,11 @@ export class Socket extends Emitter {
 
   _onleave(reason) {
     this.#unsubscribe();
-    this._onclose(reason);
+    if (this.connected) this._onclose(reason);
     this.#release();
   }
 
   _onclose(reason, details) {
-    if (!this.connected) return;
     this.connected = false;
     delete this.id;
     this.emitReserved("disconnect", reason, details);
