@@ -21,13 +21,23 @@ export class Dispatch {
   #attempting = false;
   /** The socket whose `connect` is still to be told, after what it had buffered. */
   #connecting;
+  /** Something follows what listeners are just told. */
+  #waiting = false;
 
   constructor(manager) {
     this.#manager = manager;
   }
 
-  /** After a call of the application, which gets the first exception of its listeners. */
+  /**
+   * After a call of the application, which gets the first exception of its listeners. In a listener it may wait for its
+   * turn: what came before is told when that listener, and the others of its event, have returned.
+   */
   follow(more) {
+    if (!this.#waiting) this.finish(more);
+  }
+
+  /** The same where the caller is to find all of it told. */
+  finish(more) {
     if (!more) return;
     const failures = this.#drain(this.#manager._core.poll());
     failures.slice(1).forEach(rethrow);
@@ -43,19 +53,23 @@ export class Dispatch {
   #drain(code) {
     let failures = NONE;
     while (code !== 0) {
+      this.#waiting = (code & 32) !== 0;
       try {
         this.#tell(code & 31, Math.floor(code / 64));
       } catch (error) {
         failures = [...failures, error];
       }
+      // Before the next event is read: a listener may ask the core for it.
+      if (this.#connecting && !this.#manager._core.sent_next()) {
+        try {
+          this.#tellConnected();
+        } catch (error) {
+          failures = [...failures, error];
+        }
+      }
       code = code & 32 ? this.#manager._core.poll() : 0;
     }
     if (this.#attemptError) guarded(() => this.#tellAttemptError());
-    try {
-      this.#tellConnected();
-    } catch (error) {
-      failures = [...failures, error];
-    }
     return failures;
   }
 
@@ -63,7 +77,6 @@ export class Dispatch {
     const core = this.#manager._core;
     const more = Math.floor(value / 16384);
     const socket = this.#manager._sockets[value % 16384];
-    if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
         return this.#event(socket, take(this.#manager._reader.slot), more, this.#manager._reader.ack);
@@ -87,7 +100,7 @@ export class Dispatch {
       case KIND.AUTHENTICATE:
         return this.#authenticate(value % 16384, socket, core.number());
       case KIND.SENT:
-        return socket._onsent(take(core.slot()));
+        return socket?._onsent(take(core.slot()));
       case KIND.OPENED:
         return this.#opened();
       case KIND.OPEN_FAILED:
@@ -235,7 +248,7 @@ export class Dispatch {
   #tellConnected() {
     const socket = this.#connecting;
     this.#connecting = undefined;
-    if (socket?.connected) socket.emitReserved("connect");
+    if (socket.connected) socket.emitReserved("connect");
   }
 
   #upgradeFailed(code) {
@@ -250,6 +263,8 @@ export class Dispatch {
   }
 
   #event(socket, args, session, id) {
+    // Left by a listener of an event that came along with this one.
+    if (!socket?.active) return;
     this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
   }
@@ -278,8 +293,8 @@ export class Dispatch {
   #connectError(socket, code) {
     const slot = this.#manager._core.slot();
     const answer = slot < 0 ? undefined : take(slot);
-    // Told with the session's failure.
-    if (code < 20) return;
+    // Told with the session's failure, also where that was the last to wait for an answer.
+    if (code < 20 || (code === 22 && this.#manager._pingDeadline() === 0)) return;
     if (code === 20) this.#packet(4, socket, answer);
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);

@@ -128,6 +128,8 @@ export class Manager extends Emitter {
 
   /** The socket of a namespace, the same each time. */
   socket(nsp, opts) {
+    // As the core has it.
+    if (!nsp.startsWith("/")) nsp = `/${nsp}`;
     const socket = this.nsps[nsp];
     if (socket === undefined) return new Socket(this, nsp, opts);
     if (this._autoConnect && !socket.active) socket.connect();
@@ -144,7 +146,7 @@ export class Manager extends Emitter {
   _leave(leave, always = false) {
     this._dispatch.closed = false;
     this._call((core) => {
-      this._dispatch.follow(leave(core));
+      this._dispatch.finish(leave(core));
       const unused = always || !Object.values(this.nsps).some((socket) => socket?.active);
       if (unused && !this._dispatch.closed) this._dispatch.onclose("forced close");
     });
@@ -154,7 +156,7 @@ export class Manager extends Emitter {
     if (engine !== this.engine) return;
     this._dispatch.closed = false;
     this._call((core) => {
-      this._dispatch.follow(core.drop_session());
+      this._dispatch.finish(core.drop_session());
       // It moves to another transport; after that it ends.
       if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
@@ -197,6 +199,8 @@ export class Manager extends Emitter {
     const { nsp } = socket;
     if (!this.#numbers.has(nsp)) this.#numbers.set(nsp, this.#numbers.size);
     const index = this.#numbers.get(nsp);
+    // As many as src/js/report.rs can name.
+    if (index >= 16384) throw new RangeError("too many namespaces on one connection");
     this._call((core) => core.socket(nsp, retries ?? -1));
     this._retain(socket, index);
     return index;
@@ -309,7 +313,7 @@ export class Manager extends Emitter {
     const core = this._core;
     const where = target(this);
     this._readyState = "opening";
-    this._links.failure = this._links.thrown = undefined;
+    this._links.begin();
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);

@@ -122,7 +122,7 @@ export class Socket extends Emitter {
     let waiter;
     if (fn) {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
-      waiter = { fn, errorFirst, told: errorFirst || fn.told };
+      waiter = { fn, errorFirst };
     }
     const message = this.io._links.outgoing(args, compress);
     const core = this.io._core;
@@ -172,7 +172,7 @@ export class Socket extends Emitter {
 
   #refused(reason, waiter) {
     const error = new Error(REFUSED[reason] ?? "the event cannot be sent");
-    if (!waiter?.told) throw error;
+    if (!waiter?.errorFirst) throw error;
     waiter.fn.call(this, error);
   }
 
@@ -260,7 +260,8 @@ export class Socket extends Emitter {
   }
 
   _onerror(error) {
-    this.#unsubscribe();
+    // An answer that is late may still come.
+    if (!this.io._isActive(this.#index)) this.#unsubscribe();
     this.emitReserved("connect_error", error);
     this.#release();
   }
@@ -323,9 +324,10 @@ export class Socket extends Emitter {
     const waiter = this.#acks.get(ticket);
     if (!waiter) return;
     this.#acks.delete(ticket);
-    if (!waiter.told) return;
     const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    // After the server has left, the last of those that wait.
+    if (!this.active) this.#release();
   }
 
   _onsent(args) {
