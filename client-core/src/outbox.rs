@@ -354,6 +354,18 @@ mod tests {
     }
 
     #[test]
+    fn retries_change_only_while_nothing_waits() {
+        let mut outbox = Outbox::new(None);
+        let first = emit(&mut outbox);
+        outbox.hold(first);
+        outbox.set_retries(Some(1));
+        assert!(!outbox.retries());
+        outbox.remove(EmitId(0));
+        outbox.set_retries(Some(1));
+        assert!(outbox.retries());
+    }
+
+    #[test]
     fn a_flush_waits_for_the_receipt_over_its_emits() {
         let mut outbox = Outbox::new(None);
         assert_eq!(outbox.flush(), None);

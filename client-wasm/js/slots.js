@@ -176,13 +176,13 @@ export function outgoing(data) {
     if (isBlob(part)) numbers.push(put(part), part.size);
     else numbers.push(put(bytes(part)), part.byteLength);
   }
-  return new Uint32Array(numbers);
+  return numbers;
 }
 
 /** The same for what CONNECT carries, in which nothing is taken for binary; nothing for what has no text. */
 export function credentials(data) {
   const text = JSON.stringify(data);
-  return new Uint32Array(text === undefined ? [] : [put(data, text), byteLength(text)]);
+  return text === undefined ? [] : [put(data, text), byteLength(text)];
 }
 
 function bytes(part) {
