@@ -228,11 +228,16 @@ impl Core {
     /// Ticket and payload of each emit that waits for the connection (`sendBuffer`), in turn.
     #[must_use]
     pub fn held(&self, socket: u32) -> Vec<f64> {
-        self.look(socket, |manager, id| {
-            let held = manager.held(id);
-            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())])
-                .collect()
-        })
+        // A loop: iterators of iterators have a kilobyte of code.
+        let mut numbers = Vec::new();
+        let inner = self.inner.borrow();
+        if let Some(&id) = inner.sockets.get(socket as usize) {
+            for (emit, payload, _) in inner.manager.held(id) {
+                numbers.push(report::exact(emit.number()));
+                numbers.push(f64::from(payload.slot()));
+            }
+        }
+        numbers
     }
 
     /// Forgets one of them.
@@ -254,7 +259,8 @@ impl Core {
     /// How many emits of a namespace with `retries` are not settled.
     #[must_use]
     pub fn queued(&self, socket: u32) -> usize {
-        self.look(socket, |manager, id| manager.queued(id))
+        let inner = self.inner.borrow();
+        inner.sockets.get(socket as usize).map_or(0, |id| inner.manager.queued(*id))
     }
 
     /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
@@ -454,11 +460,6 @@ impl Inner {
 }
 
 impl Core {
-    fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).map(|id| look(&inner.manager, *id)).unwrap_or_default()
-    }
-
     fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64, wall: Option<f64>) -> f64 {
         let options = options::emit(flags, timeout);
         let mut result = -1.0;
