@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { pollingServer, wsServer } from "../servers/scripted.mjs";
-import { client, connect, upstream } from "./client.mjs";
-import { once, rawServer, silentServer, until } from "./server.mjs";
+import { client, connect, createManager, upstream } from "./client.mjs";
+import { once, rawServer, refusingServer, silentServer, sioServer, until } from "./server.mjs";
 
 const polling = { transports: ["polling"], reconnection: false };
 
@@ -82,4 +82,47 @@ test("a socket that the server left is let go after its last acknowledgement", {
   sockets[0].send("41");
   await once(socket, "disconnect");
   await until(() => socket.io._sockets[0] === undefined);
+});
+
+test("open(fn) that fails plans no other attempt, each time", async (t) => {
+  const { url } = await refusingServer(t);
+  const manager = createManager(t, url, { autoConnect: false, reconnectionDelay: 10 });
+  let attempts = 0;
+  manager.on("reconnect_attempt", () => (attempts += 1));
+  for (let i = 0; i < 3; i += 1) {
+    const error = await new Promise((resolve) => manager.open(resolve));
+    assert.ok(error instanceof Error);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual([attempts, Boolean(manager._reconnecting)], [0, false]);
+  }
+});
+
+test("an answer with more attachments than are sent throws", { skip: upstream }, async (t) => {
+  const { io, url } = await sioServer(t);
+  const socket = connect(t, url, { transports: ["websocket"] });
+  const seen = [];
+  socket.on("ask", (answer) => {
+    try {
+      answer(...Array.from({ length: 11 }, () => Buffer.of(1)));
+    } catch (error) {
+      seen.push(error.message);
+    }
+    seen.push("asked");
+  });
+  await once(socket, "connect");
+  io.emit("ask", () => {});
+  await until(() => seen.at(-1) === "asked");
+  assert.deepEqual(seen.map((text) => /attachments/.test(text) || text), [true, "asked"]);
+});
+
+test("a Blob as base64 leaves before its socket is left", { skip: upstream }, async (t) => {
+  const { io, url } = await sioServer(t);
+  const heard = [];
+  io.on("connection", (socket) => socket.onAny((...args) => heard.push(args)).on("disconnect", () => heard.push("end")));
+  const socket = connect(t, url, { transports: ["websocket"], forceBase64: true });
+  await once(socket, "connect");
+  socket.emit("blob", new Blob(["abc"]));
+  socket.disconnect();
+  await until(() => heard.includes("end"));
+  assert.deepEqual(heard, [["blob", Buffer.from("abc")], "end"]);
 });

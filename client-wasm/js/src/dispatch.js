@@ -21,6 +21,8 @@ export class Dispatch {
   #attempting = false;
   /** The socket whose `connect` is still to be told, after what it had buffered. */
   #connecting;
+  /** No attempt is to follow the one that failed last, whatever the core had planned. */
+  #givenUp = false;
   /** Something follows what listeners are just told. */
   #waiting = false;
 
@@ -108,7 +110,7 @@ export class Dispatch {
       case KIND.CLOSED:
         return this.#sessionClosed(core.word(), core.number());
       case KIND.WAITING:
-        this.#manager._reconnecting = true;
+        this.#manager._reconnecting = !this.#givenUp;
         return this.#tellAttemptError();
       case KIND.ATTEMPT:
         this.#attempting = true;
@@ -144,7 +146,7 @@ export class Dispatch {
     this.#manager._readyState = engine.readyState = engine.transport.readyState = "open";
     engine.id = handshake?.sid;
     engine.transport.writable = true;
-    this.#attempting = false;
+    this.#attempting = this.#givenUp = false;
     watch(this.#manager);
     guarded(() => engine.emitReserved("handshake", handshake).emitReserved("open"));
     this.#manager.emitReserved("open");
@@ -161,7 +163,8 @@ export class Dispatch {
     this.#attempting = false;
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
-    if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
+    this.#givenUp = openers.length > 0 && !this.#manager._reconnecting;
+    if (this.#givenUp) this.#manager._core.close();
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) fn(error);

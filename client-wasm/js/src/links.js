@@ -253,7 +253,10 @@ export class Links {
   shut(id) {
     const link = this.#links.get(id);
     this.#links.delete(id);
-    if (link) close(link);
+    if (!link) return;
+    // The core has handed over what still has to be read.
+    if (link.late) link.late.then(() => close(link));
+    else close(link);
   }
 
   head(kind, nsp, text) {
@@ -348,7 +351,7 @@ export class Links {
     const late = Promise.all([data, link.late]).then(
       ([ready]) => {
         if (link.late === late) link.late = undefined;
-        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+        if (!link.silent) link.ws.send(ready, compress);
       },
       (error) => this.#unread(id, link, "websocket error", error),
     );

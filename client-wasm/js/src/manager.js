@@ -281,8 +281,9 @@ export class Manager extends Emitter {
     return ticket;
   }
 
-  _ack(core, index, session, id, message) {
-    const links = this._links;
+  /** Below 0 why it was refused. */
+  _ack(index, session, id, message) {
+    const { _core: core, _links: links } = this;
     links.encoding = true;
     const result =
       message.length === 2
@@ -291,6 +292,7 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result === 1) this._dispatch.follow(true);
     links.throwEncoder();
+    return result;
   }
 
   /** An Engine.IO message of the application's own. */

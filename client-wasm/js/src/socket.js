@@ -15,12 +15,11 @@ const NO_FLAGS = {};
 // As in src/js/options.rs.
 const [ACK, VOLATILE, BUSY] = [1, 2, 4];
 
-/** What the core says of an emit or ack that it did not take, by number. */
+/** What the core says of an emit or ack that it did not take, by number. Another ack came too late, which is nobody's fault. */
 const REFUSED = {
   [-2]: "the buffer is full",
   [-3]: "the event is larger than the server accepts (maxPayload)",
   [-4]: "the event has more attachments than most servers accept (option maxAttachments)",
-  [-5]: "the connection on which the event came has ended",
 };
 
 const V2_SERVER =
@@ -308,7 +307,8 @@ export class Socket extends Emitter {
       if (sent) return;
       sent = true;
       const message = this.io._links.outgoing(args, true);
-      this.io._call((core) => this.io._ack(core, this.#index, session, id, message));
+      const reason = this.io._ack(this.#index, session, id, message);
+      if (reason in REFUSED) throw new Error(REFUSED[reason]);
     };
   }
 
