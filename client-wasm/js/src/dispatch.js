@@ -40,6 +40,8 @@ export class Dispatch {
   #attempting = false;
   /** The socket whose `connect` is still to be told, after what it had buffered. */
   #connecting;
+  /** No attempt is to follow the one that failed last, whatever the core had planned. */
+  #givenUp = false;
   /** What was read from the core and is being told; more than one list where a listener's call has brought about more. */
   #telling = [];
 
@@ -143,7 +145,7 @@ export class Dispatch {
       case KIND.AUTHENTICATE:
         return this.#authenticate(index, socket, number);
       case KIND.SENT:
-        return socket._onsent(data);
+        return socket?._onsent(data);
       case KIND.OPENED:
         return this.#opened();
       case KIND.OPEN_FAILED:
@@ -151,7 +153,7 @@ export class Dispatch {
       case KIND.CLOSED:
         return this.#sessionClosed(word, number);
       case KIND.WAITING:
-        this.#manager._reconnecting = true;
+        this.#manager._reconnecting = !this.#givenUp;
         return this.#tellAttemptError();
       case KIND.ATTEMPT:
         this.#attempting = true;
@@ -187,7 +189,7 @@ export class Dispatch {
     this.#manager._readyState = engine.readyState = engine.transport.readyState = "open";
     engine.id = handshake?.sid;
     engine.transport.writable = true;
-    this.#attempting = false;
+    this.#attempting = this.#givenUp = false;
     watch(this.#manager);
     guarded(() => engine.emitReserved("handshake", handshake).emitReserved("open"));
     guarded(() => this.#manager.emitReserved("open"));
@@ -204,7 +206,8 @@ export class Dispatch {
     this.#attempting = false;
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
-    if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
+    this.#givenUp = openers.length > 0 && !this.#manager._reconnecting;
+    if (this.#givenUp) this.#manager._core.close();
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) guarded(() => fn(error));
@@ -341,7 +344,8 @@ export class Dispatch {
 
   #connectError(socket, code, answer) {
     // Told with the session's failure.
-    if (code < 20) return;
+    // Also where that was the last to wait for an answer.
+    if (code < 20 || (code === 22 && this.#manager._pingDeadline() === 0)) return;
     const tell = code === 20 ? this.#packet(4, socket, answer) : undefined;
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);

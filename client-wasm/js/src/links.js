@@ -67,6 +67,12 @@ export class Links {
     if (manager.opts.parser) this.#parser = this.#newParser();
   }
 
+  /** Another attempt begins. */
+  begin() {
+    this.failure = this.thrown = undefined;
+    this.#current = 0;
+  }
+
   /** The session has ended. */
   reset() {
     this.#parser?.destroy();
@@ -108,7 +114,9 @@ export class Links {
 
   /** The numbers of authentication data; none for what cannot be sent. */
   auth(data) {
-    return this.#parser ? [put(data), 0] : credentials(data);
+    if (!this.#parser) return credentials(data);
+    // A copy: when Rust adds to it, no getter of the application may run.
+    return [put(typeof data === "object" && !Array.isArray(data) ? { ...data } : data), 0];
   }
 
   throwEncoder() {
@@ -213,9 +221,9 @@ export class Links {
     return link;
   }
 
-  /** The first transport of an attempt, or the next one that is tried. */
+  /** The first transport of an attempt, or the next one that is tried; not a probe. */
   #opening(id, name) {
-    if (this.#manager._readyState !== "opening" || this.#links.size > 1) return;
+    if (this.#manager._readyState !== "opening" || this.#links.has(this.#current)) return;
     this.#current = id;
     this.#manager.engine.transport.name = name;
   }
@@ -248,7 +256,10 @@ export class Links {
   shut(id) {
     const link = this.#links.get(id);
     this.#links.delete(id);
-    if (link) close(link);
+    if (!link) return;
+    // The core has handed over what still has to be read.
+    if (link.late) link.late.then(() => close(link));
+    else close(link);
   }
 
   head(kind, nsp, text) {
@@ -349,7 +360,7 @@ export class Links {
     const late = Promise.all([data, link.late]).then(
       ([ready]) => {
         if (link.late === late) link.late = undefined;
-        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+        if (!link.silent) link.ws.send(ready, compress);
       },
       (error) => this.#unread(id, link, "websocket error", error),
     );

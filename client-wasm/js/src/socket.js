@@ -15,12 +15,11 @@ const NO_FLAGS = {};
 // As in src/js/options.rs.
 const [ACK, VOLATILE, BUSY] = [1, 2, 4];
 
-/** What the core says of an emit or ack that it did not take, by number. */
+/** What the core says of an emit or ack that it did not take, by number. Another ack came too late, which is nobody's fault. */
 const REFUSED = {
   [-2]: "the buffer is full",
   [-3]: "the event is larger than the server accepts (maxPayload)",
   [-4]: "the event has more attachments than most servers accept (option maxAttachments)",
-  [-5]: "the connection on which the event came has ended",
 };
 
 const V2_SERVER =
@@ -126,7 +125,7 @@ export class Socket extends Emitter {
     let waiter;
     if (fn) {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
-      waiter = { fn, errorFirst, told: errorFirst || fn.told };
+      waiter = { fn, errorFirst };
     }
     const message = this.io._links.outgoing(args, compress);
     const core = this.io._core;
@@ -176,7 +175,7 @@ export class Socket extends Emitter {
 
   #refused(reason, waiter) {
     const error = new Error(REFUSED[reason] ?? "the event cannot be sent");
-    if (!waiter?.told) throw error;
+    if (!waiter?.errorFirst) throw error;
     waiter.fn.call(this, error);
   }
 
@@ -266,7 +265,8 @@ export class Socket extends Emitter {
   }
 
   _onerror(error) {
-    this.#unsubscribe();
+    // An answer that is late may still come.
+    if (!this.io._isActive(this.#index)) this.#unsubscribe();
     this.emitReserved("connect_error", error);
     this.#release();
   }
@@ -312,7 +312,8 @@ export class Socket extends Emitter {
       if (sent) return;
       sent = true;
       const message = this.io._links.outgoing(args, true);
-      this.io._call((core) => this.io._ack(core, this.#index, session, id, message));
+      const reason = this.io._ack(this.#index, session, id, message);
+      if (reason in REFUSED) throw new Error(REFUSED[reason]);
     };
   }
 
@@ -328,9 +329,10 @@ export class Socket extends Emitter {
     const waiter = this.#acks.get(ticket);
     if (!waiter) return;
     this.#acks.delete(ticket);
-    if (!waiter.told) return;
     const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    // After the server has left, the last of those that wait.
+    if (!this.active) this.#release();
   }
 
   _onsent(args) {
