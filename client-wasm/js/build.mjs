@@ -9,6 +9,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { tidied } from "./glue.mjs";
 import { pack } from "./src/unpack.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -58,7 +59,7 @@ function compile() {
   run(bind, [wasm, bound, "bundler"]);
   return {
     wasm: readFileSync(join(bound, `${crate}_bg.wasm`)),
-    glue: readFileSync(join(bound, `${crate}_bg.js`), "utf8"),
+    glue: tidied(readFileSync(join(bound, `${crate}_bg.js`), "utf8")),
   };
 }
 
