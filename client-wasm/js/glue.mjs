@@ -14,10 +14,16 @@ const RULES = [
   [/__destroy_into_raw\(\) \{[^]*?\n {4}free\(\) \{[^]*?\n {4}\}\n/, ""],
   [/if \(Symbol\.dispose\).*/, ""],
   [/register\(this, (this\.__wbg_ptr), this\);\s*return this;/, "register(this, $1);"],
+  // Nobody calls it, or only the module's start does.
+  [/reconnect_now\(\) \{[^]*?\n {4}\}\n/, ""],
+  [/export function loaded\(\) \{[^]*?\n\}\n/, ""],
   // There is no memory, and no number, beyond 2^31; and what is to be a number is one.
   [/ >>> 0/g, ""],
   [/(const val\d+ = )\+/g, "$1"],
   [/, wasm\.__wbindgen_malloc(, wasm\.__wbindgen_realloc)?/g, ""],
+  // Where it is only asked whether: 0 and 1 say it as well.
+  [/(wasm\.core_(?!upgraded_before).*\n\s*return ret) !== 0;/g, "$1;"],
+  [/(arg\d) !== 0/g, "$1"],
   // Nothing that is handed over here throws halfway.
   [/let ptr0, len0, ptr1, len1;\s*try \{([^]*?)\} catch [^]*?throw e;\s*\}/g, "$1"],
   [
