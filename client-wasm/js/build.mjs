@@ -193,10 +193,11 @@ const INTERNAL = [
   // Of the core's, what has no such name elsewhere.
   "ack_binary|configure|discard|drop_session|emit_binary|ended|forget|handshake|header|held|known|message_binary",
   "observe|opened|parsed|ping_deadline|posted|queued|remember|resolved|set_ping_deadline|set_upgraded_before",
-  "upgraded_before|word|slot",
+  "upgraded_before|word|slot|authenticate|base64|control|poll|got",
   // Of links.js, dispatch.js, host.js and slots.js.
   "announce|armed|encoding|errorFirst|failure|follow|inject|internal|isBusy|late|openers|openWebSocket",
   "outgoing|readBody|sendMessage|shut|silence|silent|thrown|throwEncoder|told|unencodable|upgraded|webSocket|busy",
+  "closed|details|due|numbers|texts",
 ];
 const OWN = new RegExp(`^(_[a-z]\\w*|__wbg_ptr|${INTERNAL.join("|")})$`);
 
