@@ -1,27 +1,21 @@
+import { RESERVED } from "../slots.js";
 import { Emitter } from "./emitter.js";
-
-const RESERVED = new Set([
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener",
-]);
 
 /** Of an emit without any. */
 const NO_FLAGS = {};
 
 // As in src/js/options.rs.
-const [ACK, VOLATILE, BUSY] = [1, 2, 4];
+const ACK = 1;
+const VOLATILE = 2;
+const BUSY = 4;
 
-/** What the core says of an emit or ack that it did not take, by number. */
-const REFUSED = {
-  [-2]: "the buffer is full",
-  [-3]: "the event is larger than the server accepts (maxPayload)",
-  [-4]: "the event has more attachments than most servers accept (option maxAttachments)",
-  [-5]: "the connection on which the event came has ended",
-};
+/** What the core says of an emit or ack that it did not take, from -2 down. */
+const REFUSED = [
+  "the buffer is full",
+  "the event is larger than the server accepts (maxPayload)",
+  "the event has more attachments than most servers accept (option maxAttachments)",
+  "the connection on which the event came has ended",
+];
 
 const V2_SERVER =
   "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
@@ -171,7 +165,7 @@ export class Socket extends Emitter {
   }
 
   #refused(reason, waiter) {
-    const error = new Error(REFUSED[reason] ?? "the event cannot be sent");
+    const error = new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
     if (!waiter?.told) throw error;
     waiter.fn.call(this, error);
   }
@@ -325,7 +319,7 @@ export class Socket extends Emitter {
     this.#acks.delete(ticket);
     if (!waiter.told) return;
     const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    waiter.fn.call(this, new Error(REFUSED[-2 - reason] ?? text));
   }
 
   _onsent(args) {
