@@ -25,7 +25,7 @@ const { values: given } = parseArgs({
     contestants: { type: "string", default: "upstream,twin,ours" },
   },
 });
-const rounds = Number(given.rounds ?? (given.quick ? 3 : 9));
+const rounds = Number(given.rounds ?? (given.quick ? 3 : 7));
 const scale = given.quick ? 0.2 : 1;
 
 const upstream = join(root, "tests/node_modules/socket.io-client/dist/socket.io.esm.min.js");

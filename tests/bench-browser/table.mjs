@@ -39,7 +39,7 @@ function row(label, rounds, figure, contestants) {
 }
 
 export function table({ date, commit, cpus, rounds, quick, contestants, browsers }) {
-  const lines = [`${date}, commit ${commit}, ${cpus}, ${rounds} rounds${quick ? ", a tenth of the work" : ""}.`];
+  const lines = [`${date}, commit ${commit}, ${cpus}, ${rounds} rounds${quick ? ", a fifth of the work" : ""}.`];
   for (const { version, load, cases } of browsers) {
     const titles = ["case", "figure", ...contestants];
     for (const name of contestants.filter((name) => name !== "upstream")) titles.push(`${name} : upstream`);

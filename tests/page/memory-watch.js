@@ -4,7 +4,7 @@
   const timers = new Set();
   const listeners = new Map();
   const memories = new Set();
-  const opened = [];
+  let opened = [];
 
   for (const [start, stop, once] of [
     ["setTimeout", "clearTimeout", true],
@@ -68,6 +68,7 @@
 
   /** Live timers, listeners by type, bytes of WebAssembly, and what was constructed and is still there, by name. */
   globalThis.held = () => {
+    opened = opened.filter(([, ref]) => ref.deref());
     const alive = {};
     for (const [name, ref] of opened) if (ref.deref()) alive[name] = (alive[name] ?? 0) + 1;
     return {

@@ -1,7 +1,7 @@
 // Connections made and left, in the page of memory.test.mjs. Nothing here keeps what a client made: references are weak.
 import { Manager, io } from "/client.js";
 
-const refs = [];
+let refs = [];
 
 /** Remembers weakly what must not outlive its cycle. */
 function watch(name, object) {
@@ -9,8 +9,9 @@ function watch(name, object) {
   return object;
 }
 
-/** How many of each are still there. */
+/** How many of each are still there. The rest is forgotten, so that the watching takes no memory itself. */
 export function alive() {
+  refs = refs.filter(([, ref]) => ref.deref());
   const counts = {};
   for (const [name, ref] of refs) if (ref.deref()) counts[name] = (counts[name] ?? 0) + 1;
   return counts;

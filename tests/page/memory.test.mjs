@@ -122,7 +122,7 @@ for (const name of browsers) {
       assert.equal(after.counts.timers, 0);
       assert.deepEqual(after.counts.cycles ?? {}, {});
       if (devtools) {
-        // Weak references of this test, a few tens of bytes for each, are part of it.
+        // Of a few cycles it is mostly what the engine compiles and keeps for itself.
         const growth = (after.heap - before.heap) / CYCLES;
         t.diagnostic(`heap: ${Math.round(before.heap / 1024)} KiB, ${Math.round(growth)} bytes more per cycle`);
         assert.ok(growth < 4096, `${growth} bytes per cycle`);

@@ -1,0 +1,23 @@
+// What the sources of the module must not contain.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL("../../client-wasm/js", import.meta.url));
+const sources = readdirSync(join(folder, "src"), { recursive: true })
+  .filter((name) => name.endsWith(".js"))
+  .map((name) => join("src", name))
+  .concat("slots.js");
+
+test("time is the core's: no source sets a timer", () => {
+  assert.ok(sources.length > 20, String(sources.length));
+  for (const name of sources) assert.doesNotMatch(readFileSync(join(folder, name), "utf8"), /\bset(Timeout|Interval)\b/, name);
+});
+
+test("nothing is evaluated", () => {
+  for (const name of sources) {
+    assert.doesNotMatch(readFileSync(join(folder, name), "utf8"), /\beval\(|new Function\b/, name);
+  }
+});
