@@ -247,7 +247,7 @@ async function squeezed(name, outputFiles, tail, footer) {
   const { code, map: squeezedMap } = await minify(text, {
     module: footer === "",
     // `unsafe_arrows`: nothing here is called with `new` but classes. `pure_getters`: no getter here has an effect that counts.
-    compress: { passes: 3, ecma: 2020, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
+    compress: { passes: 3, inline: 1, ecma: 2020, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
     format: { ascii_only: true, comments: /^!/ },
     sourceMap: { content: map, filename: name },
   });

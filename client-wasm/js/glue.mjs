@@ -40,7 +40,7 @@ const RULES = [
 /** A value that stands in a name until it is used, which is once and in the same order. */
 const NAMED = /(?:const |var )?\b((?:val|ptr|len)\d) = ([^;]+);\s*([^{}]*?)\b\1\b/;
 
-/** The glue with what `glue.js` has in the place of its helpers. */
+/** The glue with what `src/glue.js` has in the place of its helpers. */
 export function tidied(glue) {
   const at = glue.indexOf(HELPERS);
   let text = glue.slice(0, at);
@@ -49,10 +49,10 @@ export function tidied(glue) {
     text = text.replace(pattern, replacement);
   }
   while (NAMED.test(text)) text = text.replace(NAMED, "$3$2");
-  const helpers = readFileSync(new URL("glue.js", import.meta.url), "utf8");
+  const helpers = readFileSync(new URL("src/glue.js", import.meta.url), "utf8");
   for (const [, name] of glue.slice(at).matchAll(/^(?:function|let|const) (\w+)/gm)) {
     const missing = text.includes(name) && !new RegExp(`^(?:const|let|function) ${name}\\b`, "m").test(helpers);
-    if (missing) throw new Error(`glue.js has no ${name}`);
+    if (missing) throw new Error(`src/glue.js has no ${name}`);
   }
   return text + helpers;
 }

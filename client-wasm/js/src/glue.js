@@ -1,4 +1,4 @@
-// In the place of the helpers that wasm-bindgen writes, under their names (glue.mjs): what crosses here are few and short
+// In the place of the helpers that wasm-bindgen writes, under their names (../glue.mjs): what crosses here are few and short
 // texts and lists, so that none of it is worth a cache. Payloads have numbers, and events cross as numbers.
 
 let wasm;
