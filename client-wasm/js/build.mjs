@@ -9,6 +9,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { tidied } from "./glue.mjs";
 import { pack } from "./src/unpack.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -58,7 +59,7 @@ function compile() {
   run(bind, [wasm, bound, "bundler"]);
   return {
     wasm: readFileSync(join(bound, `${crate}_bg.wasm`)),
-    glue: readFileSync(join(bound, `${crate}_bg.js`), "utf8"),
+    glue: tidied(readFileSync(join(bound, `${crate}_bg.js`), "utf8")),
   };
 }
 
@@ -183,6 +184,23 @@ const node = { platform: "node", target: "node20", node: true };
 const location = { define: { "import.meta.url": "__file_url" } };
 const located = ' const __file_url = require("node:url").pathToFileURL(__filename).href;';
 
+/**
+ * Properties that nobody else reads or writes, for short names in what is minified. Of those with an underscore an
+ * application may know some, and one stands in packets; of the others none is a name elsewhere.
+ */
+const KNOWN = /^_(autoConnect|close|pingTimeoutTime|placeholder|queue|readyState|reconnecting)$/;
+const INTERNAL = [
+  // Of the core's, what has no such name elsewhere.
+  "ack_binary|configure|discard|drop_session|emit_binary|ended|forget|handshake|header|held|known|message_binary",
+  "observe|opened|parsed|ping_deadline|posted|queued|remember|resolved|set_ping_deadline|set_upgraded_before",
+  "upgraded_before|word|slot|authenticate|base64|control|poll|got",
+  // Of links.js, dispatch.js, host.js and slots.js.
+  "announce|armed|encoding|errorFirst|failure|follow|inject|internal|isBusy|late|openers|openWebSocket",
+  "outgoing|readBody|sendMessage|shut|silence|silent|thrown|throwEncoder|told|unencodable|upgraded|webSocket|busy",
+  "closed|details|due|numbers|texts",
+];
+const OWN = new RegExp(`^(_[a-z]\\w*|__wbg_ptr|${INTERNAL.join("|")})$`);
+
 const variants = {
   "index.mjs": {},
   "index.cjs": commonjs,
@@ -206,8 +224,7 @@ async function bundle(built, name, variant) {
     platform,
     define: variant.define,
     minify: variant.minify ?? false,
-    // Names of the glue, which nobody else reads.
-    ...(variant.minify && { mangleProps: /^__(wbg_ptr|destroy_into_raw)$/ }),
+    ...(variant.minify && { mangleProps: OWN, reserveProps: KNOWN }),
     target: variant.target ?? browsers,
     external: ["ws"],
     legalComments: "inline",
@@ -229,7 +246,8 @@ async function squeezed(name, outputFiles, tail, footer) {
   const [map, text] = outputFiles.map((file) => file.text);
   const { code, map: squeezedMap } = await minify(text, {
     module: footer === "",
-    compress: { passes: 3 },
+    // `unsafe_arrows`: nothing here is called with `new` but classes. `pure_getters`: no getter here has an effect that counts.
+    compress: { passes: 3, inline: 1, ecma: 2020, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
     format: { ascii_only: true, comments: /^!/ },
     sourceMap: { content: map, filename: name },
   });

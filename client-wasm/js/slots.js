@@ -65,9 +65,7 @@ export function texts(slot, name) {
 /** A new number for the value with its binary parts in their places; -1 if a placeholder names none. */
 export function assemble(slot, attachments) {
   try {
-    const parts = [];
-    for (let i = 0; i < attachments.length; i += 1) parts.push(value(attachments[i]));
-    return put(filled(value(slot), parts));
+    return put(filled(value(slot), Array.from(attachments, value)));
   } catch {
     // Also a stack overflow, which a value of many levels can cause.
     return -1;
@@ -87,8 +85,9 @@ function filled(data, parts) {
 const MEMORY = /^([\w-]{7})(?:\.([\w-]{1,4}))?$/;
 const STREAM = /^(\d{13})-(\d{1,10})$/;
 const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
-const DIGITS64 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
-const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + DIGITS64.indexOf(digit), 0);
+/** 0 to 9, A to Z, a to z, -, _ */
+const digit64 = (digit) => (digit === "-" ? 62 : digit === "_" ? 63 : parseInt(digit, 36) + (digit >= "a" ? 26 : 0));
+const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + digit64(digit), 0);
 
 /** A number for an event's last argument if it is shaped like an offset, else -1. `stamp` is told which shape, the Unix
  * time in milliseconds and the count that stand in it, as in Rust's `Stamp`. */
@@ -196,14 +195,9 @@ const scratch = new Uint8Array(3 << 13);
 
 /** Of a text without halves of surrogate pairs, as `JSON.stringify` makes them. */
 function byteLength(text) {
-  if (text.length * 3 <= scratch.length) return encoder.encodeInto(text, scratch).written;
-  let length = text.length;
-  for (let i = 0; i < text.length; i += 1) {
-    const unit = text.charCodeAt(i);
-    // Each half of a pair counts for two.
-    if (unit > 0x7f) length += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return length;
+  const { written, length } =
+    text.length * 3 <= scratch.length ? encoder.encodeInto(text, scratch) : encoder.encode(text);
+  return written ?? length;
 }
 
 /** What stands for a binary part in a text; of a Blob a promise of it. */
@@ -225,16 +219,23 @@ export function toBase64(data) {
 
 // --- Texts on their way in -------------------------------------------------------------------------------------
 
-const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+/** Events that are not on the wire. */
+export const RESERVED = new Set(["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"]);
 
 // As in src/slots/text.rs.
-const [NONE, MALFORMED, EVENT, ARRAY, OBJECT, TEXT, OTHER] = [0, 1, 2, 3, 4, 5, 6];
+const NONE = 0;
+const MALFORMED = 1;
+const EVENT = 2;
+const ARRAY = 3;
+const OBJECT = 4;
+const TEXT = 5;
+const OTHER = 6;
 
 /** As in src/slots/text.rs. */
 export function shapeOf(data) {
   if (Array.isArray(data)) {
     const [name] = data;
-    const named = typeof name === "number" || (typeof name === "string" && !RESERVED.includes(name));
+    const named = typeof name === "number" || (typeof name === "string" && !RESERVED.has(name));
     return named ? EVENT : ARRAY;
   }
   if (typeof data === "string") return TEXT;
@@ -302,11 +303,9 @@ export class Reader {
   }
 
   #fresh(text, end, digits, transport) {
-    let window = WINDOW;
-    let start = this.#door.header(text.slice(0, window), text.length <= window);
-    // A namespace may be longer than that.
-    while (start === -1) {
-      window *= 16;
+    let start = -1;
+    // A namespace may be longer than the window.
+    for (let window = WINDOW; start === -1; window *= 16) {
       start = this.#door.header(text.slice(0, window), text.length <= window);
     }
     // Rust says why when the text is decoded.

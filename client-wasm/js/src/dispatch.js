@@ -348,7 +348,7 @@ export class Dispatch {
     if (code < 20 || (code === 22 && this.#manager._pingDeadline() === 0)) return;
     const tell = code === 20 ? this.#packet(4, socket, answer) : undefined;
     if (code === 21) return socket._onv2();
-    const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code]);
+    const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code - 22]);
     if (answer?.data !== undefined) error.data = answer.data;
     socket._onerror(error);
     tell?.();
@@ -364,8 +364,9 @@ export class Dispatch {
   }
 }
 
-const CONNECT_ERRORS = {
-  22: "timeout",
-  23: "the namespace's name contains a comma",
-  24: "no authentication data in time",
-};
+const CONNECT_ERRORS = [
+  // From number 22.
+  "timeout",
+  "the namespace's name contains a comma",
+  "no authentication data in time",
+];

@@ -3,26 +3,29 @@
 /** Needs no permission of another origin. */
 export const CONTENT_TYPE = "text/plain;charset=UTF-8";
 
-/** As `request` of `transport/polling.js`. `jar`: in Node, a CookieJar. */
-export function viaFetch(url, body, { extraHeaders, withCredentials, jar }, limit, done) {
-  const control = new AbortController();
-  let open = true;
-  const end = (status, text, context) => {
-    if (!open) return;
-    open = false;
-    done(status, text, context);
+export const tooLong = (limit) => new Error(`the answer has more than ${limit} bytes`);
+
+/** `done`, of which only the first call counts, and none once `over` is set. */
+export function once(done) {
+  return function end(...answer) {
+    if (end.over) return;
+    end.over = true;
+    done(...answer);
   };
+}
+
+/** As `request` of `transport/polling.js`. */
+export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, done) {
+  const control = new AbortController();
+  const end = once(done);
   // Nothing is thrown from here: of a header that is none, `done` hears too.
   const send = async () => {
     const headers = new Headers({ Accept: "*/*", ...extraHeaders });
     if (body !== undefined) headers.set("Content-Type", CONTENT_TYPE);
-    const cookie = jar?.header();
-    if (cookie) headers.append("Cookie", cookie);
     const credentials = withCredentials ? "include" : "same-origin";
     const method = body === undefined ? "GET" : "POST";
     const response = await fetch(url, { method, body, headers, credentials, signal: control.signal });
-    jar?.store(response.headers.getSetCookie?.());
-    if (Number(response.headers.get("content-length")) > limit) throw new Error(`the answer has more than ${limit} bytes`);
+    if (Number(response.headers.get("content-length")) > limit) throw tooLong(limit);
     const text = await response.text();
     // Any success will do, as in the original.
     end(response.ok ? 200 : response.status, text, response);
@@ -30,9 +33,8 @@ export function viaFetch(url, body, { extraHeaders, withCredentials, jar }, limi
   send().catch((error) => end(0, "", { error }));
   return {
     abort() {
-      open = false;
+      end.over = true;
       control.abort();
     },
-    unref() {},
   };
 }

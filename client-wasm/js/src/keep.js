@@ -2,11 +2,13 @@
 
 /** Sets `object[key]`. */
 export function keepIn(object, key, value) {
-  Object.defineProperty(object, key, { value, configurable: true, enumerable: true, writable: true });
+  define(object, key, { value, writable: true });
 }
 
 /** The same, but undefined once nobody else holds the value. */
 export function keepWeaklyIn(object, key, value) {
   const ref = new WeakRef(value);
-  Object.defineProperty(object, key, { get: () => ref.deref(), configurable: true, enumerable: true });
+  define(object, key, { get: () => ref.deref() });
 }
+
+const define = (object, key, how) => Object.defineProperty(object, key, { ...how, configurable: true, enumerable: true });

@@ -14,7 +14,7 @@ import { rethrow } from "./emitter.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
 import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
-import { createJar } from "./transport/cookies.js";
+import { jarFor } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
 import { parseQuery } from "./url.js";
@@ -49,8 +49,6 @@ export class Links {
 
   #manager;
   #parser;
-  /** In Node, with `withCredentials`. */
-  #jar;
   /** Transports by their number. */
   #links = new Map();
   /** The number of the one that carries the session. */
@@ -175,7 +173,7 @@ export class Links {
     const link = this.#pollingLink(id);
     if (link.silent) return;
     link.url = url;
-    link.get = this.#request(id, url, undefined, "xhr poll error", (text) => {
+    link.get = this.#request(id, url, undefined, (text) => {
       this.#readBody(text);
       return this.#manager._core.got(id);
     });
@@ -189,7 +187,7 @@ export class Links {
     transport.writable = false;
     const posted = (link.posts = (link.posts ?? 0) + 1);
     const send = (texts) => {
-      link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
+      link.post = this.#request(id, url, texts.join("\x1e"), () => {
         // What the core says is read before anybody else may ask it something.
         this.#manager._dispatch.run(this.#manager._core.posted(id));
         // Not if the next one is under way already.
@@ -228,14 +226,14 @@ export class Links {
     this.#manager.engine.transport.name = name;
   }
 
-  #request(id, url, body, message, done) {
+  #request(id, url, body, done) {
     const opts = this.#transportOptions("polling");
-    const text = opts.fetch ? message.replace("xhr poll", "fetch read").replace("xhr post", "fetch write") : message;
+    const [get, post] = opts.fetch ? ["fetch read", "fetch write"] : ["xhr poll", "xhr post"];
     return request(this.#address(url, "polling"), body, opts, LIMIT, (status, answer, context) => {
       if (!this.#links.has(id)) return;
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
-      this.failure = { error: new TransportError(text, description, context) };
+      this.failure = { error: new TransportError(`${body === undefined ? get : post} error`, description, context) };
       this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
     });
   }
@@ -249,8 +247,7 @@ export class Links {
 
   #transportOptions(name) {
     const { opts } = this.#manager;
-    const jar = opts.withCredentials ? (this.#jar ??= createJar()) : undefined;
-    return { ...opts, ...implementation(opts, name), pool: this, jar, ...opts.transportOptions?.[name] };
+    return { ...opts, ...implementation(opts, name), pool: this, jar: jarFor(this, opts), ...opts.transportOptions?.[name] };
   }
 
   shut(id) {
@@ -352,7 +349,7 @@ export class Links {
         if (this.#links.get(this.#current) === link) this.#drained(this.#manager.engine.transport);
       });
     }
-    return link.ws.bufferedAmount < HIGH_WATER;
+    return !(link.ws.raw?.bufferedAmount >= HIGH_WATER);
   }
 
   /** After what has to be read before it was. */

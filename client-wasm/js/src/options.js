@@ -1,23 +1,23 @@
 import { parse, parseQuery } from "./url.js";
 
-const KINDS = { polling: 0, websocket: 1 };
-const DEFAULT_TRANSPORTS = ["polling", "websocket", "webtransport"];
+/** The last one is not built yet. Numbers in src/js/options.rs. */
+const TRANSPORTS = ["polling", "websocket", "webtransport"];
 
 const listed = ({ transports, transportImplementations }) => {
-  const wanted = transports ?? transportImplementations ?? DEFAULT_TRANSPORTS;
+  const wanted = transports ?? transportImplementations ?? TRANSPORTS;
   return Array.isArray(wanted) ? wanted : Object.values(wanted);
 };
 
 const nameOf = (item) => (typeof item === "string" ? item : item?.prototype?.name);
 
 /** Names of the transports that the options ask for, in their order. */
-export function transportNames({ transports, transportImplementations }) {
-  if (transports && transportImplementations) {
+export function transportNames(opts) {
+  if (opts.transports && opts.transportImplementations) {
     throw new TypeError("give either `transports` or `transportImplementations`");
   }
-  return listed({ transports, transportImplementations }).map((item) => {
+  return listed(opts).map((item) => {
     const name = nameOf(item);
-    if (name !== "webtransport" && !(name in KINDS)) throw new TypeError(`unknown transport ${String(item?.name ?? item)}`);
+    if (!TRANSPORTS.includes(name)) throw new TypeError(`unknown transport ${String(item?.name ?? item)}`);
     return name;
   });
 }
@@ -37,8 +37,8 @@ export function configuration(manager) {
   const timeout = manager.timeout();
   const attempts = manager.reconnectionAttempts();
   const kinds = transportNames(opts)
-    .filter((name) => name in KINDS)
-    .map((name) => KINDS[name]);
+    .map((name) => TRANSPORTS.indexOf(name))
+    .filter((kind) => kind < 2);
   const numbers = [
     flag(opts.upgrade ?? true),
     flag(opts.tryAllTransports),

@@ -25,19 +25,20 @@ export const KIND = {
   UPGRADING: 22,
 };
 
-const DECODE_ERRORS = {
-  11: "the server's handshake cannot be read",
-  12: "malformed packet",
-  13: "invalid payload",
-  14: "got plaintext data when reconstructing a packet",
-  15: "got binary data when not reconstructing a packet",
-  16: "too many attachments",
-  17: "incomplete packet",
-};
+const DECODE_ERRORS = [
+  // From number 11.
+  "the server's handshake cannot be read",
+  "malformed packet",
+  "invalid payload",
+  "got plaintext data when reconstructing a packet",
+  "got binary data when not reconstructing a packet",
+  "too many attachments",
+  "incomplete packet",
+];
 
 /** Why a message could not be read. */
 export function decodeError(code) {
-  const error = new Error(DECODE_ERRORS[code] ?? "server error");
+  const error = new Error(DECODE_ERRORS[code - 11] ?? "server error");
   if (code === 10) error.code = "parser error";
   return error;
 }

@@ -1,26 +1,23 @@
+import { RESERVED } from "../slots.js";
 import { Emitter } from "./emitter.js";
-
-const RESERVED = new Set([
-  "connect",
-  "connect_error",
-  "disconnect",
-  "disconnecting",
-  "newListener",
-  "removeListener",
-]);
 
 /** Of an emit without any. */
 const NO_FLAGS = {};
 
 // As in src/js/options.rs.
-const [ACK, VOLATILE, BUSY] = [1, 2, 4];
+const ACK = 1;
+const VOLATILE = 2;
+const BUSY = 4;
 
-/** What the core says of an emit or ack that it did not take, by number. Another ack came too late, which is nobody's fault. */
-const REFUSED = {
-  [-2]: "the buffer is full",
-  [-3]: "the event is larger than the server accepts (maxPayload)",
-  [-4]: "the event has more attachments than most servers accept (option maxAttachments)",
-};
+/**
+ * What the core says of an emit or ack that it did not take, from -2 down. Another ack came too late, which is nobody's
+ * fault.
+ */
+const REFUSED = [
+  "the buffer is full",
+  "the event is larger than the server accepts (maxPayload)",
+  "the event has more attachments than most servers accept (option maxAttachments)",
+];
 
 const V2_SERVER =
   "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
@@ -174,7 +171,7 @@ export class Socket extends Emitter {
   }
 
   #refused(reason, waiter) {
-    const error = new Error(REFUSED[reason] ?? "the event cannot be sent");
+    const error = new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
     if (!waiter?.errorFirst) throw error;
     waiter.fn.call(this, error);
   }
@@ -313,7 +310,8 @@ export class Socket extends Emitter {
       sent = true;
       const message = this.io._links.outgoing(args, true);
       const reason = this.io._ack(this.#index, session, id, message);
-      if (reason in REFUSED) throw new Error(REFUSED[reason]);
+      const text = REFUSED[-2 - reason];
+      if (text) throw new Error(text);
     };
   }
 
@@ -330,7 +328,7 @@ export class Socket extends Emitter {
     if (!waiter) return;
     this.#acks.delete(ticket);
     const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[reason] ?? text));
+    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[-2 - reason] ?? text));
     // After the server has left, the last of those that wait.
     if (!this.active) this.#release();
   }

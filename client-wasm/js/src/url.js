@@ -1,7 +1,7 @@
 const SCHEME = /^(https?|wss?):\/\//i;
 const HOST = /\[[^\]]*\]|(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}|[^:/?#]*/.source;
 const PARTS = new RegExp(
-  `^(?:(https?|wss?)://)?(?:[^/?#@]*@)?(${HOST})(?::(\\d*))?([^?#]*)(?:\\?([^#]*))?(?:#(.*))?$`,
+  `^(?:(https?|wss?)://)?(?:[^/?#@]*@)?(${HOST})(?::(\\d*))?([^?#]*)(?:\\?([^#]*))?(?:#.*)?$`,
   "i",
 );
 
@@ -9,9 +9,8 @@ const PARTS = new RegExp(
 export function parse(uri) {
   // As in the original: longer ones are a mistake or an attack.
   if (uri.length > 8000) throw "URI too long";
-  const [source, protocol = "", host = "", port = "", path = "", query = "", anchor = ""] = PARTS.exec(uri) ?? [uri];
-  const ipv6uri = host.startsWith("[");
-  return { source, protocol, host: ipv6uri ? host.slice(1, -1) : host, port, path, query, anchor, ipv6uri };
+  const [source, protocol = "", host = "", port = "", path = "", query = ""] = PARTS.exec(uri) ?? [uri];
+  return { source, protocol, host: host.startsWith("[") ? host.slice(1, -1) : host, port, path, query };
 }
 
 /**
@@ -35,7 +34,6 @@ export function url(uri, path = "", location = undefined) {
   parts.path ||= "/";
   const host = parts.host.includes(":") ? `[${parts.host}]` : parts.host;
   parts.id = `${parts.protocol}://${host}:${parts.port}${path}`;
-  parts.href = `${parts.protocol}://${host}${page && page.port === parts.port ? "" : `:${parts.port}`}`;
   return parts;
 }
 

@@ -65,4 +65,11 @@ export class CookieJar {
   }
 }
 
-export const createJar = () => new CookieJar();
+const jars = new WeakMap();
+
+/** The jar of one Manager's transports. */
+export function jarFor(links, { withCredentials }) {
+  if (!withCredentials) return undefined;
+  if (!jars.has(links)) jars.set(links, new CookieJar());
+  return jars.get(links);
+}

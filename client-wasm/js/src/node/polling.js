@@ -66,7 +66,7 @@ class Context {
  * Returns { abort(), unref() }.
  */
 export function request(url, body, opts, limit, done) {
-  if (opts.fetch) return viaFetch(url, body, opts, limit, (...answer) => isolated(() => done(...answer))());
+  if (opts.fetch) return fetched(url, body, opts, limit, done);
   let current;
   let finished = false;
   let unreferenced = Boolean(opts.autoUnref);
@@ -159,6 +159,16 @@ export function request(url, body, opts, limit, done) {
       unrefSocket();
     },
   };
+}
+
+function fetched(url, body, opts, limit, done) {
+  const { jar, extraHeaders } = opts;
+  const cookies = [extraHeaders?.Cookie, jar?.header()].filter(Boolean).join(", ");
+  const headers = { ...extraHeaders, ...(cookies && { Cookie: cookies }) };
+  return viaFetch(url, body, { ...opts, extraHeaders: headers }, limit, (status, text, context) => {
+    jar?.store(context.headers?.getSetCookie());
+    isolated(() => done(status, text, context))();
+  });
 }
 
 const SECRET = new Set(["authorization", "cookie", "host", "proxy-authorization"]);

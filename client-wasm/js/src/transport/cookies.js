@@ -1,3 +1,3 @@
 // Cookies are the browser's own business. The Node build has a twin of this file.
 
-export const createJar = () => undefined;
+export const jarFor = () => undefined;

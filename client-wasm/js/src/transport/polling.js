@@ -1,4 +1,4 @@
-import { CONTENT_TYPE, viaFetch } from "../fetch.js";
+import { CONTENT_TYPE, once, tooLong, viaFetch } from "../fetch.js";
 
 /**
  * Sends a GET, or with a body a POST, and calls `done(status, text, context)` once; `status` is 0 where no answer came, and
@@ -12,21 +12,18 @@ export function request(url, body, opts, limit, done) {
 
 function viaXhr(url, body, { extraHeaders, withCredentials }, limit, done) {
   const xhr = new XMLHttpRequest();
-  let open = true;
-  const end = (status, error) => {
-    if (!open) return;
-    open = false;
+  const end = once((status, error) => {
     xhr.onload = xhr.onerror = xhr.onabort = xhr.onprogress = null;
     if (error) xhr.error = error;
     done(status, status === 0 ? "" : xhr.responseText, xhr);
-  };
+  });
   xhr.onload = () => end(xhr.status);
   xhr.onerror = xhr.onabort = () => end(0);
   xhr.onprogress = ({ loaded }) => {
     if (loaded <= limit) return;
     xhr.onabort = null;
     xhr.abort();
-    end(0, new Error(`the answer has more than ${limit} bytes`));
+    end(0, tooLong(limit));
   };
   try {
     xhr.open(body === undefined ? "GET" : "POST", url, true);
@@ -40,10 +37,8 @@ function viaXhr(url, body, { extraHeaders, withCredentials }, limit, done) {
   }
   return {
     abort() {
-      open = false;
-      xhr.onabort = null;
+      end.over = true;
       xhr.abort();
     },
-    unref() {},
   };
 }

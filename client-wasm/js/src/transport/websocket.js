@@ -8,19 +8,14 @@ export function openWebSocket(url, opts, handlers) {
   const native = typeof navigator !== "undefined" && String(navigator.product).toLowerCase() === "reactnative";
   const socket = native
     ? new WebSocket(url, protocols, { headers: opts.extraHeaders })
-    : protocols
-      ? new WebSocket(url, protocols)
-      : new WebSocket(url);
+    : new WebSocket(url, protocols || []);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => handlers.open();
   socket.onmessage = (event) => handlers.message(event.data);
-  socket.onerror = (event) => handlers.error(event);
-  socket.onclose = (event) => handlers.close(event);
+  socket.onerror = handlers.error;
+  socket.onclose = handlers.close;
   return {
     raw: socket,
-    get bufferedAmount() {
-      return socket.bufferedAmount;
-    },
     send(data) {
       try {
         socket.send(data);
@@ -29,11 +24,10 @@ export function openWebSocket(url, opts, handlers) {
       }
     },
     close() {
-      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
+      socket.onopen = socket.onmessage = socket.onclose = null;
       // Some environments report an aborted handshake as an uncaught error if nobody listens.
       socket.onerror = () => {};
       socket.close();
     },
-    unref() {},
   };
 }
