@@ -126,3 +126,15 @@ test("a Blob as base64 leaves before its socket is left", { skip: upstream }, as
   await until(() => heard.includes("end"));
   assert.deepEqual(heard, [["blob", Buffer.from("abc")], "end"]);
 });
+
+test("a listener of packetCreate that emits: the parts of a packet stay together", async (t) => {
+  const { io, url } = await sioServer(t);
+  const heard = [];
+  io.on("connection", (socket) => socket.onAny((name) => heard.push(name)));
+  const socket = connect(t, url, { transports: ["websocket"] });
+  await once(socket, "connect");
+  socket.io.engine.once("packetCreate", () => socket.emit("nested", Buffer.of(1)));
+  socket.emit("outer", Buffer.of(2), Buffer.of(3));
+  await until(() => heard.length === 2);
+  assert.deepEqual(heard.sort(), ["nested", "outer"]);
+});

@@ -68,13 +68,7 @@ export class Dispatch {
     let failures = first !== 0 && (first & 32) === 0 ? this.#tryToTell(this.#read(first), NONE) : this.#drainAll(first);
     if (this.#attemptError) guarded(() => this.#tellAttemptError());
     // Within a listener this is for the outer one.
-    if (this.#telling.length > 0) return failures;
-    try {
-      this.#tellConnected();
-    } catch (error) {
-      failures = [...failures, error];
-    }
-    return failures;
+    return this.#telling.length > 0 ? failures : this.#tellConnected(failures);
   }
 
   /** All is read before any of it is told: a listener's call is answered with what came of it, and nothing else. */
@@ -89,6 +83,7 @@ export class Dispatch {
   }
 
   #tryToTell(event, failures) {
+    if (event.kind !== KIND.SENT) failures = this.#tellConnected(failures);
     try {
       this.#tell(event);
       return failures;
@@ -125,7 +120,6 @@ export class Dispatch {
   }
 
   #tell({ kind, index, socket, more, data, number, word }) {
-    if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
       case KIND.EVENT:
@@ -295,10 +289,16 @@ export class Dispatch {
     this.#connecting = socket;
   }
 
-  #tellConnected() {
+  #tellConnected(failures) {
     const socket = this.#connecting;
     this.#connecting = undefined;
-    if (socket?.connected) socket.emitReserved("connect");
+    if (!socket?.connected) return failures;
+    try {
+      socket.emitReserved("connect");
+      return failures;
+    } catch (error) {
+      return [...failures, error];
+    }
   }
 
   #upgradeFailed(code) {

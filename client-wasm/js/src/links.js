@@ -312,28 +312,35 @@ export class Links {
 
   /** Not before somebody listens: engines join the pieces of a text when it is first looked into. */
   #announce(text, compress) {
-    if (text[0] === "4") this.#created("message", text.slice(1), compress);
+    if (text[0] === "4") this.#created("message", text.slice(1), compress, this.#parser || /^4[56]/.test(text));
     else if (text === "3") this.#created("pong", undefined, true);
   }
 
   #sendBinary(id, data, compress) {
+<<<<<<< HEAD
     const room = this.#handOverBinary(id, data, compress);
     this.#created("message", data, compress);
     return room;
   }
 
   #handOverBinary(id, data, compress) {
+=======
+    this.#created("message", data, compress, true);
+>>>>>>> js-review2
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
     return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
   }
 
-  #created(type, data, compress) {
+  /** `part`: of a packet that may have others. A listener may emit, and they belong together. */
+  #created(type, data, compress, part) {
     const { engine } = this.#manager;
     if (!engine.hasListeners("packetCreate")) return;
     const packet = data === undefined ? { type } : { type, data };
-    guarded(() => engine.emitReserved("packetCreate", { ...packet, options: { compress } }));
+    const tell = () => guarded(() => engine.emitReserved("packetCreate", { ...packet, options: { compress } }));
+    if (part) queueMicrotask(tell);
+    else tell();
   }
 
   #handOver(id, data, compress) {
