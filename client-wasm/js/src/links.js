@@ -317,16 +317,12 @@ export class Links {
   }
 
   #sendBinary(id, data, compress) {
-<<<<<<< HEAD
     const room = this.#handOverBinary(id, data, compress);
-    this.#created("message", data, compress);
+    this.#created("message", data, compress, true);
     return room;
   }
 
   #handOverBinary(id, data, compress) {
-=======
-    this.#created("message", data, compress, true);
->>>>>>> js-review2
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
