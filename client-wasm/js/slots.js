@@ -73,7 +73,7 @@ export function assemble(slot, attachments) {
 }
 
 function filled(data, parts) {
-  if (data === null || typeof data !== "object") return data;
+  if (!isObject(data)) return data;
   if (data._placeholder === true) {
     if (!Number.isInteger(data.num) || data.num < 0 || data.num >= parts.length) throw new Error("illegal attachments");
     return parts[data.num];
@@ -113,10 +113,10 @@ export function offset(slot, stamp) {
 export function connect(auth, pid, offset) {
   // From its text: a copy, and nobody's getters.
   const data = auth < 0 ? {} : JSON.parse(json(auth));
-  if (data === null || typeof data !== "object" || Array.isArray(data)) return new Uint32Array();
+  if (!isObject(data) || Array.isArray(data)) return [];
   const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
   const text = JSON.stringify(object);
-  return Uint32Array.of(put(object, text), byteLength(text));
+  return [put(object, text), byteLength(text)];
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ export function shapeOf(data) {
     return named ? EVENT : ARRAY;
   }
   if (typeof data === "string") return TEXT;
-  return data !== null && typeof data === "object" ? OBJECT : OTHER;
+  return isObject(data) ? OBJECT : OTHER;
 }
 
 /** How much of a text Rust sees when it has to read the header. */
