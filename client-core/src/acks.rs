@@ -144,6 +144,8 @@ impl Acks {
             self.remove(id);
         } else {
             pending.forgotten = true;
+            pending.deadline = None;
+            self.keep_deadlines();
         }
     }
 

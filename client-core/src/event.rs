@@ -241,7 +241,8 @@ pub enum Event<C: Codec + ?Sized> {
         /// The ack's arguments.
         result: Result<C::Payload, AckError>,
     },
-    /// A packet was handed to the transport; one that was held, put on its way there. Only where [`Manager::observe`](crate::Manager::observe) asked for it.
+    /// An emit, or an attempt of one, is on its way to the transport. Only where
+    /// [`Manager::observe`](crate::Manager::observe) asked for it.
     Sent {
         /// Of which namespace.
         socket: SocketId,

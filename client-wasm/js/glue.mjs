@@ -14,8 +14,7 @@ const RULES = [
   [/__destroy_into_raw\(\) \{[^]*?\n {4}free\(\) \{[^]*?\n {4}\}\n/, ""],
   [/if \(Symbol\.dispose\).*/, ""],
   [/register\(this, (this\.__wbg_ptr), this\);\s*return this;/, "register(this, $1);"],
-  // Nobody calls it, or only the module's start does.
-  [/reconnect_now\(\) \{[^]*?\n {4}\}\n/, ""],
+  // Only the module's start calls it.
   [/export function loaded\(\) \{[^]*?\n\}\n/, ""],
   // There is no memory, and no number, beyond 2^31; and what is to be a number is one.
   [/ >>> 0/g, ""],

@@ -111,10 +111,13 @@ export function offset(slot, stamp) {
 /** `[slot, bytes of its text]` of the object that resumes a session; nothing where `auth` is no object, which is sent
  * alone. -1 as `auth` or `offset` means none. */
 export function connect(auth, pid, offset) {
+  // With an application's own parser there is no text, and the value is a copy.
+  const bare = auth >= 0 && entries[auth].json === undefined;
   // From its text: a copy, and nobody's getters.
-  const data = auth < 0 ? {} : JSON.parse(json(auth));
+  const data = auth < 0 ? {} : bare ? value(auth) : JSON.parse(json(auth));
   if (!isObject(data) || Array.isArray(data)) return [];
   const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
+  if (bare) return [put(object), 0];
   const text = JSON.stringify(object);
   return [put(object, text), byteLength(text)];
 }

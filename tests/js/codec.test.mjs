@@ -201,6 +201,7 @@ test("what cannot be a packet throws at once, and the next one is as if nothing 
 
 /** A socket that is in, whose server then says `messages`: why and with what it ends. */
 async function ended(t, ...messages) {
+  const error = messages.at(-1) instanceof RegExp ? messages.pop() : undefined;
   const { socket, ws } = await pair(t);
   let events = 0;
   socket.onAny(() => (events += 1));
@@ -209,6 +210,7 @@ async function ended(t, ...messages) {
   const [reason, details] = await disconnected;
   assert.equal(reason, "parse error", messages.join(" "));
   assert.ok(details instanceof Error, messages.join(" "));
+  if (error) assert.match(details.message, error);
   assert.equal(events, 0, messages.join(" "));
 }
 
@@ -220,10 +222,11 @@ test("placeholders and numbers of attachments that are wrong end the connection"
 });
 
 test("attachments that are out of turn or too many end the connection", async (t) => {
-  await ended(t, Buffer.from("world"));
-  await ended(t, '451-["hello",{"_placeholder":true,"num":0}]', '42["hello"]');
+  await ended(t, Buffer.from("world"), /^got binary data when not reconstructing a packet$/);
+  const text = /^got plaintext data when reconstructing a packet$/;
+  await ended(t, '451-["hello",{"_placeholder":true,"num":0}]', '42["hello"]', text);
   const many = 100_000;
-  await ended(t, `45${many}-["hello"]`);
+  await ended(t, `45${many}-["hello"]`, /^too many attachments$/);
 });
 
 const invalid = [

@@ -140,9 +140,10 @@ test("a namespace joins a connection that is open, and one that was closed by th
   await once(foo, "connect");
   assert.equal(manager.engine, first);
   foo.disconnect();
+  let asd;
+  socket.on("disconnect", () => (asd = manager.socket("/asd")));
   socket.disconnect();
   assert.equal(socket.disconnected, true);
-  const asd = manager.socket("/asd");
   await once(asd, "connect");
   assert.notEqual(manager.engine, first);
 });
@@ -329,11 +330,12 @@ test("reconnection(false) ends the attempts", async (t) => {
   const { url } = await refusingServer(t);
   const clock = Clock.install(t);
   const manager = createManager(t, url, quick);
-  const attempted = once(manager, "reconnect_error");
+  const attempted = new Promise((resolve) => {
+    manager.once("reconnect_error", () => resolve(manager.reconnection(false)));
+  });
   await once(manager, "error");
   await clock.advance(20);
-  await attempted;
-  assert.equal(manager.reconnection(false), manager);
+  assert.equal(await attempted, manager);
   const log = record(manager, ["reconnect_attempt"]);
   await clock.advance(60_000);
   assert.deepEqual(log, []);

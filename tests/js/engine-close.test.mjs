@@ -23,7 +23,9 @@ test("a closed engine takes no packet", async (t) => {
   await once(socket, "connect");
   const created = record(socket.io.engine, ["packetCreate"]);
   const closed = once(await session, "close");
-  socket.io.engine.close();
+  const { engine } = socket.io;
+  engine.close();
+  engine.send("late");
   socket.emit("late");
   assert.deepEqual(created, []);
   await closed;

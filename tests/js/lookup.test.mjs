@@ -1,7 +1,7 @@
 // `io()`: which calls share a Manager, and what is read from the address.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client } from "./client.mjs";
+import { client, createManager, upstream } from "./client.mjs";
 import { once, sioServer } from "./server.mjs";
 
 const { io, Manager, Socket } = client;
@@ -110,4 +110,12 @@ test("a Manager opens by itself, or with open() and connect(), which tell how it
   t.after(() => failing._close());
   const error = await new Promise((resolve) => failing.connect(resolve));
   assert.equal(error.message, "timeout");
+});
+
+test("a Manager takes so many namespaces, and says when there are too many", { skip: upstream && "it takes any" }, (t) => {
+  const manager = createManager(t, "http://localhost", { autoConnect: false });
+  for (let i = 0; i < 16_384; i += 1) manager.socket(`/${i}`);
+  assert.throws(() => manager.socket("/one more"), RangeError);
+  assert.equal(manager.nsps["/one more"], undefined);
+  assert.equal(manager.socket("/7").nsp, "/7");
 });

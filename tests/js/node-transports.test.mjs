@@ -296,13 +296,6 @@ test("polling: by fetch, with headers and cookies, and any success", async (t) =
   request(url, undefined, opts, 1e6, () => assert.fail("done() after abort()")).abort();
 });
 
-test("polling: requestTimeout ends a request", async (t) => {
-  const { url } = await serve(t, () => {});
-  const { status, context } = await ask(url, undefined, { requestTimeout: 20 });
-  assert.equal(status, 0);
-  assert.ok(context.error instanceof Error);
-});
-
 test("polling: redirects are followed; another origin gets no secrets", async (t) => {
   const other = await serve(t, async (asked, response) => {
     response.setHeader("set-cookie", "theirs=1");

@@ -193,3 +193,24 @@ test("a heartbeat is the Manager's ping, and its packets the Manager's packet", 
   await once(manager, "ping");
   assert.equal(socket.connected, true);
 });
+
+test("a connection that ends while a namespace is being joined is a disconnect, without a connect before", async (t) => {
+  let asked = 0;
+  const { url } = await rawServer(t, (ws) => {
+    ws.on("message", () => ((asked += 1) === 1 ? ws.terminate() : ws.send('40{"sid":"s"}')));
+  });
+  const socket = connect(t, url, { ...quick, ...websocket });
+  const log = logAll(socket);
+  await once(socket, "connect");
+  const again = ["reconnect_attempt", "open", "reconnect", "connect"];
+  assert.deepEqual(log, ["open", "disconnect transport close", "close", ...again]);
+});
+
+test("closing a Manager that is opening is a disconnect of its namespaces, once", async (t) => {
+  const { url } = await refusingServer(t);
+  const socket = connect(t, url, { ...quick, ...websocket });
+  const log = logAll(socket);
+  socket.io._close();
+  assert.deepEqual(log, ["disconnect forced close", "close"]);
+  assert.equal(socket.active, true);
+});

@@ -116,3 +116,14 @@ test("a volatile emit does not wait in the queue", async (t) => {
   await until(() => sent.length > 0);
   assert.deepEqual(sent, ['2["hi"]']);
 });
+
+test("retries of 0, null or false are none: emits do not wait for each other", async (t) => {
+  for (const retries of [0, null, false, NaN]) {
+    const { url } = await sioServer(t);
+    const socket = connect(t, url, { retries, transports: ["websocket"] });
+    await once(socket, "connect");
+    socket.emit("nobody answers");
+    assert.equal(socket._queue.length, 0);
+    assert.deepEqual(await acked((ack) => socket.emit("echo", 1, ack)), [1], String(retries));
+  }
+});

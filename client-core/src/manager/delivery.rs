@@ -66,7 +66,7 @@ pub(super) fn encode_next<C: Codec>(
 ) -> bool {
     let Some(outgoing) = engine.next().and_then(|at| engine.queue.remove(at)) else { return false };
     match outgoing {
-        Outgoing::Emit { socket: id, mut emit } => {
+        Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
             socket.outbox.unqueue(emit.size);
             let ack = emit.answer.id();
@@ -77,10 +77,7 @@ pub(super) fn encode_next<C: Codec>(
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
-                Ok(()) => {
-                    socket.outbox.wrote(emit.id);
-                    tell_sent(id, socket, &mut emit, events);
-                }
+                Ok(()) => socket.outbox.wrote(emit.id),
                 Err(error) => {
                     not_sent(id, socket, emit, error.into(), events);
                     report_flushes(sockets, events);
@@ -116,7 +113,7 @@ pub(super) fn encode_next<C: Codec>(
     true
 }
 
-/// Tells that an emit is sent, once and if somebody wants to know.
+/// Tells that an emit is on its way to the transport, once and if somebody wants to know.
 pub(super) fn tell_sent<C: Codec>(
     id: SocketId,
     socket: &Socket<C>,

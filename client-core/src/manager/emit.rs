@@ -70,10 +70,11 @@ impl<C: Codec> Manager<C> {
         } else {
             Answer::None
         };
-        let emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false };
+        let mut emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false };
         match engine {
             Some(engine) if !retried => {
                 target.outbox.queue(id, size);
+                delivery::tell_sent(socket, target, &mut emit, &mut self.events);
                 engine.queue.push_back(Outgoing::Emit { socket, emit });
             }
             _ => {

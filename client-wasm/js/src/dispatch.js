@@ -7,12 +7,31 @@ import { KIND, decodeError } from "./report.js";
 
 const NONE = [];
 
+const WITH_SLOT = new Set([KIND.EVENT, KIND.ACK, KIND.CONNECT_ERROR, KIND.SENT]);
+const WITH_NUMBER = new Set([
+  KIND.EVENT,
+  KIND.NO_ACK,
+  KIND.CONNECT_ERROR,
+  KIND.AUTHENTICATE,
+  KIND.OPEN_FAILED,
+  KIND.CLOSED,
+  KIND.ATTEMPT,
+  KIND.RECONNECTED,
+  KIND.UPGRADE_FAILED,
+]);
+const WITH_WORD = new Set([KIND.CONNECTED, KIND.DISCONNECTED, KIND.CLOSED]);
+/** What concerns nobody who has left the namespace. */
+const OF_NAMESPACE = new Set([KIND.EVENT_HERE, KIND.EVENT, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.AUTHENTICATE]);
+const ABANDONED = 0;
+
 /** Tells the application, and the manager's own state, what the core says. */
 export class Dispatch {
   /** Callbacks of `open`. */
   openers = [];
   /** Whether `close` was told since this was last set to false. */
   closed = false;
+  /** Whether it ended something: a session, or an attempt at one. */
+  ended = false;
 
   #manager;
   /** The error of an attempt to reconnect, until it is told. */
@@ -21,6 +40,10 @@ export class Dispatch {
   #attempting = false;
   /** The socket whose `connect` is still to be told, after what it had buffered. */
   #connecting;
+  /** No attempt is to follow the one that failed last, whatever the core had planned. */
+  #givenUp = false;
+  /** What was read from the core and is being told; more than one list where a listener's call has brought about more. */
+  #telling = [];
 
   constructor(manager) {
     this.#manager = manager;
@@ -40,17 +63,12 @@ export class Dispatch {
   }
 
   /** What listeners threw. */
-  #drain(code) {
-    let failures = NONE;
-    while (code !== 0) {
-      try {
-        this.#tell(code & 31, Math.floor(code / 64));
-      } catch (error) {
-        failures = [...failures, error];
-      }
-      code = code & 32 ? this.#manager._core.poll() : 0;
-    }
+  #drain(first) {
+    // Mostly it is one event.
+    let failures = first !== 0 && (first & 32) === 0 ? this.#tryToTell(this.#read(first), NONE) : this.#drainAll(first);
     if (this.#attemptError) guarded(() => this.#tellAttemptError());
+    // Within a listener this is for the outer one.
+    if (this.#telling.length > 0) return failures;
     try {
       this.#tellConnected();
     } catch (error) {
@@ -59,50 +77,90 @@ export class Dispatch {
     return failures;
   }
 
-  #tell(kind, value) {
-    const core = this.#manager._core;
+  /** All is read before any of it is told: a listener's call is answered with what came of it, and nothing else. */
+  #drainAll(first) {
+    let failures = NONE;
+    const told = [];
+    for (let code = first; code !== 0; code = code & 32 ? this.#manager._core.poll() : 0) told.push(this.#read(code));
+    this.#telling.push(told);
+    for (const event of told) if (event.kind !== ABANDONED) failures = this.#tryToTell(event, failures);
+    this.#telling.pop();
+    return failures;
+  }
+
+  #tryToTell(event, failures) {
+    try {
+      this.#tell(event);
+      return failures;
+    } catch (error) {
+      return [...failures, error];
+    }
+  }
+
+  /** The application has left a namespace: what was read of it before is not told any more. */
+  leave(index) {
+    this.#abandon((event) => event.index === index && OF_NAMESPACE.has(event.kind));
+  }
+
+  #abandon(which) {
+    for (const told of this.#telling) for (const event of told) if (which(event)) event.kind = ABANDONED;
+  }
+
+  /** What the core knows of an event only until the next one. */
+  #read(code) {
+    const { _core: core, _reader: reader } = this.#manager;
+    const kind = code & 31;
+    const value = Math.floor(code / 64);
+    const index = value % 16384;
     const more = Math.floor(value / 16384);
-    const socket = this.#manager._sockets[value % 16384];
+    // A listener before may let go of it.
+    const socket = this.#manager._sockets[index];
+    if (kind === KIND.EVENT_HERE || kind === KIND.ACK_HERE) {
+      return { kind, index, socket, more, data: take(reader.slot), number: reader.ack, word: undefined };
+    }
+    const slot = WITH_SLOT.has(kind) ? core.slot() : -1;
+    const number = WITH_NUMBER.has(kind) ? core.number() : reader.ack;
+    const word = WITH_WORD.has(kind) ? core.word() : undefined;
+    return { kind, index, socket, more, data: slot < 0 ? undefined : take(slot), number, word };
+  }
+
+  #tell({ kind, index, socket, more, data, number, word }) {
     if (kind !== KIND.SENT) this.#tellConnected();
     switch (kind) {
       case KIND.EVENT_HERE:
-        return this.#event(socket, take(this.#manager._reader.slot), more, this.#manager._reader.ack);
-      case KIND.EVENT: {
-        const id = core.number();
-        return this.#event(socket, take(core.slot()), more, id);
-      }
+      case KIND.EVENT:
+        return this.#event(socket, data, more, number);
       case KIND.ACK_HERE:
-        return this.#acked(socket, more, take(this.#manager._reader.slot));
       case KIND.ACK:
-        return this.#acked(socket, more, take(core.slot()));
+        return this.#acked(socket, more, data, number);
       case KIND.NO_ACK:
         // A socket that was left is let go, though an emit that threw may still wait in the core.
-        return socket?._onnoack(more, core.number());
+        return socket?._onnoack(more, number);
       case KIND.CONNECTED:
-        return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
+        return this.#connected(socket, word, more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
-        return this.#disconnected(socket, core.word());
+        return this.#disconnected(socket, word);
       case KIND.CONNECT_ERROR:
-        return this.#connectError(socket, core.number());
+        return this.#connectError(socket, number, data);
       case KIND.AUTHENTICATE:
-        return this.#authenticate(value % 16384, socket, core.number());
+        return this.#authenticate(index, socket, number);
       case KIND.SENT:
-        return socket._onsent(take(core.slot()));
+        return socket?._onsent(data);
       case KIND.OPENED:
         return this.#opened();
       case KIND.OPEN_FAILED:
-        return this.#openFailed(core.number());
+        return this.#openFailed(number);
       case KIND.CLOSED:
-        return this.#sessionClosed(core.word(), core.number());
+        return this.#sessionClosed(word, number);
       case KIND.WAITING:
-        this.#manager._reconnecting = true;
+        this.#manager._reconnecting = !this.#givenUp;
         return this.#tellAttemptError();
       case KIND.ATTEMPT:
         this.#attempting = true;
-        return this.#manager.emitReserved("reconnect_attempt", core.number());
+        return this.#manager.emitReserved("reconnect_attempt", number);
       case KIND.RECONNECTED:
         this.#attempting = this.#manager._reconnecting = false;
-        return this.#manager.emitReserved("reconnect", core.number());
+        return this.#manager.emitReserved("reconnect", number);
       case KIND.RECONNECT_FAILED:
         this.#manager._reconnecting = false;
         this.#manager.emitReserved("reconnect_failed");
@@ -116,7 +174,7 @@ export class Dispatch {
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.#upgradeFailed(core.number());
+        return this.#upgradeFailed(number);
       default:
         return undefined;
     }
@@ -131,11 +189,11 @@ export class Dispatch {
     this.#manager._readyState = engine.readyState = engine.transport.readyState = "open";
     engine.id = handshake?.sid;
     engine.transport.writable = true;
-    this.#attempting = false;
+    this.#attempting = this.#givenUp = false;
     watch(this.#manager);
     guarded(() => engine.emitReserved("handshake", handshake).emitReserved("open"));
-    this.#manager.emitReserved("open");
-    for (const fn of this.openers.splice(0)) fn();
+    guarded(() => this.#manager.emitReserved("open"));
+    for (const fn of this.openers.splice(0)) guarded(() => fn());
   }
 
   #openFailed(code) {
@@ -148,10 +206,11 @@ export class Dispatch {
     this.#attempting = false;
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
-    if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
+    this.#givenUp = openers.length > 0 && !this.#manager._reconnecting;
+    if (this.#givenUp) this.#manager._core.close();
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
-    for (const fn of openers) fn(error);
+    for (const fn of openers) guarded(() => fn(error));
     // Without a transport there was nothing to close.
     if (code !== 5) engine?.emitReserved("close", ...(code === 3 ? ["forced close"] : ["transport error", error]));
   }
@@ -173,6 +232,9 @@ export class Dispatch {
 
   onclose(reason, details) {
     this.closed = true;
+    this.ended = this.#manager._readyState !== "closed";
+    // A namespace that was joined before that is so no longer.
+    this.#abandon(({ kind }) => kind === KIND.CONNECTED);
     this.#manager._readyState = "closed";
     unwatch(this.#manager);
     const { engine } = this.#manager;
@@ -223,8 +285,9 @@ export class Dispatch {
   }
 
   #connected(socket, id, recovered, replayed) {
-    this.#packet(0, socket, { sid: id });
+    const tell = this.#packet(0, socket, { sid: id });
     socket._onconnect(id, recovered, replayed);
+    tell?.();
   }
 
   /** A socket has connected, and has told what it missed. */
@@ -250,41 +313,45 @@ export class Dispatch {
   }
 
   #event(socket, args, session, id) {
-    this.#packet(2, socket, args, id);
+    const tell = this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
+    tell?.();
   }
 
-  #acked(socket, ticket, args) {
-    this.#packet(3, socket, args, this.#manager._reader.ack);
+  #acked(socket, ticket, args, id) {
+    const tell = this.#packet(3, socket, args, id);
     socket._onack(ticket, args);
+    tell?.();
   }
 
+  /** Tells the manager's listeners, if there are any; after the socket, as in the original. */
   #packet(type, { nsp }, data, id) {
-    if (!this.#manager.hasListeners("packet")) return;
+    if (!this.#manager.hasListeners("packet")) return undefined;
     const packet = { type, nsp };
     // What the manager's listeners do to a list of arguments is none of the socket's.
     if (data !== undefined) packet.data = Array.isArray(data) ? [...data] : data;
     if (id >= 0) packet.id = id;
-    this.#manager.emitReserved("packet", packet);
+    return () => guarded(() => this.#manager.emitReserved("packet", packet));
   }
 
   #disconnected(socket, reason) {
     // With the session all of them are told at once, in `close`.
     if (!reason.startsWith("io ")) return;
-    if (reason === "io server disconnect") this.#packet(1, socket);
+    const tell = reason === "io server disconnect" ? this.#packet(1, socket) : undefined;
     socket._onleave(reason);
+    tell?.();
   }
 
-  #connectError(socket, code) {
-    const slot = this.#manager._core.slot();
-    const answer = slot < 0 ? undefined : take(slot);
+  #connectError(socket, code, answer) {
     // Told with the session's failure.
-    if (code < 20) return;
-    if (code === 20) this.#packet(4, socket, answer);
+    // Also where that was the last to wait for an answer.
+    if (code < 20 || (code === 22 && this.#manager._pingDeadline() === 0)) return;
+    const tell = code === 20 ? this.#packet(4, socket, answer) : undefined;
     if (code === 21) return socket._onv2();
     const error = new Error(code === 20 ? (answer?.message ?? String(answer)) : CONNECT_ERRORS[code - 22]);
     if (answer?.data !== undefined) error.data = answer.data;
     socket._onerror(error);
+    tell?.();
   }
 
   #authenticate(index, socket, question) {

@@ -1,12 +1,16 @@
+/** A name may be a number, which is the same as its text. */
+const keyOf = (event) => (typeof event === "number" ? String(event) : event);
+
 /** Listeners by event name, with the names and habits of `@socket.io/component-emitter`. */
 export class Emitter {
   /** @type {Map<string, Function[]>} */
   #listeners = new Map();
 
   on(event, listener) {
-    const listeners = this.#listeners.get(event);
+    const key = keyOf(event);
+    const listeners = this.#listeners.get(key);
     if (listeners) listeners.push(listener);
-    else this.#listeners.set(event, [listener]);
+    else this.#listeners.set(key, [listener]);
     return this;
   }
 
@@ -25,15 +29,16 @@ export class Emitter {
       for (const name of this.#listeners.keys()) this.#keepInternal(name);
       return this;
     }
-    const listeners = this.#listeners.get(event);
+    const key = keyOf(event);
+    const listeners = this.#listeners.get(key);
     if (!listeners) return this;
     if (arguments.length === 1) {
-      this.#keepInternal(event);
+      this.#keepInternal(key);
       return this;
     }
     const at = listeners.findIndex((fn) => fn === listener || fn.fn === listener);
     if (at >= 0) listeners.splice(at, 1);
-    if (listeners.length === 0) this.#listeners.delete(event);
+    if (listeners.length === 0) this.#listeners.delete(key);
     return this;
   }
 
@@ -45,7 +50,7 @@ export class Emitter {
 
   /** What a listener throws stops the application's others, and not what the client itself listens to. */
   emit(event, ...args) {
-    const listeners = this.#listeners.get(event);
+    const listeners = this.#listeners.get(keyOf(event));
     if (!listeners) return this;
     let failure;
     // A listener may add or remove others, which counts from the next time on.
@@ -68,11 +73,11 @@ export class Emitter {
   }
 
   listeners(event) {
-    return this.#listeners.get(event) ?? [];
+    return this.#listeners.get(keyOf(event)) ?? [];
   }
 
   hasListeners(event) {
-    return this.#listeners.has(event);
+    return this.#listeners.has(keyOf(event));
   }
 }
 

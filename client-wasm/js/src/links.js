@@ -65,6 +65,12 @@ export class Links {
     if (manager.opts.parser) this.#parser = this.#newParser();
   }
 
+  /** Another attempt begins. */
+  begin() {
+    this.failure = this.thrown = undefined;
+    this.#current = 0;
+  }
+
   /** The session has ended. */
   reset() {
     this.#parser?.destroy();
@@ -106,7 +112,9 @@ export class Links {
 
   /** The numbers of authentication data; none for what cannot be sent. */
   auth(data) {
-    return this.#parser ? [put(data), 0] : credentials(data);
+    if (!this.#parser) return credentials(data);
+    // A copy: when Rust adds to it, no getter of the application may run.
+    return [put(typeof data === "object" && !Array.isArray(data) ? { ...data } : data), 0];
   }
 
   throwEncoder() {
@@ -177,11 +185,14 @@ export class Links {
     if (link.silent) return undefined;
     const { transport } = this.#manager.engine;
     transport.writable = false;
+    const posted = (link.posts = (link.posts ?? 0) + 1);
     const send = (texts) => {
       link.post = this.#request(id, url, texts.join("\x1e"), () => {
-        const code = this.#manager._core.posted(id);
-        this.#drained(transport);
-        return code;
+        // What the core says is read before anybody else may ask it something.
+        this.#manager._dispatch.run(this.#manager._core.posted(id));
+        // Not if the next one is under way already.
+        if (link.posts === posted) this.#drained(transport);
+        return 0;
       });
     };
     if (parts.every((part) => typeof part === "string")) return send(parts);
@@ -208,9 +219,9 @@ export class Links {
     return link;
   }
 
-  /** The first transport of an attempt, or the next one that is tried. */
+  /** The first transport of an attempt, or the next one that is tried; not a probe. */
   #opening(id, name) {
-    if (this.#manager._readyState !== "opening" || this.#links.size > 1) return;
+    if (this.#manager._readyState !== "opening" || this.#links.has(this.#current)) return;
     this.#current = id;
     this.#manager.engine.transport.name = name;
   }
@@ -242,7 +253,10 @@ export class Links {
   shut(id) {
     const link = this.#links.get(id);
     this.#links.delete(id);
-    if (link) close(link);
+    if (!link) return;
+    // The core has handed over what still has to be read.
+    if (link.late) link.late.then(() => close(link));
+    else close(link);
   }
 
   head(kind, nsp, text) {
@@ -266,7 +280,7 @@ export class Links {
   #writeParsed(id, kind, nsp, ack, slot, compress) {
     let frames;
     try {
-      frames = this.#parser.encode(kind, nsp, ack, slot, { compress });
+      frames = [...this.#parser.encode(kind, nsp, ack, slot, { compress })];
     } catch (error) {
       if (this.encoding) this.unencodable = { error };
       else rethrow(error);
@@ -290,9 +304,10 @@ export class Links {
   }
 
   #send(id, text, compress) {
+    const room = id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
+    // Behind it: what a listener emits goes out behind it, too.
     if (this.#manager.engine.hasListeners("packetCreate")) this.#announce(text, compress);
-    if (id === 0) return this.#body.push(text) > 0;
-    return this.#handOver(id, text, compress);
+    return room;
   }
 
   /** Not before somebody listens: engines join the pieces of a text when it is first looked into. */
@@ -302,7 +317,12 @@ export class Links {
   }
 
   #sendBinary(id, data, compress) {
+    const room = this.#handOverBinary(id, data, compress);
     this.#created("message", data, compress);
+    return room;
+  }
+
+  #handOverBinary(id, data, compress) {
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
@@ -337,7 +357,7 @@ export class Links {
     const late = Promise.all([data, link.late]).then(
       ([ready]) => {
         if (link.late === late) link.late = undefined;
-        if (this.#links.get(id) === link) link.ws.send(ready, compress);
+        if (!link.silent) link.ws.send(ready, compress);
       },
       (error) => this.#unread(id, link, "websocket error", error),
     );

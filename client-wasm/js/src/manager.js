@@ -10,6 +10,9 @@ import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
 
+/** Names that one manager can have had. */
+const NAMESPACES = 16384;
+
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
 
@@ -128,6 +131,8 @@ export class Manager extends Emitter {
 
   /** The socket of a namespace, the same each time. */
   socket(nsp, opts) {
+    // As the core has it.
+    if (!nsp.startsWith("/")) nsp = `/${nsp}`;
     const socket = this.nsps[nsp];
     if (socket === undefined) return new Socket(this, nsp, opts);
     if (this._autoConnect && !socket.active) socket.connect();
@@ -195,8 +200,14 @@ export class Manager extends Emitter {
 
   _register(socket, retries) {
     const { nsp } = socket;
-    if (!this.#numbers.has(nsp)) this.#numbers.set(nsp, this.#numbers.size);
+    if (!this.#numbers.has(nsp)) {
+      // The core's reports have room for so many (report.rs).
+      if (this.#numbers.size === NAMESPACES) throw new RangeError(`more than ${NAMESPACES} namespaces on one connection`);
+      this.#numbers.set(nsp, this.#numbers.size);
+    }
     const index = this.#numbers.get(nsp);
+    // As many as src/js/report.rs can name.
+    if (index >= 16384) throw new RangeError("too many namespaces on one connection");
     this._call((core) => core.socket(nsp, retries ?? -1));
     this._retain(socket, index);
     return index;
@@ -277,8 +288,9 @@ export class Manager extends Emitter {
     return ticket;
   }
 
-  _ack(core, index, session, id, message) {
-    const links = this._links;
+  /** Below 0 why it was refused. */
+  _ack(index, session, id, message) {
+    const { _core: core, _links: links } = this;
     links.encoding = true;
     const result =
       message.length === 2
@@ -287,6 +299,7 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result === 1) this._dispatch.follow(true);
     links.throwEncoder();
+    return result;
   }
 
   /** An Engine.IO message of the application's own. */
@@ -305,7 +318,7 @@ export class Manager extends Emitter {
     const core = this._core;
     const where = target(this);
     this._readyState = "opening";
-    this._links.failure = this._links.thrown = undefined;
+    this._links.begin();
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);

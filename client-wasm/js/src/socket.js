@@ -9,12 +9,14 @@ const ACK = 1;
 const VOLATILE = 2;
 const BUSY = 4;
 
-/** What the core says of an emit or ack that it did not take, from -2 down. */
+/**
+ * What the core says of an emit or ack that it did not take, from -2 down. Another ack came too late, which is nobody's
+ * fault.
+ */
 const REFUSED = [
   "the buffer is full",
   "the event is larger than the server accepts (maxPayload)",
   "the event has more attachments than most servers accept (option maxAttachments)",
-  "the connection on which the event came has ended",
 ];
 
 const V2_SERVER =
@@ -25,6 +27,8 @@ const V2_SERVER =
 export class Socket extends Emitter {
   /** Ours in the core. */
   #index;
+  /** How often an emit is sent again; undefined if emits do not wait for each other. */
+  #retries;
   #flags = NO_FLAGS;
   /** Who waits for an ack, by ticket. */
   #acks = new Map();
@@ -42,7 +46,8 @@ export class Socket extends Emitter {
     this.recovered = false;
     this.auth = opts?.auth;
     this._opts = { ...opts };
-    this.#index = io._register(this, this._opts.retries);
+    this.#retries = this._opts.retries > 0 ? Number(this._opts.retries) : undefined;
+    this.#index = io._register(this, this.#retries);
     if (io._autoConnect) this.open();
   }
 
@@ -65,6 +70,7 @@ export class Socket extends Emitter {
 
   disconnect() {
     this.#unsubscribe();
+    this.io._dispatch.leave(this.#index);
     this.io._leave((core) => core.disconnect(this.#index));
     this.#release();
     return this;
@@ -112,11 +118,11 @@ export class Socket extends Emitter {
     args.unshift(event);
     // Its callback and its packet wait.
     if (!this.active) this.io._retain(this, this.#index);
-    const retried = this._opts.retries !== undefined && !volatile;
+    const retried = this.#retries !== undefined && !volatile;
     let waiter;
     if (fn) {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
-      waiter = { fn, errorFirst, told: errorFirst || fn.told };
+      waiter = { fn, errorFirst };
     }
     const message = this.io._links.outgoing(args, compress);
     const core = this.io._core;
@@ -166,7 +172,7 @@ export class Socket extends Emitter {
 
   #refused(reason, waiter) {
     const error = new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
-    if (!waiter?.told) throw error;
+    if (!waiter?.errorFirst) throw error;
     waiter.fn.call(this, error);
   }
 
@@ -230,7 +236,9 @@ export class Socket extends Emitter {
       }),
       // One that the server has just disconnected is told so by itself.
       listen("close", (reason, details) => {
-        if (this.io._isActive(this.#index)) this._onclose(reason, details);
+        // As in the original also one that was still joining.
+        const concerned = this.connected || this.io._dispatch.ended;
+        if (concerned && this.io._isActive(this.#index)) this._onclose(reason, details);
       }),
     ];
   }
@@ -254,7 +262,8 @@ export class Socket extends Emitter {
   }
 
   _onerror(error) {
-    this.#unsubscribe();
+    // An answer that is late may still come.
+    if (!this.io._isActive(this.#index)) this.#unsubscribe();
     this.emitReserved("connect_error", error);
     this.#release();
   }
@@ -265,12 +274,11 @@ export class Socket extends Emitter {
 
   _onleave(reason) {
     this.#unsubscribe();
-    this._onclose(reason);
+    if (this.connected) this._onclose(reason);
     this.#release();
   }
 
   _onclose(reason, details) {
-    if (!this.connected) return;
     this.connected = false;
     delete this.id;
     this.emitReserved("disconnect", reason, details);
@@ -301,7 +309,9 @@ export class Socket extends Emitter {
       if (sent) return;
       sent = true;
       const message = this.io._links.outgoing(args, true);
-      this.io._call((core) => this.io._ack(core, this.#index, session, id, message));
+      const reason = this.io._ack(this.#index, session, id, message);
+      const text = REFUSED[-2 - reason];
+      if (text) throw new Error(text);
     };
   }
 
@@ -317,9 +327,10 @@ export class Socket extends Emitter {
     const waiter = this.#acks.get(ticket);
     if (!waiter) return;
     this.#acks.delete(ticket);
-    if (!waiter.told) return;
     const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    waiter.fn.call(this, new Error(REFUSED[-2 - reason] ?? text));
+    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[-2 - reason] ?? text));
+    // After the server has left, the last of those that wait.
+    if (!this.active) this.#release();
   }
 
   _onsent(args) {

@@ -183,11 +183,6 @@ impl Core {
         inner.sockets.get(socket as usize).is_some_and(|id| inner.manager.status(*id).active)
     }
 
-    /// Starts the next attempt now.
-    pub fn reconnect_now(&self) -> bool {
-        self.act(|inner, now| inner.manager.reconnect_now(now))
-    }
-
     /// Whether to connect again by itself.
     pub fn reconnection(&self, on: bool) {
         self.inner.borrow_mut().manager.set_reconnection(on);
@@ -233,11 +228,16 @@ impl Core {
     /// Ticket and payload of each emit that waits for the connection (`sendBuffer`), in turn.
     #[must_use]
     pub fn held(&self, socket: u32) -> Vec<f64> {
-        self.look(socket, |manager, id| {
-            let held = manager.held(id);
-            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())])
-                .collect()
-        })
+        // A loop: iterators of iterators have a kilobyte of code.
+        let mut numbers = Vec::new();
+        let inner = self.inner.borrow();
+        if let Some(&id) = inner.sockets.get(socket as usize) {
+            for (emit, payload, _) in inner.manager.held(id) {
+                numbers.push(report::exact(emit.number()));
+                numbers.push(f64::from(payload.slot()));
+            }
+        }
+        numbers
     }
 
     /// Forgets one of them.
@@ -259,7 +259,8 @@ impl Core {
     /// How many emits of a namespace with `retries` are not settled.
     #[must_use]
     pub fn queued(&self, socket: u32) -> usize {
-        self.look(socket, |manager, id| manager.queued(id))
+        let inner = self.inner.borrow();
+        inner.sockets.get(socket as usize).map_or(0, |id| inner.manager.queued(*id))
     }
 
     /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
@@ -292,44 +293,42 @@ impl Core {
 
     /// The WebSocket is open.
     pub fn opened(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, id| {
+        self.input(transport, |inner, id| {
             if let Some(link) = inner.links.iter_mut().find(|link| link.id == id) {
                 link.open = true;
             }
-            Some(Input::Opened { transport: id })
+            Input::Opened { transport: id }
         })
     }
 
     /// The texts that were left for transport 0 are the answer to a GET.
     pub fn got(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, transport| {
-            Some(Input::Got { transport, body: inner.inbox.body() })
-        })
+        // Whether or not anybody hears them, they are taken.
+        let body = self.inner.borrow_mut().inbox.body();
+        self.input(transport, |_, transport| Input::Got { transport, body })
     }
 
     /// A POST was answered.
     pub fn posted(&self, transport: u32) -> f64 {
-        self.input(transport, None, |_, transport| Some(Input::Posted { transport }))
+        self.input(transport, |_, transport| Input::Posted { transport })
     }
 
     /// The transport ended. `closed`: by the server's close frame with this code; else below 0.
     pub fn ended(&self, transport: u32, closed: i32) -> f64 {
-        self.input(transport, None, |inner, transport| {
+        self.input(transport, |inner, transport| {
             inner.links.retain(|link| link.id != transport);
             let error = match u16::try_from(closed) {
                 Ok(code) => TransportError::Closed { code: Some(code), reason: String::new() },
                 Err(_) => TransportError::Http { cause: String::new() },
             };
-            Some(Input::Closed { transport, error })
+            Input::Closed { transport, error }
         })
     }
 
     /// A binary message.
     pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
         let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.input(transport, None, |_, transport| {
-            Some(Input::Message { transport, message: Message::Binary(binary) })
-        })
+        self.input(transport, |_, transport| Input::Message { transport, message: Message::Binary(binary) })
     }
 
     /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
@@ -454,11 +453,6 @@ impl Inner {
 }
 
 impl Core {
-    fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).map(|id| look(&inner.manager, *id)).unwrap_or_default()
-    }
-
     fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64, wall: Option<f64>) -> f64 {
         let options = options::emit(flags, timeout);
         let mut result = -1.0;
@@ -542,23 +536,18 @@ impl Core {
         self.heard(now, slot)
     }
 
-    /// `heard` is the payload of what was handed in.
-    fn input(
-        &self,
-        transport: u32,
-        heard: Option<u32>,
-        input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
-    ) -> f64 {
+    fn input(&self, transport: u32, input: impl FnOnce(&mut Inner, TransportId) -> Input<Slots>) -> f64 {
         let now = {
             let (mut inner, now) = self.enter(None);
             let Some(id) = inner.link(transport) else { return 0.0 };
-            let Some(input) = input(&mut inner, id) else { return 0.0 };
+            let input = input(&mut inner, id);
             inner.manager.handle_input(input, now);
             now
         };
-        self.heard(now, heard)
+        self.heard(now, None)
     }
 
+    /// `heard` is the payload of what was handed in.
     #[inline(never)]
     fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
         self.pump(now);

@@ -288,7 +288,11 @@ impl Codec for Slots {
         let head = self.heads.borrow_mut().sent(header);
         let part = Part { head, payload: payload.cloned(), shape: Shape::None };
         out.push_back(Message::Text(Text::Part(part)));
-        out.extend(payload.into_iter().flat_map(|payload| &payload.0.parts).cloned().map(Message::Binary));
+        if let Some(payload) = payload {
+            for part in &payload.0.parts {
+                out.push_back(Message::Binary(part.clone()));
+            }
+        }
         Ok(())
     }
 

@@ -98,7 +98,6 @@ export function request(url, body, opts, limit, done) {
       method,
       headers,
       agent: agentFor(opts, at.protocol),
-      ...(opts.requestTimeout > 0 && { signal: AbortSignal.timeout(opts.requestTimeout) }),
     });
     current.on("error", fail);
     current.on("response", (response) => answer(response, at, method, payload, crossed, left));

@@ -10,14 +10,15 @@ export function request(url, body, opts, limit, done) {
     : viaXhr(url, body, opts, limit, done);
 }
 
-function viaXhr(url, body, { extraHeaders, withCredentials, requestTimeout }, limit, done) {
+function viaXhr(url, body, { extraHeaders, withCredentials }, limit, done) {
   const xhr = new XMLHttpRequest();
   const end = once((status, error) => {
+    xhr.onload = xhr.onerror = xhr.onabort = xhr.onprogress = null;
     if (error) xhr.error = error;
     done(status, status === 0 ? "" : xhr.responseText, xhr);
   });
   xhr.onload = () => end(xhr.status);
-  xhr.onerror = xhr.ontimeout = xhr.onabort = () => end(0);
+  xhr.onerror = xhr.onabort = () => end(0);
   xhr.onprogress = ({ loaded }) => {
     if (loaded <= limit) return;
     xhr.onabort = null;
@@ -30,7 +31,6 @@ function viaXhr(url, body, { extraHeaders, withCredentials, requestTimeout }, li
     if (body !== undefined) xhr.setRequestHeader("Content-Type", CONTENT_TYPE);
     xhr.setRequestHeader("Accept", "*/*");
     xhr.withCredentials = Boolean(withCredentials);
-    if (requestTimeout) xhr.timeout = requestTimeout;
     xhr.send(body);
   } catch (error) {
     queueMicrotask(() => end(0, error));

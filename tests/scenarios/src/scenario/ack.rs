@@ -187,6 +187,19 @@ pub fn a_forgotten_ack_takes_no_room<F: Face>(face: &F) {
     sim.expect_events(&[]);
 }
 
+/// An emit whose ack is forgotten while it is held is sent all the same, however much later.
+pub fn a_forgotten_ack_has_no_timeout<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    let held = sim.emit_with_ack(socket, 1, Some(secs(5)));
+    sim.manager.forget_ack(socket, held);
+    sim.advance(secs(6));
+    sim.expect_events(&[]);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 40", "w1 420<1>"]);
+}
+
 /// Answers that a full sink holds back count towards the bound.
 pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.buffer_size = 3);

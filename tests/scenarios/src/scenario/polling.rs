@@ -46,8 +46,9 @@ pub fn one_post_is_in_flight_at_any_time<F: Face>(face: &F) {
     sim.expect_lines(&["post p1 42<3> 42<4>"]);
 }
 
-/// What was held is shown as sent right behind the connection, though it may have to wait for a POST; and once only.
-pub fn what_was_held_is_shown_as_sent_at_once<F: Face>(face: &F) {
+/// What was held is shown as sent right behind the connection, and an emit at once, though they may have to wait for a
+/// POST; and once only.
+pub fn emits_are_shown_as_sent_at_once<F: Face>(face: &F) {
     let mut sim = Sim::with(face, polling_only);
     let socket = sim.connect("/");
     sim.manager.observe(socket, true);
@@ -59,6 +60,12 @@ pub fn what_was_held_is_shown_as_sent_at_once<F: Face>(face: &F) {
     sim.expect_lines(&["get p1"]);
     sim.posted("p1");
     sim.expect_lines(&["post p1 42<1>"]);
+    sim.expect_events(&[]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&[]);
+    sim.expect_events(&["sent 0 2"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 42<2>"]);
     sim.expect_events(&[]);
 }
 
