@@ -197,7 +197,7 @@ const INTERNAL = [
   // Of links.js, dispatch.js, host.js and slots.js.
   "announce|armed|encoding|errorFirst|failure|follow|inject|internal|isBusy|late|openers|openWebSocket",
   "outgoing|readBody|sendMessage|shut|silence|silent|thrown|throwEncoder|told|unencodable|upgraded|webSocket|busy",
-  "closed|details|due|numbers|texts",
+  "bytes|closed|details|due|head|number|numbers|run|texts",
 ];
 const OWN = new RegExp(`^(_[a-z]\\w*|__wbg_ptr|${INTERNAL.join("|")})$`);
 

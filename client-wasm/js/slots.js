@@ -73,7 +73,7 @@ export function assemble(slot, attachments) {
 }
 
 function filled(data, parts) {
-  if (data === null || typeof data !== "object") return data;
+  if (!isObject(data)) return data;
   if (data._placeholder === true) {
     if (!Number.isInteger(data.num) || data.num < 0 || data.num >= parts.length) throw new Error("illegal attachments");
     return parts[data.num];
@@ -115,11 +115,11 @@ export function connect(auth, pid, offset) {
   const bare = auth >= 0 && entries[auth].json === undefined;
   // From its text: a copy, and nobody's getters.
   const data = auth < 0 ? {} : bare ? value(auth) : JSON.parse(json(auth));
-  if (!isObject(data) || Array.isArray(data)) return new Uint32Array();
+  if (!isObject(data) || Array.isArray(data)) return [];
   const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
-  if (bare) return Uint32Array.of(put(object), 0);
+  if (bare) return [put(object), 0];
   const text = JSON.stringify(object);
-  return Uint32Array.of(put(object, text), byteLength(text));
+  return [put(object, text), byteLength(text)];
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ export function shapeOf(data) {
     return named ? EVENT : ARRAY;
   }
   if (typeof data === "string") return TEXT;
-  return data !== null && typeof data === "object" ? OBJECT : OTHER;
+  return isObject(data) ? OBJECT : OTHER;
 }
 
 /** How much of a text Rust sees when it has to read the header. */

@@ -26,14 +26,14 @@ export class Emitter {
   /** Without a listener: all of the event. Without an event: all, but for what the client itself listens to. */
   off(event, listener) {
     if (arguments.length === 0) {
-      for (const [name, listeners] of this.#listeners) this.#keep(name, listeners.filter((fn) => fn.internal));
+      for (const name of this.#listeners.keys()) this.#keepInternal(name);
       return this;
     }
     const key = keyOf(event);
     const listeners = this.#listeners.get(key);
     if (!listeners) return this;
     if (arguments.length === 1) {
-      this.#keep(key, listeners.filter((fn) => fn.internal));
+      this.#keepInternal(key);
       return this;
     }
     const at = listeners.findIndex((fn) => fn === listener || fn.fn === listener);
@@ -42,7 +42,8 @@ export class Emitter {
     return this;
   }
 
-  #keep(event, listeners) {
+  #keepInternal(event) {
+    const listeners = this.#listeners.get(event).filter((fn) => fn.internal);
     if (listeners.length > 0) this.#listeners.set(event, listeners);
     else this.#listeners.delete(event);
   }

@@ -308,12 +308,8 @@ export class Manager extends Emitter {
     this._call((core) => this._dispatch.follow(this._links.sendMessage(core, data)));
   }
 
-  _offline() {
-    this._call((core) => this._dispatch.follow(core.online(false)));
-  }
-
-  _online() {
-    this._call((core) => this._dispatch.follow(core.online(true)));
+  _online(online) {
+    this._call((core) => this._dispatch.follow(core.online(online)));
   }
 
   // --- What the core asks for (Host) ------------------------------------------------------------------------------

@@ -12,13 +12,13 @@ const listeners = {
     for (const each of [...open]) {
       if (each.engine.hostname === "localhost") continue;
       offline.add(each);
-      each._offline();
+      each._online(false);
     }
   },
   online() {
     for (const each of [...offline]) {
       offline.delete(each);
-      each._online();
+      each._online(true);
     }
   },
   beforeunload() {
