@@ -1,0 +1,268 @@
+//! What is done with each call: the manager is told, has everything done that it wants, and what happened is reported.
+
+use std::cell::RefMut;
+use std::time::Duration;
+
+use socketio_client_core::{AckId, Command, Frame, Input, Instant, Message, TransportId};
+use wasm_bindgen::prelude::*;
+
+use super::report::{self, whole};
+use super::{Core, Inner, Link, Step, options};
+use crate::slots::{Head, Inbox, Part, Payload, Slots, Text};
+
+/// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
+const RETRY: u64 = 20;
+
+impl Inner {
+    pub(super) fn now(&mut self, wall: Option<f64>) -> Instant {
+        match wall {
+            Some(wall) => self.timer.read(wall),
+            None => self.timer.now(),
+        }
+    }
+
+    /// Sets the timer anew if it would come too late.
+    pub(super) fn arm(&mut self, now: Instant) -> Option<JsValue> {
+        let retry = self.links.iter().any(|link| link.full).then(|| now + Duration::from_millis(RETRY));
+        let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
+        self.timer.arm(due, now)
+    }
+}
+
+impl Inner {
+    #[inline(never)]
+    pub(super) fn link(&self, transport: u32) -> Option<TransportId> {
+        self.links.iter().map(|link| link.id).find(|id| id.number() == transport)
+    }
+}
+
+impl Core {
+    pub(super) fn send(
+        &self,
+        socket: u32,
+        payload: Payload,
+        flags: u32,
+        timeout: f64,
+        wall: Option<f64>,
+    ) -> f64 {
+        let options = options::emit(flags, timeout);
+        let mut result = -1.0;
+        let more = self.act_at(wall, |inner, now| {
+            let Some(&id) = inner.sockets.get(socket as usize) else { return };
+            result = match inner.manager.emit(id, payload, options, now) {
+                Ok(emit) => report::exact(emit.number()) * 2.0,
+                Err(refused) => report::refused(&refused.error),
+            };
+        });
+        if more && result >= 0.0 { result + 1.0 } else { result }
+    }
+
+    // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
+    // there once.
+
+    pub(super) fn answer(
+        &self,
+        socket: u32,
+        session: u32,
+        id: f64,
+        payload: Payload,
+        wall: Option<f64>,
+    ) -> f64 {
+        let mut refused = None;
+        let more = self.act_at(wall, |inner, now| {
+            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
+            let ack = AckId::from_parts(socket, session, whole(id));
+            refused = inner.manager.ack(ack, payload, now).err();
+        });
+        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
+    }
+
+    pub(super) fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
+        self.act_at(None, act)
+    }
+
+    /// For calls of the application: what follows is done at once. Whether there is something to poll. `wall` is the time
+    /// where the caller knows it.
+    pub(super) fn act_at(&self, wall: Option<f64>, act: impl FnOnce(&mut Inner, Instant)) -> bool {
+        let now = {
+            let (mut inner, now) = self.enter(wall);
+            act(&mut inner, now);
+            now
+        };
+        self.acted(now)
+    }
+
+    #[inline(never)]
+    pub(super) fn enter(&self, wall: Option<f64>) -> (RefMut<'_, Inner>, Instant) {
+        let mut inner = self.inner.borrow_mut();
+        let now = inner.now(wall);
+        (inner, now)
+    }
+
+    #[inline(never)]
+    pub(super) fn acted(&self, now: Instant) -> bool {
+        self.pump(now);
+        self.inner.borrow_mut().has_event()
+    }
+
+    pub(super) fn text(&self, transport: u32, slot: Option<u32>, leave: impl FnOnce(&mut Inbox)) -> f64 {
+        self.text_at(None, transport, slot, leave)
+    }
+
+    pub(super) fn text_at(
+        &self,
+        wall: Option<f64>,
+        transport: u32,
+        slot: Option<u32>,
+        leave: impl FnOnce(&mut Inbox),
+    ) -> f64 {
+        leave(&mut self.inner.borrow_mut().inbox);
+        if transport == 0 { 0.0 } else { self.left(wall, transport, slot) }
+    }
+
+    /// A text was left for this transport.
+    #[inline(never)]
+    pub(super) fn left(&self, wall: Option<f64>, transport: u32, slot: Option<u32>) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter(wall);
+            // Whether or not anybody hears it, it is taken.
+            let text = inner.inbox.text();
+            let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
+            inner.manager.handle_input(Input::Message { transport, message: Message::Text(text) }, now);
+            now
+        };
+        self.heard(now, slot)
+    }
+
+    pub(super) fn input(
+        &self,
+        transport: u32,
+        input: impl FnOnce(&mut Inner, TransportId) -> Input<Slots>,
+    ) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter(None);
+            let Some(id) = inner.link(transport) else { return 0.0 };
+            let input = input(&mut inner, id);
+            inner.manager.handle_input(input, now);
+            now
+        };
+        self.heard(now, None)
+    }
+
+    /// `heard` is the payload of what was handed in.
+    #[inline(never)]
+    pub(super) fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
+        self.pump(now);
+        self.inner.borrow_mut().report(heard)
+    }
+
+    /// Has everything done that the manager wants. The host is called while no borrow is held.
+    pub(super) fn pump(&self, now: Instant) {
+        loop {
+            let Some(step) = self.inner.borrow_mut().step() else { break };
+            match step {
+                Step::Command(command) => self.obey(command),
+                Step::Frame(transport, Frame::Message(message)) => {
+                    if !self.write(transport.number(), message) {
+                        let mut inner = self.inner.borrow_mut();
+                        inner
+                            .links
+                            .iter_mut()
+                            .filter(|link| link.id == transport)
+                            .for_each(|link| link.full = true);
+                    }
+                }
+                Step::Frame(_, Frame::Ping) => {}
+            }
+        }
+        let handle = self.inner.borrow_mut().arm(now);
+        if let Some(handle) = handle {
+            self.host.armed(&handle);
+        }
+    }
+
+    pub(super) fn obey(&self, command: Command<Slots>) {
+        match command {
+            Command::Resolve { id } => {
+                self.inner.borrow_mut().resolve = Some(id);
+                self.host.resolve();
+            }
+            Command::Open { transport, url } => {
+                self.link(transport);
+                self.host.open(transport.number(), &url);
+            }
+            Command::Get { transport, url } => {
+                self.link(transport);
+                self.host.get(transport.number(), &url);
+            }
+            Command::Post { transport, url, body } => {
+                if let Text::Body(messages) = body {
+                    for message in messages {
+                        self.write(0, message);
+                    }
+                }
+                self.host.post(transport.number(), &url);
+            }
+            Command::Close { transport } => {
+                self.inner.borrow_mut().links.retain(|link| link.id != transport);
+                self.host.shut(transport.number());
+            }
+        }
+    }
+
+    pub(super) fn link(&self, id: TransportId) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.links.iter().all(|link| link.id != id) {
+            inner.links.push(Link { id, open: false, full: false });
+        }
+    }
+
+    /// Whether the transport takes more.
+    pub(super) fn write(&self, transport: u32, message: Message<Slots>) -> bool {
+        match message {
+            Message::Text(Text::Part(part)) => self.write_part(transport, part),
+            Message::Binary(binary) => {
+                let (slot, last) = binary.slot.leave();
+                self.host.binary(transport, slot, last)
+            }
+            // Binary data that is to be text (`forceBase64`): the module knows.
+            Message::Text(Text::Body(messages)) => {
+                let mut room = true;
+                for message in messages {
+                    room &= self.write(transport, message);
+                }
+                room
+            }
+        }
+    }
+
+    pub(super) fn write_part(&self, transport: u32, part: Part) -> bool {
+        let (head, payload) = part.into_parts();
+        let (slot, last) = payload.map_or((-1, false), |payload| {
+            let (slot, last) = payload.leave();
+            (i32::try_from(slot).unwrap_or(-1), last)
+        });
+        match head {
+            Head::Sent { id, ack, .. } => {
+                self.tell_heads(id);
+                self.host.write(transport, id, ack.map_or(-1.0, report::exact), slot, last)
+            }
+            Head::Text(text) => self.host.text(transport, &text),
+            // These only come in.
+            Head::Read(_) | Head::Known { .. } => true,
+        }
+    }
+
+    /// The module learns each head before it is asked to write it.
+    pub(super) fn tell_heads(&self, id: u32) {
+        loop {
+            let told = self.inner.borrow().told;
+            if told > id {
+                return;
+            }
+            let Some(head) = self.inner.borrow().inbox.sent(told) else { return };
+            self.inner.borrow_mut().told += 1;
+            self.host.head(head.kind as u32, &head.namespace, &head.text);
+        }
+    }
+}
