@@ -12,6 +12,7 @@ const SOURCES: [&str; 5] = [
     "client-wasm/js/src",
     "client-wasm/js/slots.js",
     "client-wasm/js/build.mjs",
+    "client-wasm/js/glue.mjs",
 ];
 const MODULE: &str = "client-wasm/js/dist/socket.io.esm.min.js";
 

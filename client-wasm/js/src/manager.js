@@ -315,10 +315,20 @@ export class Manager extends Emitter {
   // --- What the core asks for (Host) ------------------------------------------------------------------------------
 
   _resolve() {
-    const core = this._core;
-    const where = target(this);
     this._readyState = "opening";
     this._links.begin();
+    try {
+      this.#resolve();
+    } catch (error) {
+      // The application has put something into its options since the last attempt.
+      this._links.failure = { error };
+      this._core.unresolved();
+    }
+  }
+
+  #resolve() {
+    const core = this._core;
+    const where = target(this);
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
     core.set_upgraded_before(Engine.priorWebsocketSuccess);

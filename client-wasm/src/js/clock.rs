@@ -110,9 +110,9 @@ impl Timer {
         now
     }
 
-    /// To be due at `at`, or earlier: a timer that is set already may stay. What is set now, if that has
-    /// changed: the timer, or undefined.
-    pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
+    /// To be due at `at`, or earlier: a timer that is set already may stay. What is to be done for it, where no borrow is
+    /// held: an application's own timers may call back at once.
+    pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<Arming> {
         let wait = at.map(|at| millis(at.since(now))).filter(|wait| *wait < FOREVER);
         let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
         match (&self.armed, at) {
@@ -120,15 +120,37 @@ impl Timer {
             (None, None) if !self.told => return None,
             _ => {}
         }
-        if let Some((_, handle)) = self.armed.take() {
+        let old = self.armed.take().map(|(_, handle)| handle);
+        self.told = at.is_some();
+        self.armed = at.map(|at| (at, JsValue::UNDEFINED));
+        let wait = at.map(|at| millis(at.since(now)) as f64);
+        Some(Arming { timers: self.timers.clone(), due: self.due.clone(), old, wait })
+    }
+
+    /// The timer that was set.
+    pub(super) fn armed(&mut self, handle: &JsValue) {
+        if let Some((_, set)) = &mut self.armed {
+            *set = handle.clone();
+        }
+    }
+}
+
+/// A timer to be cleared, and one to be set.
+pub(super) struct Arming {
+    timers: Timers,
+    due: Function,
+    old: Option<JsValue>,
+    wait: Option<f64>,
+}
+
+impl Arming {
+    /// The timer that is set now, or undefined.
+    pub(super) fn carry_out(self) -> JsValue {
+        if let Some(handle) = self.old {
             let _ = self.timers.clear.clear(&JsValue::UNDEFINED, &handle);
         }
-        self.told = at.is_some();
-        let Some(at) = at else { return Some(JsValue::UNDEFINED) };
-        let wait = millis(at.since(now)) as f64;
-        let handle = self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).unwrap_or_default();
-        self.armed = Some((at, handle.clone()));
-        Some(handle)
+        let set = self.wait.and_then(|wait| self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).ok());
+        set.unwrap_or_default()
     }
 }
 

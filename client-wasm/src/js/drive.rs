@@ -4,8 +4,8 @@ use std::cell::RefMut;
 use std::time::Duration;
 
 use socketio_client_core::{AckId, Command, Frame, Input, Instant, Message, TransportId};
-use wasm_bindgen::prelude::*;
 
+use super::clock::Arming;
 use super::report::{self, whole};
 use super::{Core, Inner, Link, Step, options};
 use crate::slots::{Head, Inbox, Part, Payload, Slots, Text};
@@ -22,7 +22,7 @@ impl Inner {
     }
 
     /// Sets the timer anew if it would come too late.
-    pub(super) fn arm(&mut self, now: Instant) -> Option<JsValue> {
+    pub(super) fn arm(&mut self, now: Instant) -> Option<Arming> {
         let retry = self.links.iter().any(|link| link.full).then(|| now + Duration::from_millis(RETRY));
         let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
         self.timer.arm(due, now)
@@ -175,8 +175,10 @@ impl Core {
                 Step::Frame(_, Frame::Ping) => {}
             }
         }
-        let handle = self.inner.borrow_mut().arm(now);
-        if let Some(handle) = handle {
+        let arming = self.inner.borrow_mut().arm(now);
+        if let Some(arming) = arming {
+            let handle = arming.carry_out();
+            self.inner.borrow_mut().timer.armed(&handle);
             self.host.armed(&handle);
         }
     }

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use js_sys::Function;
 use socketio_client_core::{
     Auth, Command, EmitId, Event, Frame, Input, Manager, Message, ResolveId, SocketId, SocketOptions,
-    TransportError, TransportId,
+    TransportError, TransportId, UrlError,
 };
 use wasm_bindgen::prelude::*;
 
@@ -103,6 +103,15 @@ impl Core {
             let Some(id) = inner.resolve.take() else { return };
             let (address, query) = options::address(secure, host, port, query);
             inner.manager.resolved(id, Ok((address, query)), now);
+        });
+    }
+
+    /// Answers `resolve` of the host where that failed: so does the attempt.
+    pub fn unresolved(&self) {
+        self.act(|inner, now| {
+            let Some(id) = inner.resolve.take() else { return };
+            let error = UrlError { url: String::new(), cause: "" };
+            inner.manager.resolved(id, Err(error), now);
         });
     }
 
