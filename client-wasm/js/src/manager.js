@@ -142,6 +142,7 @@ export class Manager extends Emitter {
   _open(open) {
     // A mistake in the options is the caller's.
     transportNames(this.opts);
+    target(this);
     this._call((core) => this._dispatch.follow(open(core)));
   }
 
