@@ -3,8 +3,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytestring::ByteString;
-
 use crate::acks::Acks;
 use crate::codec::Codec;
 use crate::event::EmitId;
@@ -90,7 +88,7 @@ pub(crate) enum SocketState {
 }
 
 pub(crate) struct Socket<C: Codec> {
-    pub(crate) namespace: ByteString,
+    pub(crate) namespace: C::Name,
     pub(crate) auth: Auth<C::Payload>,
     pub(crate) state: SocketState,
     pub(crate) outbox: Outbox<C::Payload>,

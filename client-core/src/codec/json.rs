@@ -60,6 +60,7 @@ pub struct Partial {
 impl Codec for Json {
     type Text = ByteString;
     type Binary = Bytes;
+    type Name = ByteString;
     type Payload = Payload;
     type Partial = Partial;
     type Offset = Box<str>;

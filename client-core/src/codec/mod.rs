@@ -42,6 +42,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 use core::time::Duration;
 
 use crate::config::Limits;
@@ -61,7 +62,7 @@ pub enum Message<C: Codec + ?Sized> {
 /// A packet, or as much of it as has come.
 pub enum Decoded<C: Codec + ?Sized> {
     /// Whole.
-    Packet(Header, Option<C::Payload>),
+    Packet(Header<C::Name>, Option<C::Payload>),
     /// Attachments are missing.
     Partial(C::Partial),
 }
@@ -96,6 +97,8 @@ pub trait Codec {
     type Text;
     /// A binary message.
     type Binary;
+    /// A namespace's name. Cheap to clone.
+    type Name: Clone + fmt::Debug + Deref<Target = str> + for<'a> From<&'a str>;
     /// The arguments of a packet, with their attachments. Cheap to clone.
     type Payload: Clone;
     /// A packet that waits for attachments. Lives in the engine and dies with its transport.
@@ -170,7 +173,7 @@ pub trait Codec {
     /// If a user's parser refuses. Nothing is appended then.
     fn encode(
         &mut self,
-        header: &Header,
+        header: &Header<Self::Name>,
         payload: Option<&Self::Payload>,
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), EncodeError>;

@@ -100,7 +100,7 @@ pub(crate) enum Received<C: Codec> {
     /// A heartbeat; its answer is due.
     Ping,
     /// A Socket.IO packet.
-    Packet(Header, Option<C::Payload>),
+    Packet(Header<C::Name>, Option<C::Payload>),
     /// The server ends the session.
     Close,
     /// Not Engine.IO.

@@ -193,7 +193,12 @@ pub(super) fn queue_attempt<C: Codec>(
     }
 }
 
-fn header<C: Codec>(kind: PacketKind, attachments: usize, socket: &Socket<C>, ack: Option<u64>) -> Header {
+fn header<C: Codec>(
+    kind: PacketKind,
+    attachments: usize,
+    socket: &Socket<C>,
+    ack: Option<u64>,
+) -> Header<C::Name> {
     Header { kind, attachments, namespace: socket.namespace.clone(), ack }
 }
 

@@ -129,8 +129,8 @@ impl<C: Codec> Manager<C> {
     }
 
     /// A packet came. Those for a namespace that is not in a state to expect them are late, and ignored.
-    pub(super) fn packet(&mut self, header: Header, payload: Option<C::Payload>, now: Instant) {
-        let Some(at) = self.sockets.iter().position(|socket| socket.namespace == header.namespace) else {
+    pub(super) fn packet(&mut self, header: Header<C::Name>, payload: Option<C::Payload>, now: Instant) {
+        let Some(at) = self.sockets.iter().position(|socket| *socket.namespace == *header.namespace) else {
             return;
         };
         let Some(target) = self.sockets.get_mut(at) else { return };

@@ -3,6 +3,7 @@
 //! Source: Socket.IO protocol, revision 5, "Packet encoding".
 
 use alloc::string::String;
+use core::ops::Deref;
 
 use bytestring::ByteString;
 
@@ -28,13 +29,13 @@ pub enum PacketKind {
 
 /// Everything of a packet except its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct Header<N = ByteString> {
     /// What it is.
     pub kind: PacketKind,
     /// How many binary messages follow the text.
     pub attachments: usize,
     /// `/` or a longer name.
-    pub namespace: ByteString,
+    pub namespace: N,
     /// The id that an ack carries or asks for.
     pub ack: Option<u64>,
 }
@@ -113,7 +114,7 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, DecodeError> {
 }
 
 /// Writes a header, without the Engine.IO type in front.
-pub fn write(header: &Header, out: &mut String) {
+pub fn write<N: Deref<Target = str>>(header: &Header<N>, out: &mut String) {
     let digit = match (header.kind, header.attachments) {
         (PacketKind::Connect, _) => '0',
         (PacketKind::Disconnect, _) => '1',
@@ -128,7 +129,7 @@ pub fn write(header: &Header, out: &mut String) {
         push_number(header.attachments as u64, out);
         out.push('-');
     }
-    if header.namespace != ROOT {
+    if *header.namespace != *ROOT {
         out.push_str(&header.namespace);
         out.push(',');
     }

@@ -17,7 +17,7 @@ pub(crate) struct Integer;
 
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    header: Header,
+    header: Header<std::sync::Arc<str>>,
     payload: u64,
     have: usize,
     bytes: usize,
@@ -55,6 +55,7 @@ fn malformed(cause: &str) -> DecodeError {
 impl Codec for Integer {
     type Text = String;
     type Binary = u8;
+    type Name = std::sync::Arc<str>;
     type Payload = u64;
     type Partial = Waiting;
     type Offset = u64;
@@ -172,7 +173,7 @@ impl Codec for Integer {
 
     fn encode(
         &mut self,
-        header: &Header,
+        header: &Header<std::sync::Arc<str>>,
         payload: Option<&u64>,
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), EncodeError> {

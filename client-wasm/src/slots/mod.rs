@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socketio_client_core::engine::PacketType;
-use socketio_client_core::packet::{Header, PacketKind, header};
+use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
     Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
     Stamp,
@@ -22,7 +22,7 @@ use socketio_client_core::{
 
 pub use self::table::Slot;
 use self::text::Heads;
-pub use self::text::{Head, Inbox, Part, SentHead, Shape, Start, Text};
+pub use self::text::{Head, Header, Inbox, Part, SentHead, Shape, Start, Text};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -147,6 +147,7 @@ fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
 impl Codec for Slots {
     type Text = Text;
     type Binary = Binary;
+    type Name = Rc<str>;
     type Payload = Payload;
     type Partial = Partial;
     type Offset = Slot;

@@ -5,10 +5,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use socketio_client_core::packet::{Header, PacketKind, header};
+use socketio_client_core::packet::{self, PacketKind, header};
 use socketio_client_core::{DecodeError, Message};
 
 use super::{Binary, Payload, Slot, Slots};
+
+/// Of a packet. Not the core's default, which would bring the reference counts of `bytes` and all of their functions.
+pub type Header = packet::Header<Rc<str>>;
 
 /// What `JSON.parse` made of a payload; the same numbers as in `slots.js`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +187,7 @@ impl Heads {
                 self.sent.push(SentHead {
                     kind,
                     attachments,
-                    namespace: Rc::from(&**namespace),
+                    namespace: Rc::clone(namespace),
                     text: text.into(),
                 });
                 self.sent.len() - 1
