@@ -1,24 +1,31 @@
+const timers = () => ({ set: setTimeout, clear: clearTimeout });
+/** Those from when the library was loaded. Applications, or their tests, replace them. */
+const native = timers();
+
 /** What Rust calls. While a timer is set it keeps the manager alive; Rust holds it always, so it must not do so itself. */
 export class Host {
   #manager;
   #alive;
+  #timers;
+  #timer;
 
   constructor(manager) {
     this.#manager = new WeakRef(manager);
+    this.#timers = manager.opts.useNativeTimers ? native : timers();
   }
 
   get #it() {
     return this.#alive ?? this.#manager.deref();
   }
 
-  armed(handle) {
+  /** Sets the timer anew; below 0: to none. */
+  arm(wait) {
+    const { set, clear } = this.#timers;
     const manager = this.#it;
-    this.#alive = handle === undefined ? undefined : manager;
-    if (manager.opts.autoUnref) handle?.unref?.();
-  }
-
-  due() {
-    this.#it?._due();
+    clear(this.#timer);
+    this.#alive = wait < 0 ? undefined : manager;
+    this.#timer = wait < 0 ? undefined : set(() => this.#it?._due(), wait);
+    if (manager.opts.autoUnref) this.#timer?.unref?.();
   }
 
   resolve() {

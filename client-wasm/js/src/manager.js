@@ -166,8 +166,7 @@ export class Manager extends Emitter {
   #start() {
     const host = new Host(this);
     const seed = Math.floor(Math.random() * 2 ** 53);
-    // An arrow function here would share its scope, and so this manager, with the others.
-    this._core = new Core(host, host.due.bind(host), seed, Boolean(this.opts.useNativeTimers));
+    this._core = new Core(host, seed);
     this._reader = new Reader(this._core, (bytes) => this._links.bytes(bytes));
     this.#configure(this._core);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));

@@ -1,60 +1,13 @@
-//! The time, and the one timer of a manager.
+//! The time, and when the one timer of a manager is due.
 
 use std::time::Duration;
 
-use js_sys::Function;
 use socketio_client_core::Instant;
-use wasm_bindgen::prelude::*;
-
-// Not `js_sys::global` and `Reflect`, which look for older engines' names of it first.
-#[wasm_bindgen]
-extern "C" {
-    type Global;
-    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
-    static GLOBAL: Global;
-    #[wasm_bindgen(method, getter, js_name = setTimeout)]
-    fn set_timeout(this: &Global) -> Callable;
-    #[wasm_bindgen(method, getter, js_name = clearTimeout)]
-    fn clear_timeout(this: &Global) -> Callable;
-
-    #[derive(Clone, Debug)]
-    type Callable;
-    #[wasm_bindgen(method, catch, js_name = call)]
-    fn set(this: &Callable, nobody: &JsValue, due: &Function, wait: f64) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = call)]
-    fn clear(this: &Callable, nobody: &JsValue, handle: &JsValue) -> Result<(), JsValue>;
-}
-
-thread_local! {
-    /// As they were when the module was loaded.
-    static NATIVE: Timers = Timers::current();
-}
-
-/// Called when the module is loaded.
-#[wasm_bindgen(start)]
-pub(super) fn loaded() {
-    NATIVE.with(|_| ());
-}
-
-/// What the host's global object has at some time. Applications, or their tests, replace these.
-#[derive(Clone, Debug)]
-struct Timers {
-    set: Callable,
-    clear: Callable,
-}
-
-impl Timers {
-    fn current() -> Self {
-        GLOBAL.with(|global| Self { set: global.set_timeout(), clear: global.clear_timeout() })
-    }
-}
 
 /// A clock that never runs backwards, and the timer that wakes the manager.
 #[derive(Debug)]
 pub(super) struct Timer {
-    due: Function,
-    timers: Timers,
-    armed: Option<(Instant, JsValue)>,
+    armed: Option<Instant>,
     /// The module knows of a timer.
     told: bool,
     /// `Date.now()` when it was last read.
@@ -67,9 +20,8 @@ pub(super) struct Timer {
 const LONGEST: u64 = 0x7fff_ffff;
 
 impl Timer {
-    pub(super) fn new(due: Function, native: bool) -> Self {
-        let timers = if native { NATIVE.with(Clone::clone) } else { Timers::current() };
-        Self { due, timers, armed: None, told: false, wall: js_sys::Date::now(), ahead: 0.0 }
+    pub(super) fn new() -> Self {
+        Self { armed: None, told: false, wall: js_sys::Date::now(), ahead: 0.0 }
     }
 
     /// Unix time, except after somebody has set the clock back.
@@ -102,7 +54,7 @@ impl Timer {
     /// The timer is due: whatever the clock says, the time for which it was set has come.
     pub(super) fn fired(&mut self) -> Instant {
         let now = self.now();
-        let Some((at, _)) = self.armed.take() else { return now };
+        let Some(at) = self.armed.take() else { return now };
         if at > now {
             self.ahead += millis(at.since(now)) as f64;
             return at;
@@ -110,25 +62,20 @@ impl Timer {
         now
     }
 
-    /// To be due at `at`, or earlier: a timer that is set already may stay. What is set now, if that has
-    /// changed: the timer, or undefined.
-    pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<JsValue> {
+    /// To be due at `at`, or earlier: a timer that is set already may stay. If that is to change, after how many
+    /// milliseconds; below 0: never.
+    pub(super) fn arm(&mut self, at: Option<Instant>, now: Instant) -> Option<f64> {
         let wait = at.map(|at| millis(at.since(now))).filter(|wait| *wait < FOREVER);
-        let at = wait.map(|wait| now + Duration::from_millis(wait.min(LONGEST)));
-        match (&self.armed, at) {
-            (Some((armed, _)), Some(at)) if *armed <= at => return None,
+        let wait = wait.map(|wait| wait.min(LONGEST));
+        let at = wait.map(|wait| now + Duration::from_millis(wait));
+        match (self.armed, at) {
+            (Some(armed), Some(at)) if armed <= at => return None,
             (None, None) if !self.told => return None,
             _ => {}
         }
-        if let Some((_, handle)) = self.armed.take() {
-            let _ = self.timers.clear.clear(&JsValue::UNDEFINED, &handle);
-        }
+        self.armed = at;
         self.told = at.is_some();
-        let Some(at) = at else { return Some(JsValue::UNDEFINED) };
-        let wait = millis(at.since(now)) as f64;
-        let handle = self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).unwrap_or_default();
-        self.armed = Some((at, handle.clone()));
-        Some(handle)
+        Some(wait.map_or(-1.0, |wait| wait as f64))
     }
 }
 

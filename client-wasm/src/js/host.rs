@@ -31,7 +31,7 @@ extern "C" {
     pub(super) fn text(this: &Host, transport: u32, text: &str) -> bool;
     #[wasm_bindgen(method)]
     pub(super) fn binary(this: &Host, transport: u32, slot: u32, last: bool) -> bool;
-    /// A timer was set; undefined: none is.
+    /// Sets the timer anew, to call [`Core::timeout`](super::Core::timeout) after so many milliseconds; below 0: to none.
     #[wasm_bindgen(method)]
-    pub(super) fn armed(this: &Host, handle: &JsValue);
+    pub(super) fn arm(this: &Host, wait: f64);
 }

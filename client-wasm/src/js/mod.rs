@@ -12,7 +12,6 @@ mod report;
 use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
-use js_sys::Function;
 use socketio_client_core::{
     AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
     SocketOptions, TransportError, TransportId,
@@ -71,11 +70,10 @@ impl std::fmt::Debug for Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `due` is called when [`Core::timeout`] is to be called. `native` timers are those that were there when the module
-    /// was loaded.
+    /// `seed` is any number.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(host: Host, due: Function, seed: f64, native: bool) -> Self {
+    pub fn new(host: Host, seed: f64) -> Self {
         let codec = Slots::default();
         let inbox = codec.inbox();
         // The seed is a random number of 53 bits.
@@ -84,7 +82,7 @@ impl Core {
         let inner = Inner {
             manager,
             inbox,
-            timer: Timer::new(due, native),
+            timer: Timer::new(),
             links: Vec::new(),
             sockets: Vec::new(),
             resolve: None,
@@ -439,7 +437,7 @@ impl Inner {
     }
 
     /// Sets the timer anew if it would come too late.
-    fn arm(&mut self, now: Instant) -> Option<JsValue> {
+    fn arm(&mut self, now: Instant) -> Option<f64> {
         let retry = self.links.iter().any(|link| link.full).then(|| now + Duration::from_millis(RETRY));
         let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
         self.timer.arm(due, now)
@@ -584,9 +582,9 @@ impl Core {
                 Step::Frame(_, Frame::Ping) => {}
             }
         }
-        let handle = self.inner.borrow_mut().arm(now);
-        if let Some(handle) = handle {
-            self.host.armed(&handle);
+        let wait = self.inner.borrow_mut().arm(now);
+        if let Some(wait) = wait {
+            self.host.arm(wait);
         }
     }
 
