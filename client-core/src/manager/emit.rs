@@ -117,7 +117,7 @@ impl<C: Codec> Manager<C> {
     /// are sent again until they are acknowledged are not among them.
     pub fn held(&self, socket: SocketId) -> impl Iterator<Item = (EmitId, &C::Payload, Option<u64>)> {
         let target = self.sockets.get(socket.0 as usize).filter(|target| !target.outbox.retries());
-        let held = target.into_iter().flat_map(|target| target.outbox.held());
+        let held = target.map_or_else(Default::default, |target| target.outbox.held());
         held.map(|emit| (emit.id, &emit.payload, emit.answer.id()))
     }
 

@@ -1,4 +1,5 @@
 import { take } from "../slots.js";
+import { ACT, LOOK } from "./calls.js";
 import { rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
@@ -68,41 +69,41 @@ export class Dispatch {
       case KIND.EVENT_HERE:
         return this.#event(socket, take(this.#manager._reader.slot), more, this.#manager._reader.ack);
       case KIND.EVENT: {
-        const id = core.number();
-        return this.#event(socket, take(core.slot()), more, id);
+        const id = core.look(LOOK.NUMBER);
+        return this.#event(socket, take(core.look(LOOK.SLOT)), more, id);
       }
       case KIND.ACK_HERE:
         return this.#acked(socket, more, take(this.#manager._reader.slot));
       case KIND.ACK:
-        return this.#acked(socket, more, take(core.slot()));
+        return this.#acked(socket, more, take(core.look(LOOK.SLOT)));
       case KIND.NO_ACK:
         // A socket that was left is let go, though an emit that threw may still wait in the core.
-        return socket?._onnoack(more, core.number());
+        return socket?._onnoack(more, core.look(LOOK.NUMBER));
       case KIND.CONNECTED:
         return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
         return this.#disconnected(socket, core.word());
       case KIND.CONNECT_ERROR:
-        return this.#connectError(socket, core.number());
+        return this.#connectError(socket, core.look(LOOK.NUMBER));
       case KIND.AUTHENTICATE:
-        return this.#authenticate(value % 16384, socket, core.number());
+        return this.#authenticate(value % 16384, socket, core.look(LOOK.NUMBER));
       case KIND.SENT:
-        return socket._onsent(take(core.slot()));
+        return socket._onsent(take(core.look(LOOK.SLOT)));
       case KIND.OPENED:
         return this.#opened();
       case KIND.OPEN_FAILED:
-        return this.#openFailed(core.number());
+        return this.#openFailed(core.look(LOOK.NUMBER));
       case KIND.CLOSED:
-        return this.#sessionClosed(core.word(), core.number());
+        return this.#sessionClosed(core.word(), core.look(LOOK.NUMBER));
       case KIND.WAITING:
         this.#manager._reconnecting = true;
         return this.#tellAttemptError();
       case KIND.ATTEMPT:
         this.#attempting = true;
-        return this.#manager.emitReserved("reconnect_attempt", core.number());
+        return this.#manager.emitReserved("reconnect_attempt", core.look(LOOK.NUMBER));
       case KIND.RECONNECTED:
         this.#attempting = this.#manager._reconnecting = false;
-        return this.#manager.emitReserved("reconnect", core.number());
+        return this.#manager.emitReserved("reconnect", core.look(LOOK.NUMBER));
       case KIND.RECONNECT_FAILED:
         this.#manager._reconnecting = false;
         this.#manager.emitReserved("reconnect_failed");
@@ -116,7 +117,7 @@ export class Dispatch {
       case KIND.UPGRADED:
         return this.#upgraded();
       case KIND.UPGRADE_FAILED:
-        return this.#upgradeFailed(core.number());
+        return this.#upgradeFailed(core.look(LOOK.NUMBER));
       default:
         return undefined;
     }
@@ -126,7 +127,7 @@ export class Dispatch {
 
   #opened() {
     const { engine } = this.#manager;
-    Engine.priorWebsocketSuccess = this.#manager._core.upgraded_before();
+    Engine.priorWebsocketSuccess = this.#manager._core.look(LOOK.UPGRADED_BEFORE) === 1;
     const handshake = this.#manager._reader.handshake;
     this.#manager._readyState = engine.readyState = engine.transport.readyState = "open";
     engine.id = handshake?.sid;
@@ -148,7 +149,7 @@ export class Dispatch {
     this.#attempting = false;
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
-    if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.close();
+    if (openers.length > 0 && !this.#manager._reconnecting) this.#manager._core.act(ACT.CLOSE);
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) fn(error);
@@ -276,7 +277,7 @@ export class Dispatch {
   }
 
   #connectError(socket, code) {
-    const slot = this.#manager._core.slot();
+    const slot = this.#manager._core.look(LOOK.SLOT);
     const answer = slot < 0 ? undefined : take(slot);
     // Told with the session's failure.
     if (code < 20) return;
@@ -291,7 +292,7 @@ export class Dispatch {
     socket._authenticate((data) => {
       this.#manager._call((core) => {
         const [slot = -1, length = 0] = data === undefined ? [] : this.#manager._links.auth(data);
-        return this.follow(core.authenticate(index, question, slot, length));
+        return this.follow(core.act(ACT.AUTHENTICATE, index, question, slot, length));
       });
     });
   }

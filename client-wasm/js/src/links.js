@@ -10,6 +10,7 @@ import {
   take,
   value,
 } from "../slots.js";
+import { ACT, HEAR } from "./calls.js";
 import { rethrow } from "./emitter.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
@@ -96,7 +97,7 @@ export class Links {
   }
 
   sendMessage(core, data) {
-    return typeof data === "string" ? core.message(`4${data}`) : core.message_binary(put(data), sizeOf(data));
+    return typeof data === "string" ? core.message(`4${data}`) : core.act(ACT.MESSAGE, put(data), sizeOf(data));
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -142,12 +143,12 @@ export class Links {
     const ended = (error, details, code) => {
       if (this.#links.get(id) !== link) return;
       this.failure = { error, details };
-      this.#manager._dispatch.run(this.#manager._core.ended(id, code));
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code));
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
       link.ws = openWebSocket(this.#address(url, "websocket"), this.#transportOptions("websocket"), {
-        open: () => this.#manager._dispatch.run(this.#manager._core.opened(id)),
+        open: () => this.#manager._dispatch.run(this.#manager._core.hear(HEAR.OPENED, id)),
         message: (data) => this.#message(id, data),
         error: failed,
         close: (event) =>
@@ -169,7 +170,7 @@ export class Links {
     link.url = url;
     link.get = this.#request(id, url, undefined, "xhr poll error", (text) => {
       this.#readBody(text);
-      return this.#manager._core.got(id);
+      return this.#manager._core.hear(HEAR.GOT, id);
     });
   }
 
@@ -181,7 +182,7 @@ export class Links {
     transport.writable = false;
     const send = (texts) => {
       link.post = this.#request(id, url, texts.join("\x1e"), "xhr post error", () => {
-        const code = this.#manager._core.posted(id);
+        const code = this.#manager._core.hear(HEAR.POSTED, id);
         this.#drained(transport);
         return code;
       });
@@ -198,7 +199,7 @@ export class Links {
   #unread(id, link, message, error) {
     if (this.#links.get(id) !== link) return;
     this.failure = { error: new TransportError(message, error) };
-    this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
+    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
   }
 
   #pollingLink(id) {
@@ -225,7 +226,7 @@ export class Links {
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
       this.failure = { error: new TransportError(text, description, context) };
-      this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
     });
   }
 
@@ -386,7 +387,7 @@ export class Links {
   #binary(id, data) {
     const bytes = this.bytes(data);
     if (this.#parser) return this.#parse(id, bytes);
-    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytes), sizeOf(data)));
+    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.BINARY, id, put(bytes), sizeOf(data)));
   }
 
   /** The application's decoder tells its packets while it is called. */

@@ -1,4 +1,5 @@
 import { Reader, isCompressed, value } from "../slots.js";
+import { ACT, LOOK } from "./calls.js";
 import { Core, pending } from "./core.js";
 import { Dispatch } from "./dispatch.js";
 import { Emitter } from "./emitter.js";
@@ -61,7 +62,7 @@ export class Manager extends Emitter {
   reconnection(...value) {
     if (value.length === 0) return this.#settings.reconnection;
     this.#set("reconnection", Boolean(value[0]));
-    this._call((core) => core.reconnection(this.#settings.reconnection));
+    this._call((core) => core.act(ACT.RECONNECTION, this.#settings.reconnection));
     if (!value[0]) this._reconnecting = false;
     return this;
   }
@@ -107,7 +108,7 @@ export class Manager extends Emitter {
   open(fn) {
     if (this._readyState !== "closed") return this;
     if (fn) this._dispatch.openers.push(fn);
-    this._open((core) => core.open());
+    this._open((core) => core.act(ACT.OPEN));
     return this;
   }
 
@@ -122,7 +123,7 @@ export class Manager extends Emitter {
   /** Closes the connection, and does not open another by itself. Sockets stay active. */
   _close() {
     this._reconnecting = false;
-    this._leave((core) => core.close(), true);
+    this._leave((core) => core.act(ACT.CLOSE), true);
     return this;
   }
 
@@ -154,7 +155,7 @@ export class Manager extends Emitter {
     if (engine !== this.engine) return;
     this._dispatch.closed = false;
     this._call((core) => {
-      this._dispatch.follow(core.drop_session());
+      this._dispatch.follow(core.act(ACT.DROP_SESSION));
       // It moves to another transport; after that it ends.
       if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
@@ -211,18 +212,18 @@ export class Manager extends Emitter {
 
   /** One that was left, and for which nothing waits, is kept only as long as the application holds it. */
   _release(socket, index) {
-    if (socket.active || !this._core || this._core.held(index).length > 0 || this._queued(index) > 0) return;
+    if (socket.active || !this._core || this._core.look(LOOK.HELD, index) > 0 || this._queued(index) > 0) return;
     this._sockets[index] = undefined;
     keepWeaklyIn(this.nsps, socket.nsp, socket);
     if (!this._sockets.some((other) => other !== undefined)) this._unused?.();
   }
 
   _isActive(index) {
-    return this._core?.active(index) ?? false;
+    return this._core?.look(LOOK.ACTIVE, index) === 1;
   }
 
   _queued(index) {
-    return this._core?.queued(index) ?? 0;
+    return this._core?.look(LOOK.QUEUED, index) ?? 0;
   }
 
   /** What is held, as the packets of the original; `#ticket` tells them apart. */
@@ -230,10 +231,11 @@ export class Manager extends Emitter {
     const core = this._core;
     if (!core) return [];
     const packets = [];
-    const held = core.held(index);
-    for (let i = 0; i < held.length; i += 2) {
-      const packet = { type: 2, data: value(held[i + 1]), options: { compress: isCompressed(held[i + 1]) } };
-      tickets.set(packet, held[i]);
+    const held = core.look(LOOK.HELD, index);
+    for (let i = 0; i < held; i += 1) {
+      const slot = core.look(LOOK.HELD_SLOT, i);
+      const packet = { type: 2, data: value(slot), options: { compress: isCompressed(slot) } };
+      tickets.set(packet, core.look(LOOK.HELD_TICKET, i));
       packets.push(packet);
     }
     return packets;
@@ -243,14 +245,14 @@ export class Manager extends Emitter {
     const kept = new Set(packets.map((packet) => tickets.get(packet)));
     for (const packet of this._held(index)) {
       const ticket = tickets.get(packet);
-      if (!kept.has(ticket)) this._core.discard(index, ticket);
+      if (!kept.has(ticket)) this._core.act(ACT.DISCARD, index, ticket);
     }
   }
 
   /** Until when a ping has to come. */
   _pingDeadline(...time) {
-    if (time.length > 0) this._call((core) => core.set_ping_deadline(time[0]));
-    return this._core?.ping_deadline() ?? 0;
+    if (time.length > 0) this._call((core) => core.act(ACT.PING_DEADLINE, time[0]));
+    return this._core?.look(LOOK.PING_DEADLINE) ?? 0;
   }
 
   _isWritable() {
@@ -269,7 +271,7 @@ export class Manager extends Emitter {
     links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    if (links.unencodable) core.forget(index, ticket);
+    if (links.unencodable) core.act(ACT.FORGET, index, ticket);
     else if (waiter) acks.set(ticket, waiter);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
@@ -295,11 +297,11 @@ export class Manager extends Emitter {
   }
 
   _offline() {
-    this._call((core) => this._dispatch.follow(core.online(false)));
+    this._call((core) => this._dispatch.follow(core.act(ACT.ONLINE, 0)));
   }
 
   _online() {
-    this._call((core) => this._dispatch.follow(core.online(true)));
+    this._call((core) => this._dispatch.follow(core.act(ACT.ONLINE, 1)));
   }
 
   // --- What the core asks for (Host) ------------------------------------------------------------------------------

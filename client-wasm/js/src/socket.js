@@ -1,3 +1,4 @@
+import { ACT } from "./calls.js";
 import { Emitter } from "./emitter.js";
 
 const RESERVED = new Set([
@@ -65,13 +66,13 @@ export class Socket extends Emitter {
     if (this.connected) return this;
     this.io._retain(this, this.#index);
     this.#subscribe();
-    this.io._open((core) => core.connect(this.#index));
+    this.io._open((core) => core.act(ACT.CONNECT, this.#index));
     return this;
   }
 
   disconnect() {
     this.#unsubscribe();
-    this.io._leave((core) => core.disconnect(this.#index));
+    this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index));
     this.#release();
     return this;
   }
@@ -217,7 +218,7 @@ export class Socket extends Emitter {
   }
 
   #observe() {
-    this.io._call((core) => core.observe(this.#index, this.#anyOutgoing.length > 0));
+    this.io._call((core) => core.act(ACT.OBSERVE, this.#index, this.#anyOutgoing.length > 0));
     return this;
   }
 

@@ -4,6 +4,7 @@
 //! (open, write, close) goes to the module's [`Host`] while no borrow is held; what happened is returned as a number, or
 //! read event by event with [`Core::poll`].
 
+mod calls;
 mod clock;
 mod host;
 mod options;
@@ -14,14 +15,14 @@ use std::time::Duration;
 
 use socketio_client_core::{
     AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
-    SocketOptions, TransportError, TransportId,
+    SocketOptions, TransportId,
 };
 use wasm_bindgen::prelude::*;
 
 use self::clock::Timer;
 pub use self::host::Host;
 use self::report::{Details, whole};
-use crate::slots::{Binary, Head, Inbox, Part, Payload, Slot, Slots, Start, Text};
+use crate::slots::{Head, Inbox, Part, Payload, Slots, Start, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 20;
@@ -38,7 +39,8 @@ struct Inner {
     inbox: Inbox,
     timer: Timer,
     links: Vec<Link>,
-    sockets: Vec<SocketId>,
+    /// Emits that the application looks at, and their payloads.
+    held: Vec<(EmitId, u32)>,
     resolve: Option<ResolveId>,
     /// How many heads of sent packets the module knows.
     told: u32,
@@ -84,7 +86,7 @@ impl Core {
             inbox,
             timer: Timer::new(),
             links: Vec::new(),
-            sockets: Vec::new(),
+            held: Vec::new(),
             resolve: None,
             told: 0,
             next: None,
@@ -100,7 +102,7 @@ impl Core {
 
     /// Answers `resolve` of the host with where to connect; `query` holds keys and values in turn.
     pub fn resolved(&self, secure: bool, host: String, port: u16, query: Vec<String>) {
-        self.act(|inner, now| {
+        self.act_at(None, |inner, now| {
             let Some(id) = inner.resolve.take() else { return };
             let (address, query) = options::address(secure, host, port, query);
             inner.manager.resolved(id, Ok((address, query)), now);
@@ -114,87 +116,22 @@ impl Core {
         let retries = options.retries;
         let id = inner.manager.socket(namespace, options);
         inner.manager.set_retries(id, retries);
-        if !inner.sockets.contains(&id) {
-            inner.sockets.push(id);
-        }
         id.number()
     }
 
-    /// Whether something happened that is to be read with [`Core::poll`].
-    pub fn open(&self) -> bool {
-        self.act(|inner, now| inner.manager.open_connection(now))
+    /// By `calls.rs`. Whether something happened that is to be read with [`Core::poll`].
+    pub fn act(&self, what: u32, a: f64, b: f64, c: f64, d: f64) -> bool {
+        self.act_at(None, |inner, now| inner.act(what, [a, b, c, d], now))
     }
 
-    /// Closes the connection and plans no other.
-    pub fn close(&self) -> bool {
-        self.act(|inner, now| inner.manager.close_connection(now))
-    }
-
-    /// Ends the session in good order.
-    pub fn drop_session(&self) -> bool {
-        self.act(|inner, now| inner.manager.drop_connection(now))
+    /// By `calls.rs`.
+    pub fn look(&self, what: u32, a: f64) -> f64 {
+        self.inner.borrow_mut().look(what, a)
     }
 
     /// Sends an Engine.IO message of the application's own.
     pub fn message(&self, text: &str) -> bool {
-        self.act(|inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
-    }
-
-    /// The same with binary data.
-    pub fn message_binary(&self, slot: u32, length: u32) -> bool {
-        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.act(|inner, now| inner.manager.write(Message::Binary(binary), now))
-    }
-
-    /// Connects to a namespace.
-    pub fn connect(&self, socket: u32) -> bool {
-        self.act(|inner, now| {
-            if let Some(&id) = inner.sockets.get(socket as usize) {
-                inner.manager.connect(id, now);
-            }
-        })
-    }
-
-    /// Leaves a namespace.
-    pub fn disconnect(&self, socket: u32) -> bool {
-        self.act(|inner, now| {
-            if let Some(&id) = inner.sockets.get(socket as usize) {
-                inner.manager.disconnect(id, now);
-            }
-        })
-    }
-
-    /// Answers a namespace's last question for authentication data; `slot` below 0: there are none.
-    pub fn authenticate(&self, socket: u32, number: f64, slot: i32, length: u32) -> bool {
-        let data = u32::try_from(slot).ok().map(|slot| Payload::plain(slot, length));
-        self.act(|inner, now| {
-            if let Some(request) = inner.details.request(socket, number) {
-                inner.manager.authenticate(request, Ok(data), now);
-            }
-        })
-    }
-
-    /// Whether the namespace is, or will be by itself, connected.
-    #[must_use]
-    pub fn active(&self, socket: u32) -> bool {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).is_some_and(|id| inner.manager.status(*id).active)
-    }
-
-    /// Starts the next attempt now.
-    pub fn reconnect_now(&self) -> bool {
-        self.act(|inner, now| inner.manager.reconnect_now(now))
-    }
-
-    /// Whether to connect again by itself.
-    pub fn reconnection(&self, on: bool) {
-        self.inner.borrow_mut().manager.set_reconnection(on);
-        let _ = self.act(|_, _| ());
-    }
-
-    /// Whether there is a network.
-    pub fn online(&self, online: bool) -> bool {
-        self.act(|inner, now| inner.manager.set_online(online, now))
+        self.act_at(None, |inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
     }
 
     /// Emits a payload without attachments. Returns twice the ticket, and one more if there is something to poll; or,
@@ -218,69 +155,6 @@ impl Core {
         Payload::outgoing(numbers).map_or(-1.0, |payload| self.answer(socket, session, id, payload, None))
     }
 
-    /// Whether outgoing packets are to be told.
-    pub fn observe(&self, socket: u32, on: bool) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.observe(id, on);
-        }
-    }
-
-    // --- What waits, for applications that look ---
-
-    /// Ticket and payload of each emit that waits for the connection (`sendBuffer`), in turn.
-    #[must_use]
-    pub fn held(&self, socket: u32) -> Vec<f64> {
-        self.look(socket, |manager, id| {
-            let held = manager.held(id);
-            held.flat_map(|(emit, payload, _)| [report::exact(emit.number()), f64::from(payload.slot())])
-                .collect()
-        })
-    }
-
-    /// Forgets one of them.
-    pub fn discard(&self, socket: u32, emit: f64) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.discard(id, EmitId::from_number(whole(emit)));
-        }
-    }
-
-    /// Nobody waits for the ack of this emit.
-    pub fn forget(&self, socket: u32, emit: f64) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.forget_ack(id, EmitId::from_number(whole(emit)));
-        }
-    }
-
-    /// How many emits of a namespace with `retries` are not settled.
-    #[must_use]
-    pub fn queued(&self, socket: u32) -> usize {
-        self.look(socket, |manager, id| manager.queued(id))
-    }
-
-    /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
-    #[must_use]
-    pub fn ping_deadline(&self) -> f64 {
-        let inner = self.inner.borrow();
-        inner.manager.heartbeat_deadline().map_or(0.0, |at| inner.timer.wall(at))
-    }
-
-    /// Changes it, which only tests want.
-    pub fn set_ping_deadline(&self, wall: f64) {
-        let _ = self.act(|inner, _| {
-            let at = inner.timer.at(wall);
-            inner.manager.set_heartbeat_deadline(at);
-        });
-    }
-
-    /// Whether a session has moved to WebSocket before (`rememberUpgrade`).
-    #[must_use]
-    pub fn upgraded_before(&self) -> bool {
-        self.inner.borrow().manager.upgraded_before()
-    }
-
     /// The same, learned elsewhere.
     pub fn set_upgraded_before(&self, before: bool) {
         self.inner.borrow_mut().manager.set_upgraded_before(before);
@@ -288,46 +162,15 @@ impl Core {
 
     // --- What the module's transports heard. Each returns what `poll` does. ---
 
-    /// The WebSocket is open.
-    pub fn opened(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, id| {
-            if let Some(link) = inner.links.iter_mut().find(|link| link.id == id) {
-                link.open = true;
-            }
-            Some(Input::Opened { transport: id })
-        })
-    }
-
-    /// The texts that were left for transport 0 are the answer to a GET.
-    pub fn got(&self, transport: u32) -> f64 {
-        self.input(transport, None, |inner, transport| {
-            Some(Input::Got { transport, body: inner.inbox.body() })
-        })
-    }
-
-    /// A POST was answered.
-    pub fn posted(&self, transport: u32) -> f64 {
-        self.input(transport, None, |_, transport| Some(Input::Posted { transport }))
-    }
-
-    /// The transport ended. `closed`: by the server's close frame with this code; else below 0.
-    pub fn ended(&self, transport: u32, closed: i32) -> f64 {
-        self.input(transport, None, |inner, transport| {
-            inner.links.retain(|link| link.id != transport);
-            let error = match u16::try_from(closed) {
-                Ok(code) => TransportError::Closed { code: Some(code), reason: String::new() },
-                Err(_) => TransportError::Http { cause: String::new() },
-            };
-            Some(Input::Closed { transport, error })
-        })
-    }
-
-    /// A binary message.
-    pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
-        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.input(transport, None, |_, transport| {
-            Some(Input::Message { transport, message: Message::Binary(binary) })
-        })
+    /// By `calls.rs`.
+    pub fn hear(&self, what: u32, transport: f64, a: f64, b: f64) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter(None);
+            let Some(input) = inner.heard(what, [transport, a, b]) else { return 0.0 };
+            inner.manager.handle_input(input, now);
+            now
+        };
+        self.told(now, None)
     }
 
     /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
@@ -409,18 +252,6 @@ impl Core {
         self.inner.borrow_mut().report(None)
     }
 
-    /// The payload of the event that was read last. It is the module's now.
-    #[must_use]
-    pub fn slot(&self) -> i32 {
-        self.inner.borrow_mut().details.slot()
-    }
-
-    /// A number of the event that was read last.
-    #[must_use]
-    pub fn number(&self) -> f64 {
-        self.inner.borrow().details.number
-    }
-
     /// A text of the event that was read last.
     #[must_use]
     pub fn word(&self) -> String {
@@ -444,25 +275,12 @@ impl Inner {
     }
 }
 
-impl Inner {
-    #[inline(never)]
-    fn link(&self, transport: u32) -> Option<TransportId> {
-        self.links.iter().map(|link| link.id).find(|id| id.number() == transport)
-    }
-}
-
 impl Core {
-    fn look<R: Default>(&self, socket: u32, look: impl FnOnce(&Manager<Slots>, SocketId) -> R) -> R {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).map(|id| look(&inner.manager, *id)).unwrap_or_default()
-    }
-
     fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64, wall: Option<f64>) -> f64 {
         let options = options::emit(flags, timeout);
         let mut result = -1.0;
         let more = self.act_at(wall, |inner, now| {
-            let Some(&id) = inner.sockets.get(socket as usize) else { return };
-            result = match inner.manager.emit(id, payload, options, now) {
+            result = match inner.manager.emit(SocketId::from_number(socket), payload, options, now) {
                 Ok(emit) => report::exact(emit.number()) * 2.0,
                 Err(refused) => report::refused(&refused.error),
             };
@@ -476,15 +294,10 @@ impl Core {
     fn answer(&self, socket: u32, session: u32, id: f64, payload: Payload, wall: Option<f64>) -> f64 {
         let mut refused = None;
         let more = self.act_at(wall, |inner, now| {
-            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
-            let ack = AckId::from_parts(socket, session, whole(id));
+            let ack = AckId::from_parts(SocketId::from_number(socket), session, whole(id));
             refused = inner.manager.ack(ack, payload, now).err();
         });
         refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
-    }
-
-    fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
-        self.act_at(None, act)
     }
 
     /// For calls of the application: what follows is done at once. Whether there is something to poll. `wall` is the time
@@ -533,32 +346,17 @@ impl Core {
             let (mut inner, now) = self.enter(wall);
             // Whether or not anybody hears it, it is taken.
             let text = inner.inbox.text();
-            let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
+            let Some(text) = text else { return 0.0 };
+            let transport = TransportId::from_number(transport);
             inner.manager.handle_input(Input::Message { transport, message: Message::Text(text) }, now);
             now
         };
-        self.heard(now, slot)
+        self.told(now, slot)
     }
 
     /// `heard` is the payload of what was handed in.
-    fn input(
-        &self,
-        transport: u32,
-        heard: Option<u32>,
-        input: impl FnOnce(&mut Inner, TransportId) -> Option<Input<Slots>>,
-    ) -> f64 {
-        let now = {
-            let (mut inner, now) = self.enter(None);
-            let Some(id) = inner.link(transport) else { return 0.0 };
-            let Some(input) = input(&mut inner, id) else { return 0.0 };
-            inner.manager.handle_input(input, now);
-            now
-        };
-        self.heard(now, heard)
-    }
-
     #[inline(never)]
-    fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
+    fn told(&self, now: Instant, heard: Option<u32>) -> f64 {
         self.pump(now);
         self.inner.borrow_mut().report(heard)
     }

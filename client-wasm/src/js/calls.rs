@@ -1,0 +1,158 @@
+//! The calls that take and give numbers only, by number: an export of its own would cost as much as what most of them do.
+//! `js/src/calls.js` has the same lists.
+
+use socketio_client_core::{EmitId, Input, Instant, Message, SocketId, TransportError, TransportId};
+
+use super::Inner;
+use super::report::{exact, whole};
+use crate::slots::{Binary, Payload, Slot, Slots};
+
+/// What the application wants.
+mod act {
+    pub(super) const OPEN: u32 = 0;
+    /// Closes the connection and plans no other.
+    pub(super) const CLOSE: u32 = 1;
+    /// Ends the session in good order.
+    pub(super) const DROP_SESSION: u32 = 2;
+    /// Whether to connect again by itself.
+    pub(super) const RECONNECTION: u32 = 3;
+    /// Whether there is a network.
+    pub(super) const ONLINE: u32 = 4;
+    /// Sends a binary Engine.IO message of the application's own: slot and length.
+    pub(super) const MESSAGE: u32 = 5;
+    /// Changes until when a ping has to come, in Unix milliseconds, which only tests want.
+    pub(super) const PING_DEADLINE: u32 = 6;
+    /// Connects to a namespace. This and the others: its number first.
+    pub(super) const CONNECT: u32 = 7;
+    /// Leaves it.
+    pub(super) const DISCONNECT: u32 = 8;
+    /// Answers its last question for authentication data: the question, slot and length; a slot below 0: there are none.
+    pub(super) const AUTHENTICATE: u32 = 9;
+    /// Whether outgoing packets are to be told.
+    pub(super) const OBSERVE: u32 = 10;
+    /// Forgets an emit that is held: its ticket.
+    pub(super) const DISCARD: u32 = 11;
+    /// Nobody waits for the ack of an emit: its ticket.
+    pub(super) const FORGET: u32 = 12;
+}
+
+/// What the module's transports heard.
+mod hear {
+    /// The WebSocket is open.
+    pub(super) const OPENED: u32 = 0;
+    /// The texts that were left for transport 0 are the answer to a GET.
+    pub(super) const GOT: u32 = 1;
+    /// A POST was answered.
+    pub(super) const POSTED: u32 = 2;
+    /// The transport ended: by the server's close frame with this code; else below 0.
+    pub(super) const ENDED: u32 = 3;
+    /// A binary message: slot and length.
+    pub(super) const BINARY: u32 = 4;
+}
+
+/// What may be looked up.
+mod look {
+    /// A number of the event that was read last.
+    pub(super) const NUMBER: u32 = 0;
+    /// Its payload, which is the module's now; or below 0.
+    pub(super) const SLOT: u32 = 1;
+    /// Whether a session has moved to WebSocket before (`rememberUpgrade`).
+    pub(super) const UPGRADED_BEFORE: u32 = 2;
+    /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
+    pub(super) const PING_DEADLINE: u32 = 3;
+    /// Whether a namespace is, or will be by itself, connected.
+    pub(super) const ACTIVE: u32 = 4;
+    /// How many emits of a namespace with `retries` are not settled.
+    pub(super) const QUEUED: u32 = 5;
+    /// How many of its emits wait for the connection (`sendBuffer`). The next two are about them, by their place.
+    pub(super) const HELD: u32 = 6;
+    pub(super) const HELD_TICKET: u32 = 7;
+    pub(super) const HELD_SLOT: u32 = 8;
+}
+
+/// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+pub(super) const fn index(number: f64) -> u32 {
+    number as u32
+}
+
+fn binary(slot: f64, length: f64) -> Binary {
+    Binary { slot: Slot::adopt(index(slot)), length: index(length) as usize }
+}
+
+impl Inner {
+    pub(super) fn act(&mut self, what: u32, [a, b, c, d]: [f64; 4], now: Instant) {
+        let (socket, emit, on) = (SocketId::from_number(index(a)), EmitId::from_number(whole(b)), a != 0.0);
+        let manager = &mut self.manager;
+        match what {
+            act::OPEN => manager.open_connection(now),
+            act::CLOSE => manager.close_connection(now),
+            act::DROP_SESSION => manager.drop_connection(now),
+            act::RECONNECTION => manager.set_reconnection(on),
+            act::ONLINE => manager.set_online(on, now),
+            act::MESSAGE => manager.write(Message::Binary(binary(a, b)), now),
+            act::PING_DEADLINE => manager.set_heartbeat_deadline(self.timer.at(a)),
+            act::CONNECT => manager.connect(socket, now),
+            act::DISCONNECT => manager.disconnect(socket, now),
+            act::AUTHENTICATE => {
+                let data = (c >= 0.0).then(|| Payload::plain(index(c), index(d)));
+                if let Some(request) = self.details.request(index(a), b) {
+                    manager.authenticate(request, Ok(data), now);
+                }
+            }
+            act::OBSERVE => manager.observe(socket, b != 0.0),
+            act::DISCARD => manager.discard(socket, emit),
+            act::FORGET => manager.forget_ack(socket, emit),
+            _ => {}
+        }
+    }
+
+    pub(super) fn heard(&mut self, what: u32, [transport, a, b]: [f64; 3]) -> Option<Input<Slots>> {
+        let transport = TransportId::from_number(index(transport));
+        Some(match what {
+            hear::OPENED => {
+                if let Some(link) = self.links.iter_mut().find(|link| link.id == transport) {
+                    link.open = true;
+                }
+                Input::Opened { transport }
+            }
+            hear::GOT => Input::Got { transport, body: self.inbox.body() },
+            hear::POSTED => Input::Posted { transport },
+            hear::ENDED => {
+                self.links.retain(|link| link.id != transport);
+                let error = if a < 0.0 {
+                    TransportError::Http { cause: String::new() }
+                } else {
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+                    TransportError::Closed { code: Some(a as u16), reason: String::new() }
+                };
+                Input::Closed { transport, error }
+            }
+            hear::BINARY => Input::Message { transport, message: Message::Binary(binary(a, b)) },
+            _ => return None,
+        })
+    }
+
+    pub(super) fn look(&mut self, what: u32, a: f64) -> f64 {
+        let socket = SocketId::from_number(index(a));
+        let held = self.held.get(index(a) as usize);
+        match what {
+            look::NUMBER => self.details.number,
+            look::SLOT => f64::from(self.details.slot()),
+            look::UPGRADED_BEFORE => f64::from(self.manager.upgraded_before()),
+            look::PING_DEADLINE => self.manager.heartbeat_deadline().map_or(0.0, |at| self.timer.wall(at)),
+            look::ACTIVE => f64::from(self.manager.status(socket).active),
+            look::QUEUED => exact(self.manager.queued(socket) as u64),
+            look::HELD => {
+                self.held.clear();
+                for (emit, payload, _) in self.manager.held(socket) {
+                    self.held.push((emit, payload.slot()));
+                }
+                exact(self.held.len() as u64)
+            }
+            look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
+            look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
+            _ => 0.0,
+        }
+    }
+}
