@@ -57,16 +57,21 @@ export function number(slot, name) {
   return typeof found === "number" ? found : NaN;
 }
 
-export function texts(slot, name) {
+export function lists(slot, name, text) {
   const found = field(slot, name);
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : [];
+  return Array.isArray(found) && found.includes(text);
 }
 
-/** A new number for the value with its binary parts in their places; -1 if a placeholder names none. */
-export function assemble(slot, attachments) {
+let attached = [];
+
+/** One of the binary parts for `assemble`, in turn. */
+export const attach = (slot) => attached.push(value(slot));
+
+/** A new number for the value with these binary parts in their places; -1 if a placeholder names none. */
+export function assemble(slot) {
+  const parts = attached;
+  attached = [];
   try {
-    const parts = [];
-    for (let i = 0; i < attachments.length; i += 1) parts.push(value(attachments[i]));
     return put(filled(value(slot), parts));
   } catch {
     // Also a stack overflow, which a value of many levels can cause.
@@ -90,34 +95,39 @@ const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
 const DIGITS64 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + DIGITS64.indexOf(digit), 0);
 
-/** A number for an event's last argument if it is shaped like an offset, else -1. `stamp` is told which shape, the Unix
- * time in milliseconds and the count that stand in it, as in Rust's `Stamp`. */
-export function offset(slot, stamp) {
+let rest;
+/** What `offset` or `connect` had to say further. */
+export const further = (place) => rest[place];
+
+/** A number for an event's last argument if it is shaped like an offset, else -1. Further: which shape, the Unix time in
+ * milliseconds and the count that stand in it, as in Rust's `Stamp`. */
+export function offset(slot) {
   const args = value(slot);
   const last = args.length > 1 ? args[args.length - 1] : undefined;
   if (typeof last !== "string") return -1;
   let found;
   if ((found = MEMORY.exec(last))) {
-    stamp.set([0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1]);
+    rest = [0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1];
   } else if ((found = STREAM.exec(last))) {
-    stamp.set([1, Number(found[1]), Number(found[2])]);
+    rest = [1, Number(found[1]), Number(found[2])];
   } else if ((found = MONGO.exec(last))) {
-    stamp.set([2, parseInt(found[1], 16) * 1000, 0]);
+    rest = [2, parseInt(found[1], 16) * 1000, 0];
   } else {
     return -1;
   }
   return put(last);
 }
 
-/** `[slot, bytes of its text]` of the object that resumes a session; nothing where `auth` is no object, which is sent
- * alone. -1 as `auth` or `offset` means none. */
+/** A number for the object that resumes a session; -1 where `auth` is no object, which is sent alone. -1 as `auth` or
+ * `offset` means none. Further: the bytes of its text. */
 export function connect(auth, pid, offset) {
   // From its text: a copy, and nobody's getters.
   const data = auth < 0 ? {} : JSON.parse(json(auth));
-  if (data === null || typeof data !== "object" || Array.isArray(data)) return new Uint32Array();
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return -1;
   const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
   const text = JSON.stringify(object);
-  return Uint32Array.of(put(object, text), byteLength(text));
+  rest = [byteLength(text)];
+  return put(object, text);
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------

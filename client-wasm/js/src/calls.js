@@ -15,6 +15,18 @@ export const ACT = {
   OBSERVE: 10,
   DISCARD: 11,
   FORGET: 12,
+  PART: 13,
+  OPTION: 14,
+  UPGRADED_BEFORE: 15,
+};
+
+/** The same with a text: `core.say`. */
+export const SAY = {
+  MESSAGE: 0,
+  PATH: 1,
+  TIMESTAMP_PARAM: 2,
+  ADDRESS: 3,
+  NAMESPACE: 4,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */

@@ -10,7 +10,7 @@ import {
   take,
   value,
 } from "../slots.js";
-import { ACT, HEAR } from "./calls.js";
+import { ACT, HEAR, SAY } from "./calls.js";
 import { rethrow } from "./emitter.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
@@ -18,7 +18,7 @@ import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { createJar } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
-import { parseQuery } from "./url.js";
+import { parseQuery, queryText } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
@@ -42,6 +42,8 @@ export class TransportError extends Error {
 export class Links {
   /** What the transport said when it ended. */
   failure;
+  /** The application's, of this attempt, as it stands in front of the core's. */
+  query = "";
   /** What the application's decoder threw, which ended the session. */
   thrown;
   /** Whether the application waits for what is encoded meanwhile, and `{ error }` if its encoder threw. */
@@ -97,7 +99,7 @@ export class Links {
   }
 
   sendMessage(core, data) {
-    return typeof data === "string" ? core.message(`4${data}`) : core.act(ACT.MESSAGE, put(data), sizeOf(data));
+    return typeof data === "string" ? core.say(SAY.MESSAGE, `4${data}`) : core.act(ACT.MESSAGE, put(data), sizeOf(data));
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -230,11 +232,12 @@ export class Links {
     });
   }
 
-  /** With what `transportOptions` adds to the query of one transport. */
+  /** With the application's query in front, and behind what `transportOptions` adds for one transport. */
   #address(url, name) {
     const extra = this.#manager.opts.transportOptions?.[name]?.query ?? {};
-    const pairs = Object.entries(typeof extra === "string" ? parseQuery(extra) : extra);
-    return url + pairs.map((pair) => `&${pair.map(encodeURIComponent).join("=")}`).join("");
+    const added = queryText(typeof extra === "string" ? parseQuery(extra) : extra);
+    const start = url.lastIndexOf("?") + 1;
+    return url.slice(0, start) + this.query + url.slice(start) + (added && `&${added.slice(0, -1)}`);
   }
 
   #transportOptions(name) {

@@ -1,5 +1,5 @@
 import { Reader, isCompressed, value } from "../slots.js";
-import { ACT, LOOK } from "./calls.js";
+import { ACT, LOOK, SAY } from "./calls.js";
 import { Core, pending } from "./core.js";
 import { Dispatch } from "./dispatch.js";
 import { Emitter } from "./emitter.js";
@@ -10,9 +10,16 @@ import { keepIn, keepWeaklyIn } from "./keep.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
+import { queryText } from "./url.js";
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
+
+/** Tells the core the binary parts of a message. What is left of it: its slot and length. */
+function withParts(core, message) {
+  for (let i = 2; i < message.length; i += 2) core.act(ACT.PART, message[i], message[i + 1]);
+  return message;
+}
 
 /** One connection to a server, shared by the sockets of its namespaces. */
 export class Manager extends Emitter {
@@ -98,8 +105,9 @@ export class Manager extends Emitter {
   }
 
   #configure(core) {
-    const { numbers, texts } = configuration(this);
-    core.configure(numbers, texts);
+    configuration(this).forEach((value, place) => core.act(ACT.OPTION, place, value));
+    core.say(SAY.PATH, this.opts.path);
+    core.say(SAY.TIMESTAMP_PARAM, this.opts.timestampParam ?? "t");
   }
 
   // --- Opening and closing ----------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ export class Manager extends Emitter {
     const { nsp } = socket;
     if (!this.#numbers.has(nsp)) this.#numbers.set(nsp, this.#numbers.size);
     const index = this.#numbers.get(nsp);
-    this._call((core) => core.socket(nsp, retries ?? -1));
+    this._call((core) => core.say(SAY.NAMESPACE, nsp, retries ?? -1));
     this._retain(socket, index);
     return index;
   }
@@ -264,10 +272,8 @@ export class Manager extends Emitter {
   _emit(core, index, message, flags, timeout, acks, waiter) {
     const links = this._links;
     links.encoding = true;
-    const result =
-      message.length === 2
-        ? core.emit(index, message[0], message[1], flags, timeout, Date.now())
-        : core.emit_binary(index, message, flags, timeout);
+    const [slot, length] = withParts(core, message);
+    const result = core.emit(index, slot, length, flags, timeout, Date.now());
     links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
@@ -281,10 +287,8 @@ export class Manager extends Emitter {
   _ack(core, index, session, id, message) {
     const links = this._links;
     links.encoding = true;
-    const result =
-      message.length === 2
-        ? core.ack(index, session, id, message[0], message[1], Date.now())
-        : core.ack_binary(index, session, id, message);
+    const [slot, length] = withParts(core, message);
+    const result = core.ack(index, session, id, slot, length, Date.now());
     links.encoding = false;
     if (result === 1) this._dispatch.follow(true);
     links.throwEncoder();
@@ -313,7 +317,8 @@ export class Manager extends Emitter {
     this._links.failure = this._links.thrown = undefined;
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
-    core.set_upgraded_before(Engine.priorWebsocketSuccess);
-    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query ?? {}).flat().map(String));
+    core.act(ACT.UPGRADED_BEFORE, Engine.priorWebsocketSuccess);
+    this._links.query = queryText(where.query ?? {});
+    core.say(SAY.ADDRESS, where.hostname, where.secure, where.port);
   }
 }

@@ -1,11 +1,13 @@
 //! The calls that take and give numbers only, by number: an export of its own would cost as much as what most of them do.
 //! `js/src/calls.js` has the same lists.
 
-use socketio_client_core::{EmitId, Input, Instant, Message, SocketId, TransportError, TransportId};
+use socketio_client_core::{
+    Auth, EmitId, Input, Instant, Message, SocketId, SocketOptions, TransportError, TransportId,
+};
 
-use super::Inner;
+use super::{Inner, options};
 use super::report::{exact, whole};
-use crate::slots::{Binary, Payload, Slot, Slots};
+use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
 
 /// What the application wants.
 mod act {
@@ -34,6 +36,27 @@ mod act {
     pub(super) const DISCARD: u32 = 11;
     /// Nobody waits for the ack of an emit: its ticket.
     pub(super) const FORGET: u32 = 12;
+    /// One of the binary parts of what is emitted or answered next: slot and length.
+    pub(super) const PART: u32 = 13;
+    /// An option: its place in `options.rs`, and its value.
+    pub(super) const OPTION: u32 = 14;
+    /// Whether a session has moved to WebSocket before (`rememberUpgrade`), as was learned elsewhere.
+    pub(super) const UPGRADED_BEFORE: u32 = 15;
+}
+
+/// What the application says with a text.
+mod say {
+    /// Sends a text, an Engine.IO message of the application's own.
+    pub(super) const MESSAGE: u32 = 0;
+    /// The path of requests.
+    pub(super) const PATH: u32 = 1;
+    /// What the cache-buster is called.
+    pub(super) const TIMESTAMP_PARAM: u32 = 2;
+    /// Answers `resolve` of the host with where to connect: the host, whether it is secure, and the port.
+    pub(super) const ADDRESS: u32 = 3;
+    /// A namespace, made if need be, or out of use and for which nothing waits: `retries`, below 0: none. They are counted
+    /// from 0.
+    pub(super) const NAMESPACE: u32 = 4;
 }
 
 /// What the module's transports heard.
@@ -82,7 +105,7 @@ fn binary(slot: f64, length: f64) -> Binary {
 
 impl Inner {
     pub(super) fn act(&mut self, what: u32, [a, b, c, d]: [f64; 4], now: Instant) {
-        let (socket, emit, on) = (SocketId::from_number(index(a)), EmitId::from_number(whole(b)), a != 0.0);
+        let (socket, emit, on) = (SocketId::from_number(index(a)), EmitId::from_number(whole(b)), a.abs() > 0.0);
         let manager = &mut self.manager;
         match what {
             act::OPEN => manager.open_connection(now),
@@ -103,6 +126,30 @@ impl Inner {
             act::OBSERVE => manager.observe(socket, b != 0.0),
             act::DISCARD => manager.discard(socket, emit),
             act::FORGET => manager.forget_ack(socket, emit),
+            act::PART => self.parts.push(binary(a, b)),
+            act::OPTION => options::set(manager.config_mut(), index(a), b),
+            act::UPGRADED_BEFORE => manager.set_upgraded_before(on),
+            _ => {}
+        }
+    }
+
+    pub(super) fn say(&mut self, what: u32, text: &str, a: f64, b: f64, now: Instant) {
+        let manager = &mut self.manager;
+        match what {
+            say::MESSAGE => manager.write(Message::Text(Text::Part(Part::plain(text))), now),
+            say::PATH => manager.config_mut().path = text.to_owned(),
+            say::TIMESTAMP_PARAM => manager.config_mut().timestamp_param = text.to_owned(),
+            say::ADDRESS => {
+                let Some(id) = self.resolve.take() else { return };
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+                let address = options::address(a != 0.0, text.to_owned(), b as u16);
+                manager.resolved(id, Ok((address, Vec::new())), now);
+            }
+            say::NAMESPACE => {
+                let retries = (a >= 0.0).then_some(index(a));
+                let socket = manager.socket(text, SocketOptions { auth: Auth::Ask, retries });
+                manager.set_retries(socket, retries);
+            }
             _ => {}
         }
     }

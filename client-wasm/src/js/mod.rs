@@ -14,15 +14,15 @@ use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
 use socketio_client_core::{
-    AckId, Auth, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
-    SocketOptions, TransportId,
+    AckId, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
+    TransportId,
 };
 use wasm_bindgen::prelude::*;
 
 use self::clock::Timer;
 pub use self::host::Host;
 use self::report::{Details, whole};
-use crate::slots::{Head, Inbox, Part, Payload, Slots, Start, Text};
+use crate::slots::{Binary, Head, Inbox, Part, Payload, Slots, Start, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 20;
@@ -42,6 +42,8 @@ struct Inner {
     /// Emits that the application looks at, and their payloads.
     held: Vec<(EmitId, u32)>,
     resolve: Option<ResolveId>,
+    /// Of what is emitted or answered next.
+    parts: Vec<Binary>,
     /// How many heads of sent packets the module knows.
     told: u32,
     /// Taken from the manager to see whether there is one.
@@ -88,35 +90,12 @@ impl Core {
             links: Vec::new(),
             held: Vec::new(),
             resolve: None,
+            parts: Vec::new(),
             told: 0,
             next: None,
             details: Details::default(),
         };
         Self { host, inner: RefCell::new(inner) }
-    }
-
-    /// Options, in the order of `options.rs`.
-    pub fn configure(&self, numbers: &[f64], texts: Vec<String>) {
-        options::apply(self.inner.borrow_mut().manager.config_mut(), numbers, texts);
-    }
-
-    /// Answers `resolve` of the host with where to connect; `query` holds keys and values in turn.
-    pub fn resolved(&self, secure: bool, host: String, port: u16, query: Vec<String>) {
-        self.act_at(None, |inner, now| {
-            let Some(id) = inner.resolve.take() else { return };
-            let (address, query) = options::address(secure, host, port, query);
-            inner.manager.resolved(id, Ok((address, query)), now);
-        });
-    }
-
-    /// The number of a namespace, made if need be, or out of use and for which nothing waits. `retries` below 0: none.
-    pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
-        let mut inner = self.inner.borrow_mut();
-        let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
-        let retries = options.retries;
-        let id = inner.manager.socket(namespace, options);
-        inner.manager.set_retries(id, retries);
-        id.number()
     }
 
     /// By `calls.rs`. Whether something happened that is to be read with [`Core::poll`].
@@ -129,35 +108,35 @@ impl Core {
         self.inner.borrow_mut().look(what, a)
     }
 
-    /// Sends an Engine.IO message of the application's own.
-    pub fn message(&self, text: &str) -> bool {
-        self.act_at(None, |inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
+    /// The same with a text.
+    pub fn say(&self, what: u32, text: &str, a: f64, b: f64) -> bool {
+        self.act_at(None, |inner, now| inner.say(what, text, a, b, now))
     }
 
-    /// Emits a payload without attachments. Returns twice the ticket, and one more if there is something to poll; or,
+    /// Emits a payload with the binary parts that were told since the last one. Returns twice the ticket, and one more if there is something to poll; or,
     /// below 0, why it was refused. `wall` is `Date.now()`: what happens often does not cross to ask for it.
     pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64, wall: f64) -> f64 {
-        self.send(socket, Payload::plain(slot, length), flags, timeout, Some(wall))
+        let options = options::emit(flags, timeout);
+        let mut result = -1.0;
+        let more = self.act_at(Some(wall), |inner, now| {
+            let payload = inner.payload(slot, length);
+            result = match inner.manager.emit(SocketId::from_number(socket), payload, options, now) {
+                Ok(emit) => report::exact(emit.number()) * 2.0,
+                Err(refused) => report::refused(&refused.error),
+            };
+        });
+        if more && result >= 0.0 { result + 1.0 } else { result }
     }
 
-    /// The same with attachments: what `outgoing` returned.
-    pub fn emit_binary(&self, socket: u32, numbers: &[u32], flags: u32, timeout: f64) -> f64 {
-        Payload::outgoing(numbers).map_or(-1.0, |payload| self.send(socket, payload, flags, timeout, None))
-    }
-
-    /// Answers an event without attachments; below 0: it cannot be answered any more.
+    /// Answers an event in the same way; below 0: it cannot be answered any more.
     pub fn ack(&self, socket: u32, session: u32, id: f64, slot: u32, length: u32, wall: f64) -> f64 {
-        self.answer(socket, session, id, Payload::plain(slot, length), Some(wall))
-    }
-
-    /// The same with attachments: what `outgoing` returned.
-    pub fn ack_binary(&self, socket: u32, session: u32, id: f64, numbers: &[u32]) -> f64 {
-        Payload::outgoing(numbers).map_or(-1.0, |payload| self.answer(socket, session, id, payload, None))
-    }
-
-    /// The same, learned elsewhere.
-    pub fn set_upgraded_before(&self, before: bool) {
-        self.inner.borrow_mut().manager.set_upgraded_before(before);
+        let mut refused = None;
+        let more = self.act_at(Some(wall), |inner, now| {
+            let payload = inner.payload(slot, length);
+            let ack = AckId::from_parts(SocketId::from_number(socket), session, whole(id));
+            refused = inner.manager.ack(ack, payload, now).err();
+        });
+        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
     }
 
     // --- What the module's transports heard. Each returns what `poll` does. ---
@@ -260,6 +239,10 @@ impl Core {
 }
 
 impl Inner {
+    fn payload(&mut self, slot: u32, length: u32) -> Payload {
+        Payload::with_parts(slot, length, std::mem::take(&mut self.parts))
+    }
+
     fn now(&mut self, wall: Option<f64>) -> Instant {
         match wall {
             Some(wall) => self.timer.read(wall),
@@ -276,29 +259,8 @@ impl Inner {
 }
 
 impl Core {
-    fn send(&self, socket: u32, payload: Payload, flags: u32, timeout: f64, wall: Option<f64>) -> f64 {
-        let options = options::emit(flags, timeout);
-        let mut result = -1.0;
-        let more = self.act_at(wall, |inner, now| {
-            result = match inner.manager.emit(SocketId::from_number(socket), payload, options, now) {
-                Ok(emit) => report::exact(emit.number()) * 2.0,
-                Err(refused) => report::refused(&refused.error),
-            };
-        });
-        if more && result >= 0.0 { result + 1.0 } else { result }
-    }
-
     // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
     // there once.
-
-    fn answer(&self, socket: u32, session: u32, id: f64, payload: Payload, wall: Option<f64>) -> f64 {
-        let mut refused = None;
-        let more = self.act_at(wall, |inner, now| {
-            let ack = AckId::from_parts(SocketId::from_number(socket), session, whole(id));
-            refused = inner.manager.ack(ack, payload, now).err();
-        });
-        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
-    }
 
     /// For calls of the application: what follows is done at once. Whether there is something to poll. `wall` is the time
     /// where the caller knows it.

@@ -17,7 +17,7 @@ use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
     Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
-    Stamp,
+    Stamp, TransportKind,
 };
 
 pub use self::table::Slot;
@@ -77,7 +77,14 @@ impl Payload {
         Some(Self(Rc::new(Value { slot, length, attachments: parts.len(), parts })))
     }
 
-    /// A payload without attachments, whose JSON has so many bytes.
+    /// A payload whose JSON has so many bytes, and its attachments.
+    #[must_use]
+    pub fn with_parts(slot: u32, length: u32, parts: Vec<Binary>) -> Self {
+        let slot = Slot::adopt(slot);
+        Self(Rc::new(Value { slot, length: length as usize, attachments: parts.len(), parts }))
+    }
+
+    /// The same without attachments.
     #[must_use]
     pub fn plain(slot: u32, length: u32) -> Self {
         Self::received(Slot::adopt(slot), length as usize, 0)
@@ -123,8 +130,15 @@ pub struct Partial {
     bytes: usize,
 }
 
+const WEBSOCKET: &str = TransportKind::WebSocket.as_str();
+
 fn malformed(cause: &str) -> DecodeError {
     DecodeError::Payload { cause: cause.to_owned() }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers below 2^53")]
+const fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// Whether a packet of this kind may have such a payload.
@@ -177,7 +191,8 @@ impl Codec for Slots {
         let millis = |name| number(name).map(Duration::from_millis).ok_or_else(|| error(name));
         Ok(Handshake {
             sid: table::text(slot, "sid").ok_or_else(|| error("it has no sid"))?,
-            upgrades: table::texts(slot, "upgrades"),
+            // Others would mean nothing to the core.
+            upgrades: table::lists(slot, "upgrades", WEBSOCKET).then(|| WEBSOCKET.to_owned()).into_iter().collect(),
             ping_interval: millis("pingInterval")?,
             ping_timeout: millis("pingTimeout")?,
             max_payload: number("maxPayload").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
@@ -272,8 +287,8 @@ impl Codec for Slots {
             return Ok(Decoded::Partial(partial));
         }
         let Partial { header, payload, parts, bytes } = partial;
-        let numbers: Vec<_> = parts.iter().map(|part| part.slot.number()).collect();
-        let slot = u32::try_from(table::assemble(payload.slot(), &numbers))
+        parts.iter().for_each(|part| table::attach(part.slot.number()));
+        let slot = u32::try_from(table::assemble(payload.slot()))
             .map_err(|_| malformed("a placeholder names no attachment"))?;
         let length = payload.0.length.saturating_add(bytes);
         let payload = Payload::received(Slot::adopt(slot), length, header.attachments);
@@ -305,24 +320,21 @@ impl Codec for Slots {
     ) -> Option<Payload> {
         let Some((pid, offset)) = recovery else { return auth.cloned() };
         let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
-        let numbers = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
-        Payload::outgoing(&numbers).or_else(|| auth.cloned())
+        let slot = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
+        match u32::try_from(slot) {
+            Ok(slot) => Some(Payload::plain(slot, whole(table::further(0)) as u32)),
+            Err(_) => auth.cloned(),
+        }
     }
 
     fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
-        let mut stamp = [0.0; 3];
-        let slot = u32::try_from(table::offset(payload.slot(), &mut stamp)).ok()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole numbers below 2^53"
-        )]
-        let [shape, millis, count] = stamp.map(|number| number as u64);
-        let shape = match shape {
+        let slot = u32::try_from(table::offset(payload.slot())).ok()?;
+        let shape = match whole(table::further(0)) {
             0 => OffsetShape::Memory,
             1 => OffsetShape::Stream,
             _ => OffsetShape::Mongo,
         };
+        let (millis, count) = (whole(table::further(1)), whole(table::further(2)));
         Some((Slot::adopt(slot), Stamp { shape, millis, count }))
     }
 
