@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::event::EmitId;
+use crate::queue;
 use crate::time::Instant;
 
 /// Every entry leaves exactly once: answered, expired, lost with its connection, or cancelled.
@@ -78,8 +79,7 @@ impl Acks {
     fn insert(&mut self, pending: Pending) -> u64 {
         let id = self.skip();
         if let Some(deadline) = pending.deadline {
-            let at = self.deadlines.partition_point(|other| *other < (deadline, id));
-            self.deadlines.insert(at, (deadline, id));
+            queue::insert(&mut self.deadlines, (deadline, id));
         }
         self.pending.push_back(pending);
         id
@@ -124,11 +124,12 @@ impl Acks {
 
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        let Pending { emit, deadline, sent, attempt, .. } = self.pending.remove(self.find(id)?)?;
+        let at = self.find(id)?;
+        let Pending { emit, deadline, sent, attempt, .. } = queue::remove(&mut self.pending, at)?;
         if let Some(deadline) = deadline
             && let Ok(at) = self.deadlines.binary_search(&(deadline, id))
         {
-            self.deadlines.remove(at);
+            queue::remove(&mut self.deadlines, at);
         }
         self.in_flight -= usize::from(sent && !attempt);
         Some(Settled { emit, sent, attempt })

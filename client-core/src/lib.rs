@@ -49,6 +49,7 @@ mod io;
 mod manager;
 mod outbox;
 pub mod packet;
+mod queue;
 mod recovery;
 mod rng;
 mod router;

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::config::Config;
 use crate::error::EmitError;
 use crate::event::EmitId;
+use crate::queue;
 
 /// One accepted emit.
 #[derive(Debug)]
@@ -186,7 +187,7 @@ impl<P> Outbox<P> {
         if at == 0 && self.retries.as_ref().is_some_and(|retries| retries.attempts > 0) {
             return None;
         }
-        let emit = self.held.remove(at)?;
+        let emit = queue::remove(&mut self.held, at)?;
         self.bytes -= emit.size;
         Some(emit)
     }
