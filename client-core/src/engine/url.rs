@@ -141,7 +141,7 @@ fn decode(text: &str) -> String {
 /// Like `encodeURIComponent`.
 fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')') {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -163,7 +163,7 @@ pub(crate) fn request(config: &Config, transport: TransportKind, sid: Option<&st
     };
     let mut url = String::from(scheme);
     url.push_str("://");
-    let is_ipv6 = address.host.contains(':');
+    let is_ipv6 = address.host.bytes().any(|byte| byte == b':');
     if is_ipv6 {
         url.push('[');
     }

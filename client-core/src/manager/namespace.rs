@@ -18,7 +18,7 @@ impl<C: Codec> Manager<C> {
     pub fn connect(&mut self, socket: SocketId, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         // On the wire a comma ends a namespace's name.
-        if target.namespace.contains(',') {
+        if target.namespace.bytes().any(|byte| byte == b',') {
             self.events.push_back(Event::ConnectError { socket, error: ConnectFailure::InvalidNamespace });
             return;
         }

@@ -100,7 +100,8 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, DecodeError> {
 
     let mut namespace = ROOT;
     if rest.starts_with('/') {
-        let end = rest.find(',').unwrap_or(rest.len());
+        // `find` would bring a search for any byte in any text.
+        let end = rest.bytes().position(|byte| byte == b',').unwrap_or(rest.len());
         namespace = rest.get(..end).unwrap_or(ROOT);
         rest = rest.get(end + 1..).unwrap_or("");
     }
@@ -159,13 +160,14 @@ fn advance(rest: &mut &str, bytes: usize) {
 
 /// Digits in front: `None` if there are none, `Some(None)` if they do not fit.
 fn take_number(rest: &mut &str) -> Option<Option<u64>> {
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 0 {
-        return None;
+    let (mut number, mut digits) = (Some(0_u64), 0);
+    for byte in rest.bytes().take_while(u8::is_ascii_digit) {
+        let digit = u64::from(byte - b'0');
+        number = number.filter(|number| *number <= (u64::MAX - digit) / 10).map(|number| number * 10 + digit);
+        digits += 1;
     }
-    let number = rest.get(..digits).and_then(|digits| digits.parse().ok());
     advance(rest, digits);
-    Some(number)
+    (digits > 0).then_some(number)
 }
 
 #[cfg(test)]
