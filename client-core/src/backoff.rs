@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::rng::Rng;
+use crate::time::micros;
 
 /// Counts the attempts of one outage.
 ///
@@ -34,23 +35,25 @@ impl Backoff {
 /// a whole fleet would come back at the same moment after a long outage.
 fn delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
     let cap = micros(config.reconnection_delay_max);
-    // 2^32 times any delay is past every sensible cap; a larger exponent would overflow.
-    let base = micros(config.reconnection_delay).saturating_mul(1u64 << exponent.min(32)).min(cap);
+    let mut base = micros(config.reconnection_delay).min(cap);
+    for _ in 0..exponent {
+        // Once it is at the cap, or stands at zero, it stays.
+        if base == cap || base == 0 {
+            break;
+        }
+        base = base.saturating_add(base).min(cap);
+    }
     let spread = permille(base, config.randomization_factor);
     let low = base.saturating_sub(spread);
     let high = base.saturating_add(spread).min(cap);
     Duration::from_micros(rng.between(low, high))
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 /// `base * factor`, with the factor clamped to 0..=1 and rounded to a thousandth.
 fn permille(base: u64, factor: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
     let permille = (factor.clamp(0.0, 1.0) * 1000.0) as u64;
-    (base / 1000).saturating_mul(permille)
+    base / 1000 * permille
 }
 
 #[cfg(test)]

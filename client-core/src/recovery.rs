@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use crate::codec::Codec;
 use crate::config::Config;
+use crate::time::micros;
 
 /// What kind of server made an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +84,8 @@ fn number(digits: &str, base: u64) -> Option<u64> {
     })
 }
 
-/// An offset that is further from the present is a text of the application's.
-const NEAR: Duration = Duration::from_secs(24 * 60 * 60);
+/// An offset that is further from the present, in microseconds, is a text of the application's.
+const NEAR: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// See the module.
 pub(crate) struct Recovery<C: Codec> {
@@ -129,7 +130,7 @@ impl<C: Codec> Recovery<C> {
 
     /// An event came with what may be an offset. `today` is Unix time.
     pub(crate) fn note(&mut self, offset: C::Offset, stamp: Stamp, today: Duration) {
-        let far = today.abs_diff(Duration::from_millis(stamp.millis)) > NEAR;
+        let far = micros(today).abs_diff(micros(Duration::from_millis(stamp.millis))) > NEAR;
         let follows = self.last.as_ref().is_none_or(|(_, last)| {
             let later = (stamp.millis, stamp.count) > (last.millis, last.count);
             // In a cluster the order of arrival is not that of the offsets.

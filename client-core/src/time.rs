@@ -33,7 +33,7 @@ impl Instant {
     /// The point `millis` milliseconds after the shell's epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self(scaled(millis, 1_000_000))
     }
 
     /// How long ago `earlier` was, or zero if it lies ahead.
@@ -55,12 +55,19 @@ impl Add<Duration> for Instant {
     // One copy will do: deadlines are set in many places.
     #[inline(never)]
     fn add(self, duration: Duration) -> Self {
-        let nanos = duration
-            .as_secs()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(u64::from(duration.subsec_nanos()));
+        let nanos = scaled(duration.as_secs(), 1_000_000_000).saturating_add(duration.subsec_nanos().into());
         Self(self.0.saturating_add(nanos))
     }
+}
+
+/// Saturates. `saturating_mul` would multiply to 128 bits.
+const fn scaled(number: u64, unit: u64) -> u64 {
+    if number > u64::MAX / unit { u64::MAX } else { number * unit }
+}
+
+/// Whole microseconds. `as_micros` has 128 bits.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    scaled(duration.as_secs(), 1_000_000).saturating_add(duration.subsec_micros().into())
 }
 
 /// The earlier of two optional deadlines.
