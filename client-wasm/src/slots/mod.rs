@@ -132,8 +132,14 @@ pub struct Partial {
 
 const WEBSOCKET: &str = TransportKind::WebSocket.as_str();
 
-fn malformed(cause: &str) -> DecodeError {
-    DecodeError::Payload { cause: cause.to_owned() }
+// Which error it is suffices here and below: the module has words of its own for each.
+
+const fn malformed() -> DecodeError {
+    DecodeError::Payload { cause: String::new() }
+}
+
+const fn no_handshake() -> DecodeError {
+    DecodeError::Handshake { cause: String::new() }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers below 2^53")]
@@ -142,20 +148,15 @@ const fn whole(number: f64) -> u64 {
 }
 
 /// Whether a packet of this kind may have such a payload.
-fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
-    match (kind, shape) {
-        (_, Shape::Malformed) => Err(malformed("it is not JSON")),
+const fn fits(kind: PacketKind, shape: Shape) -> bool {
+    matches!(
+        (kind, shape),
         (PacketKind::Event, Shape::Event)
-        | (PacketKind::Ack, Shape::Event | Shape::Array)
-        | (PacketKind::Connect, Shape::Object | Shape::None)
-        | (PacketKind::ConnectError, Shape::Object | Shape::Text | Shape::None)
-        | (PacketKind::Disconnect, Shape::None) => Ok(()),
-        (PacketKind::Event, _) => Err(malformed("an event must be an array that starts with its name")),
-        (PacketKind::Ack, _) => Err(malformed("an ack must be an array")),
-        (PacketKind::Connect, _) => Err(malformed("the answer to a connection must be an object")),
-        (PacketKind::ConnectError, _) => Err(malformed("a refusal must be an object or a text")),
-        (PacketKind::Disconnect, _) => Err(malformed("a disconnection has none")),
-    }
+            | (PacketKind::Ack, Shape::Event | Shape::Array)
+            | (PacketKind::Connect, Shape::Object | Shape::None)
+            | (PacketKind::ConnectError, Shape::Object | Shape::Text | Shape::None)
+            | (PacketKind::Disconnect, Shape::None)
+    )
 }
 
 impl Codec for Slots {
@@ -179,18 +180,17 @@ impl Codec for Slots {
     }
 
     fn handshake(&mut self, text: &Text) -> Result<Handshake, DecodeError> {
-        let error = |cause: &str| DecodeError::Handshake { cause: cause.to_owned() };
         let Text::Part(Part { payload: Some(payload), shape: Shape::Object, .. }) = text else {
-            return Err(error("it is not a JSON object"));
+            return Err(no_handshake());
         };
         let slot = payload.slot();
         // Casts saturate, and NaN was left out.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         let number =
             |name| Some(table::number(slot, name)).filter(|found| *found >= 0.0).map(|found| found as u64);
-        let millis = |name| number(name).map(Duration::from_millis).ok_or_else(|| error(name));
+        let millis = |name| number(name).map(Duration::from_millis).ok_or(no_handshake());
         Ok(Handshake {
-            sid: table::text(slot, "sid").ok_or_else(|| error("it has no sid"))?,
+            sid: table::text(slot, "sid").ok_or(no_handshake())?,
             // Others would mean nothing to the core.
             upgrades: table::lists(slot, "upgrades", WEBSOCKET).then(|| WEBSOCKET.to_owned()).into_iter().collect(),
             ping_interval: millis("pingInterval")?,
@@ -205,7 +205,7 @@ impl Codec for Slots {
             Text::Body(messages) => messages,
         };
         if messages.len() > limits.packets {
-            return Err(DecodeError::Limit { what: "packets", limit: limits.packets });
+            return Err(DecodeError::Limit { what: "", limit: limits.packets });
         }
         let texts = messages.into_iter().filter_map(|message| match message {
             Message::Text(text) => Some(text),
@@ -248,17 +248,19 @@ impl Codec for Slots {
             Head::Read(header) => header,
             Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
             // These only go out.
-            Head::Sent { .. } => return Err(DecodeError::Header { cause: "not received" }),
+            Head::Sent { .. } => return Err(DecodeError::Header { cause: "" }),
             // Comes here only if it is no header.
             Head::Text(text) => {
                 header::parse(text.get(1..).unwrap_or_default())?;
-                return Err(DecodeError::Header { cause: "malformed" });
+                return Err(DecodeError::Header { cause: "" });
             }
         };
         if header.attachments > limits.attachments {
-            return Err(DecodeError::Limit { what: "attachments", limit: limits.attachments });
+            return Err(DecodeError::Limit { what: "", limit: limits.attachments });
         }
-        check(header.kind, shape)?;
+        if !fits(header.kind, shape) {
+            return Err(malformed());
+        }
         Ok(match payload {
             Some(payload) if header.attachments > 0 => {
                 Decoded::Partial(Partial { header, payload, parts: Vec::new(), bytes: 0 })
@@ -279,8 +281,7 @@ impl Codec for Slots {
     ) -> Result<Decoded<Self>, DecodeError> {
         partial.bytes = partial.bytes.saturating_add(binary.length);
         if partial.bytes > limits.attachment_bytes {
-            let what = "bytes in the attachments of one packet";
-            return Err(DecodeError::Limit { what, limit: limits.attachment_bytes });
+            return Err(DecodeError::Limit { what: "", limit: limits.attachment_bytes });
         }
         partial.parts.push(binary);
         if self.missing(&partial) > 0 {
@@ -289,7 +290,7 @@ impl Codec for Slots {
         let Partial { header, payload, parts, bytes } = partial;
         parts.iter().for_each(|part| table::attach(part.slot.number()));
         let slot = u32::try_from(table::assemble(payload.slot()))
-            .map_err(|_| malformed("a placeholder names no attachment"))?;
+            .map_err(|_| malformed())?;
         let length = payload.0.length.saturating_add(bytes);
         let payload = Payload::received(Slot::adopt(slot), length, header.attachments);
         Ok(Decoded::Packet(header, Some(payload)))
@@ -309,7 +310,7 @@ impl Codec for Slots {
     }
 
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
-        let sid = table::text(payload.slot(), "sid").ok_or_else(|| malformed("it has no sid"))?;
+        let sid = table::text(payload.slot(), "sid").ok_or(malformed())?;
         Ok(Connected { sid, pid: table::text(payload.slot(), "pid") })
     }
 

@@ -163,7 +163,7 @@ impl Heads {
     const MAX: usize = 256;
 
     pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
-        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: "unknown number" })?;
+        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: "" })?;
         Ok(Header { ack, ..found.clone() })
     }
 
