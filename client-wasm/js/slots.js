@@ -44,22 +44,22 @@ export const live = () => entries.length - free.length;
 
 // --- What Rust asks about a value ------------------------------------------------------------------------------
 
-const field = (slot, name) => entries[slot].value?.[name];
-
 export function text(slot, name) {
-  const found = field(slot, name);
+  const found = value(slot)?.[name];
   return typeof found === "string" ? found : undefined;
 }
 
-/** NaN where there is no such number. */
-export function number(slot, name) {
-  const found = field(slot, name);
-  return typeof found === "number" ? found : NaN;
-}
+let rest;
+/** What `handshake`, `offset` or `connect` had to say further. */
+export const further = (place) => rest[place];
 
-export function lists(slot, name, text) {
-  const found = field(slot, name);
-  return Array.isArray(found) && found.includes(text);
+/** The id in the server's handshake. Further: its numbers, NaN where there is none, and whether it offers WebSocket. */
+export function handshake(slot) {
+  const { pingInterval, pingTimeout, maxPayload, upgrades } = value(slot);
+  const numbers = [pingInterval, pingTimeout, maxPayload];
+  const offered = Array.isArray(upgrades) && upgrades.includes("websocket");
+  rest = [...numbers.map((number) => (typeof number === "number" ? number : NaN)), offered ? 1 : NaN];
+  return text(slot, "sid");
 }
 
 let attached = [];
@@ -94,10 +94,6 @@ const STREAM = /^(\d{13})-(\d{1,10})$/;
 const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
 const DIGITS64 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + DIGITS64.indexOf(digit), 0);
-
-let rest;
-/** What `offset` or `connect` had to say further. */
-export const further = (place) => rest[place];
 
 /** A number for an event's last argument if it is shaped like an offset, else -1. Further: which shape, the Unix time in
  * milliseconds and the count that stand in it, as in Rust's `Stamp`. */

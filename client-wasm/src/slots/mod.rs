@@ -183,20 +183,19 @@ impl Codec for Slots {
         let Text::Part(Part { payload: Some(payload), shape: Shape::Object, .. }) = text else {
             return Err(no_handshake());
         };
-        let slot = payload.slot();
         // Casts saturate, and NaN was left out.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         let number =
-            |name| Some(table::number(slot, name)).filter(|found| *found >= 0.0).map(|found| found as u64);
-        let millis = |name| number(name).map(Duration::from_millis).ok_or(no_handshake());
-        Ok(Handshake {
-            sid: table::text(slot, "sid").ok_or(no_handshake())?,
-            // Others would mean nothing to the core.
-            upgrades: table::lists(slot, "upgrades", WEBSOCKET).then(|| WEBSOCKET.to_owned()).into_iter().collect(),
-            ping_interval: millis("pingInterval")?,
-            ping_timeout: millis("pingTimeout")?,
-            max_payload: number("maxPayload").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
-        })
+            |place| Some(table::further(place)).filter(|found| *found >= 0.0).map(|found| found as u64);
+        let sid = table::handshake(payload.slot());
+        let (Some(sid), Some(interval), Some(timeout)) = (sid, number(0), number(1)) else {
+            return Err(no_handshake());
+        };
+        let max_payload = number(2).map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+        // Others would mean nothing to the core.
+        let upgrades = if number(3).is_some() { vec![WEBSOCKET.to_owned()] } else { Vec::new() };
+        let (ping_interval, ping_timeout) = (Duration::from_millis(interval), Duration::from_millis(timeout));
+        Ok(Handshake { sid, upgrades, ping_interval, ping_timeout, max_payload })
     }
 
     fn split(&mut self, body: Text, limits: &Limits) -> Result<VecDeque<Text>, DecodeError> {

@@ -12,10 +12,9 @@ extern "C" {
     pub(super) fn share(slot: u32) -> u32;
     /// The text in a field.
     pub(super) fn text(slot: u32, name: &str) -> Option<String>;
-    /// The number in a field, or NaN.
-    pub(super) fn number(slot: u32, name: &str) -> f64;
-    /// Whether the list in a field has this text.
-    pub(super) fn lists(slot: u32, name: &str, text: &str) -> bool;
+    /// The id in the server's handshake. Further, below 0 or NaN where there is none: the interval of pings, the time for
+    /// one, the bytes of a message, and whether WebSocket is offered.
+    pub(super) fn handshake(slot: u32) -> Option<String>;
     /// One of the attachments for `assemble`, in turn.
     pub(super) fn attach(slot: u32);
     /// A new number for a value with those attachments in the places of its placeholders, or -1.
@@ -24,7 +23,7 @@ extern "C" {
     pub(super) fn offset(slot: u32) -> i32;
     /// A number for CONNECT's object, or -1 if the authentication data is no object. Further: the bytes of its text.
     pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> i32;
-    /// What the last of these two had to say further.
+    /// What the last of these had to say further.
     pub(super) fn further(place: u32) -> f64;
 }
 
