@@ -164,10 +164,13 @@ impl<C: Codec> Manager<C> {
 
     pub(super) fn attempt_failed(&mut self, error: OpenError, now: Instant) {
         self.phase = Phase::Idle;
-        self.events.push_back(Event::OpenFailed { error: error.clone() });
+        let each = C::TELLS_EACH.then(|| error.clone());
+        self.events.push_back(Event::OpenFailed { error });
         for (socket, id) in self.sockets.iter().zip(0..) {
-            if socket.is_active() {
-                let error = ConnectFailure::Open(error.clone());
+            if socket.is_active()
+                && let Some(error) = each.clone()
+            {
+                let error = ConnectFailure::Open(error);
                 self.events.push_back(Event::ConnectError { socket: SocketId(id), error });
             }
         }

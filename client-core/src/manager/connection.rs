@@ -249,11 +249,12 @@ impl<C: Codec> Manager<C> {
         error: Option<TransportError>,
         now: Instant,
     ) {
-        self.events.push_back(Event::Closed { reason, error: error.clone() });
+        let each = if C::TELLS_EACH { error.clone() } else { None };
+        self.events.push_back(Event::Closed { reason, error });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
-            if socket.session_lost() {
-                self.events.push_back(Event::Disconnected { socket: id, reason, error: error.clone() });
+            if socket.session_lost() && C::TELLS_EACH {
+                self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             let retried = socket.outbox.attempt_failed().map(|emit| emit.id);
             for emit in socket.acks.lost().into_iter().chain(retried) {
@@ -273,7 +274,7 @@ impl<C: Codec> Manager<C> {
         for outgoing in engine.queue.into_iter().rev() {
             self.give_back(outgoing);
         }
-        if self.lingering.is_some() {
+        if !C::RECEIPTS || self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
             return;
         }

@@ -223,7 +223,25 @@ pub(super) fn not_sent<C: Codec>(
     }
 }
 
+/// All that is handed over so far is covered by the receipt that is asked for now.
+pub(super) fn cover<C: Codec>(sockets: &mut Sockets<C>) {
+    if C::RECEIPTS {
+        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+    }
+}
+
+/// The receipt came.
+pub(super) fn receipt<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
+    if C::RECEIPTS {
+        sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
+        report_flushes(sockets, events);
+    }
+}
+
 pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
+    if !C::RECEIPTS {
+        return;
+    }
     for (socket, id) in sockets.iter_mut().zip(0..) {
         while let Some(emit) = socket.outbox.flushed() {
             events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
@@ -297,8 +315,7 @@ impl<C: Codec> Manager<C> {
         if !self.gives_receipts(transport) {
             return;
         }
-        self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
-        self.report_flushes();
+        receipt(&mut self.sockets, &mut self.events);
     }
 
     /// Closes the transport of a session that was left, once nothing waits for it any more.
@@ -361,7 +378,7 @@ fn take_body<C: Codec>(
     }
     let body = codec.join(&mut engine.messages, engine.max_payload);
     if receipts && engine.messages.is_empty() {
-        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+        cover(sockets);
     }
     engine.cover_left();
     let transport = engine.transport();

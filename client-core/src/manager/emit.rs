@@ -181,7 +181,8 @@ impl<C: Codec> Manager<C> {
     /// took it. Emits that were cancelled, or not sent for another reason, do not count: they have had an event of their
     /// own.
     pub fn flush(&mut self, socket: SocketId) -> Flush {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
+        let target = self.sockets.get_mut(socket.0 as usize).filter(|_| C::RECEIPTS);
+        let Some(target) = target else { return Flush::Delivered };
         if target.outbox.take_uncertain() {
             return Flush::Uncertain;
         }

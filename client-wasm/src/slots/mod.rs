@@ -160,6 +160,10 @@ const fn fits(kind: PacketKind, shape: Shape) -> bool {
 }
 
 impl Codec for Slots {
+    // Nothing that the module asks for, or listens to.
+    const RECEIPTS: bool = !cfg!(feature = "npm");
+    const TELLS_EACH: bool = !cfg!(feature = "npm");
+
     type Text = Text;
     type Binary = Binary;
     type Name = Rc<str>;
