@@ -4,7 +4,7 @@ import { rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
-import { KIND, decodeError } from "./report.js";
+import { KIND, REASONS, decodeError } from "./report.js";
 
 const NONE = [];
 
@@ -80,9 +80,9 @@ export class Dispatch {
         // A socket that was left is let go, though an emit that threw may still wait in the core.
         return socket?._onnoack(more, core.look(LOOK.NUMBER));
       case KIND.CONNECTED:
-        return this.#connected(socket, core.word(), more % 2 === 1, Math.floor(more / 2));
+        return this.#connected(socket, take(core.look(LOOK.SLOT)), more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
-        return this.#disconnected(socket, core.word());
+        return this.#disconnected(socket, REASONS[more]);
       case KIND.CONNECT_ERROR:
         return this.#connectError(socket, core.look(LOOK.NUMBER));
       case KIND.AUTHENTICATE:
@@ -94,7 +94,7 @@ export class Dispatch {
       case KIND.OPEN_FAILED:
         return this.#openFailed(core.look(LOOK.NUMBER));
       case KIND.CLOSED:
-        return this.#sessionClosed(core.word(), core.look(LOOK.NUMBER));
+        return this.#sessionClosed(REASONS[value], core.look(LOOK.NUMBER));
       case KIND.WAITING:
         this.#manager._reconnecting = true;
         return this.#tellAttemptError();

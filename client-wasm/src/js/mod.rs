@@ -230,12 +230,6 @@ impl Core {
     pub fn poll(&self) -> f64 {
         self.inner.borrow_mut().report(None)
     }
-
-    /// A text of the event that was read last.
-    #[must_use]
-    pub fn word(&self) -> String {
-        self.inner.borrow().details.text.to_owned()
-    }
 }
 
 impl Inner {

@@ -8,6 +8,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(module = "/js/slots.js")]
 extern "C" {
     fn release(slot: u32);
+    /// A number for a text.
+    pub(super) fn put(value: &str) -> u32;
     /// One more number for the same value.
     pub(super) fn share(slot: u32) -> u32;
     /// The text in a field.
@@ -45,6 +47,12 @@ impl Slot {
     #[must_use]
     pub fn adopt(slot: u32) -> Self {
         Self(Rc::new(Owned(slot)))
+    }
+
+    /// A number for a text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::adopt(put(text))
     }
 
     /// For JavaScript.
