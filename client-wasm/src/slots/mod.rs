@@ -308,7 +308,9 @@ impl Codec for Slots {
         let head = self.heads.borrow_mut().sent(header);
         let part = Part { head, payload: payload.cloned(), shape: Shape::None };
         out.push_back(Message::Text(Text::Part(part)));
-        out.extend(payload.into_iter().flat_map(|payload| &payload.0.parts).cloned().map(Message::Binary));
+        for part in payload.map_or(&[][..], |payload| &payload.0.parts) {
+            out.push_back(Message::Binary(part.clone()));
+        }
         Ok(())
     }
 
