@@ -22,7 +22,7 @@ use wasm_bindgen::prelude::*;
 use self::clock::Timer;
 pub use self::host::Host;
 use self::report::{Details, whole};
-use crate::slots::{Binary, Head, Inbox, Part, Payload, Slots, Start, Text};
+use crate::slots::{Binary, Head, Inbox, Part, Payload, SentHead, Slots, Start, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 20;
@@ -237,6 +237,15 @@ impl Inner {
         Payload::with_parts(slot, length, std::mem::take(&mut self.parts))
     }
 
+    /// The next head that the module does not know, up to this one.
+    fn untold_head(&mut self, id: u32) -> Option<SentHead> {
+        if self.told > id {
+            return None;
+        }
+        self.told += 1;
+        self.inbox.sent(self.told - 1)
+    }
+
     fn now(&mut self, wall: Option<f64>) -> Instant {
         match wall {
             Some(wall) => self.timer.read(wall),
@@ -417,12 +426,8 @@ impl Core {
     /// The module learns each head before it is asked to write it.
     fn tell_heads(&self, id: u32) {
         loop {
-            let told = self.inner.borrow().told;
-            if told > id {
-                return;
-            }
-            let Some(head) = self.inner.borrow().inbox.sent(told) else { return };
-            self.inner.borrow_mut().told += 1;
+            let head = self.inner.borrow_mut().untold_head(id);
+            let Some(head) = head else { return };
             self.host.head(head.kind as u32, &head.namespace, &head.text);
         }
     }
