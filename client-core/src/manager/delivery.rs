@@ -293,6 +293,9 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn pong(&mut self, transport: TransportId) {
+        if !C::RECEIPTS {
+            return;
+        }
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
             (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,

@@ -207,7 +207,7 @@ impl<C: Codec> Manager<C> {
             if receipts && !engine.receipt_due && wanted {
                 delivery::cover(&mut self.sockets);
                 engine.cover_left();
-                if self.config.websocket_ping {
+                if C::RECEIPTS && self.config.websocket_ping {
                     engine.receipt_due = true;
                     return Some(Frame::Ping);
                 }
