@@ -114,6 +114,8 @@ pub trait Codec {
     type Partial;
     /// What the server calls an event's place, as CONNECT gives it back.
     type Offset: Clone;
+    /// Why [`Codec::encode`] refuses; [`Infallible`](core::convert::Infallible) if it never does.
+    type Refusal: Into<EncodeError>;
 
     /// What an Engine.IO text is ([`PacketType::of`]).
     ///
@@ -185,7 +187,7 @@ pub trait Codec {
         header: &Header<Self::Name>,
         payload: Option<&Self::Payload>,
         out: &mut VecDeque<Message<Self>>,
-    ) -> Result<(), EncodeError>;
+    ) -> Result<(), Self::Refusal>;
 
     /// Reads the payload of the answer to CONNECT.
     ///

@@ -83,7 +83,7 @@ pub(super) fn encode_next<C: Codec>(
                     tell_sent(id, socket, &mut emit, events);
                 }
                 Err(error) => {
-                    not_sent(id, socket, emit, error.into(), events);
+                    not_sent(id, socket, emit, EmitError::Encode(error.into()), events);
                     report_flushes(sockets, events);
                 }
             }
@@ -160,7 +160,7 @@ fn write_attempt<C: Codec>(
             let Some(emit) = socket.outbox.attempt_failed() else { return false };
             (emit.id, AckError::Disconnected)
         }
-        Err(error) => (emit.id, AckError::NotSent(error.into())),
+        Err(error) => (emit.id, AckError::NotSent(EmitError::Encode(error.into()))),
     };
     let (emit, error) = error;
     if matches!(error, AckError::NotSent(_)) {

@@ -9,6 +9,7 @@ mod text;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
+    Codec, Connected, DecodeError, Decoded, Handshake, Limits, Message, Shape as OffsetShape,
     Stamp, TransportKind,
 };
 
@@ -170,6 +171,7 @@ impl Codec for Slots {
     type Payload = Payload;
     type Partial = Partial;
     type Offset = Slot;
+    type Refusal = Infallible;
 
     fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
         match text {
@@ -304,7 +306,7 @@ impl Codec for Slots {
         header: &Header,
         payload: Option<&Payload>,
         out: &mut VecDeque<Message<Self>>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<(), Infallible> {
         let head = self.heads.borrow_mut().sent(header);
         let part = Part { head, payload: payload.cloned(), shape: Shape::None };
         out.push_back(Message::Text(Text::Part(part)));
