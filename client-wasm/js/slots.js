@@ -231,7 +231,13 @@ export function toBase64(data) {
 const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 // As in src/slots/text.rs.
-const [NONE, MALFORMED, EVENT, ARRAY, OBJECT, TEXT, OTHER] = [0, 1, 2, 3, 4, 5, 6];
+const NONE = 0;
+const MALFORMED = 1;
+const EVENT = 2;
+const ARRAY = 3;
+const OBJECT = 4;
+const TEXT = 5;
+const OTHER = 6;
 
 /** As in src/slots/text.rs. */
 export function shapeOf(data) {
@@ -243,6 +249,11 @@ export function shapeOf(data) {
   if (typeof data === "string") return TEXT;
   return data !== null && typeof data === "object" ? OBJECT : OTHER;
 }
+
+// What is left there: as in src/slots/text.rs.
+const PACKET = 0;
+const HANDSHAKE = 1;
+const BASE64 = 2;
 
 /** How much of a text Rust sees when it has to read the header. */
 const WINDOW = 64;
@@ -279,7 +290,7 @@ export class Reader {
     if (type === "0") {
       const shape = this.#parse(text, 1);
       this.handshake = shape === OBJECT ? value(this.slot) : undefined;
-      return this.#door.handshake(transport, this.slot, shape, text.length);
+      return this.#door.leave(HANDSHAKE, transport, this.slot, shape, text.length);
     }
     if (type === "b") return this.#base64(text, transport);
     return this.#door.control(transport, text.slice(0, WINDOW));
@@ -320,7 +331,7 @@ export class Reader {
       if (id >= 0) this.#known.set(text.slice(0, digits), id);
     }
     const shape = this.#parse(text, start);
-    return this.#door.packet(transport, this.slot, shape, Math.max(text.length - start, 0));
+    return this.#door.leave(PACKET, transport, this.slot, shape, Math.max(text.length - start, 0));
   }
 
   /** Puts the payload into the table, and says what it is. */
@@ -342,9 +353,9 @@ export class Reader {
     try {
       part = fromBase64(text.slice(1));
     } catch {
-      return this.#door.base64(transport, 0, MALFORMED, 0);
+      return this.#door.leave(BASE64, transport, 0, MALFORMED, 0);
     }
-    return this.#door.base64(transport, put(this.#fromBytes(part)), OTHER, part.length);
+    return this.#door.leave(BASE64, transport, put(this.#fromBytes(part)), OTHER, part.length);
   }
 }
 

@@ -22,7 +22,7 @@ use wasm_bindgen::prelude::*;
 use self::clock::Timer;
 pub use self::host::Host;
 use self::report::{Details, whole};
-use crate::slots::{Binary, Head, Inbox, Part, Payload, SentHead, Slots, Start, Text};
+use crate::slots::{Binary, Head, Inbox, PACKET, Part, Payload, SentHead, Slots, Start, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 20;
@@ -168,9 +168,10 @@ impl Core {
         self.inner.borrow_mut().inbox.remember().and_then(|id| i32::try_from(id).ok()).unwrap_or(-1)
     }
 
-    /// A packet with the header that was read last.
-    pub fn packet(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, Some(slot), |inbox| inbox.packet(slot, shape, length))
+    /// A text with a payload, by the constants of [`slots`](crate::slots).
+    pub fn leave(&self, what: u32, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
+        let heard = (what == PACKET).then_some(slot);
+        self.text(transport, heard, |inbox| inbox.leave(what, slot, shape, length))
     }
 
     /// A packet whose header has a number; `ack` is below 0 where it has none, `wall` is `Date.now()`.
@@ -194,16 +195,6 @@ impl Core {
         self.text(transport, Some(slot), |inbox| {
             inbox.parsed(kind, namespace, (ack >= 0.0).then(|| whole(ack)), slot, shape);
         })
-    }
-
-    /// The server's handshake.
-    pub fn handshake(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, None, |inbox| inbox.handshake(slot, shape, length))
-    }
-
-    /// The bytes of a base64 text.
-    pub fn base64(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, None, |inbox| inbox.base64(slot, shape, length))
     }
 
     /// Any other text.

@@ -23,7 +23,7 @@ use socketio_client_core::{
 
 pub use self::table::Slot;
 use self::text::Heads;
-pub use self::text::{Head, Header, Inbox, Part, SentHead, Shape, Start, Text};
+pub use self::text::{BASE64, HANDSHAKE, Head, Header, Inbox, PACKET, Part, SentHead, Shape, Start, Text};
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -198,6 +198,13 @@ impl Heads {
     }
 }
 
+/// A packet with the header that was read last. These have the same numbers in `slots.js`.
+pub const PACKET: u32 = 0;
+/// The server's handshake.
+pub const HANDSHAKE: u32 = 1;
+/// The bytes of a base64 text.
+pub const BASE64: u32 = 2;
+
 /// Where JavaScript's `Reader` leaves texts. What it says has been parsed and checked before any call.
 #[derive(Debug)]
 pub struct Inbox {
@@ -244,13 +251,18 @@ impl Inbox {
         self.read.as_ref().and_then(|header| self.heads.borrow_mut().add(header))
     }
 
-    /// A packet with the header that was read last.
-    pub fn packet(&mut self, slot: u32, shape: u8, length: u32) {
+    /// A payload: what of, is one of the constants above.
+    pub fn leave(&mut self, what: u32, slot: u32, shape: u8, length: u32) {
         let payload = adopt(slot, shape, length);
-        match self.read.take() {
-            Some(header) => self.push(Head::Read(header), payload, shape),
-            None => self.control("4"),
-        }
+        let head = match what {
+            HANDSHAKE => Head::Text("0".into()),
+            BASE64 => Head::Text("b".into()),
+            _ => match self.read.take() {
+                Some(header) => Head::Read(header),
+                None => return self.control("4"),
+            },
+        };
+        self.push(head, payload, shape);
     }
 
     /// A packet with a header that has a number.
@@ -280,16 +292,6 @@ impl Inbox {
     #[must_use]
     pub fn sent(&self, id: u32) -> Option<SentHead> {
         self.heads.borrow().sent.get(id as usize).cloned()
-    }
-
-    /// The server's handshake.
-    pub fn handshake(&mut self, slot: u32, shape: u8, length: u32) {
-        self.push(Head::Text("0".into()), adopt(slot, shape, length), shape);
-    }
-
-    /// The bytes of a base64 text.
-    pub fn base64(&mut self, slot: u32, shape: u8, length: u32) {
-        self.push(Head::Text("b".into()), adopt(slot, shape, length), shape);
     }
 
     /// Any other text.
