@@ -139,6 +139,7 @@ fn show(text: &Text) -> String {
             });
             texts.collect::<Vec<_>>().join("\u{1e}")
         }
+        Text::Received(texts) => texts.iter().map(show).collect::<Vec<_>>().join("\u{1e}"),
     }
 }
 

@@ -394,6 +394,8 @@ impl Core {
                 }
                 room
             }
+            // These only come in.
+            Message::Text(Text::Received(_)) => true,
         }
     }
 

@@ -177,7 +177,7 @@ impl Codec for Slots {
         match text {
             Text::Part(Part { head: Head::Text(head), .. }) => PacketType::of(head),
             Text::Part(_) => Ok(PacketType::Message),
-            Text::Body(_) => Err(DecodeError::Engine { found: String::new() }),
+            Text::Body(_) | Text::Received(_) => Err(DecodeError::Engine { found: String::new() }),
         }
     }
 
@@ -205,18 +205,11 @@ impl Codec for Slots {
     }
 
     fn split(&mut self, body: Text, limits: &Limits) -> Result<VecDeque<Text>, DecodeError> {
-        let messages = match body {
-            Text::Part(_) => return Ok(VecDeque::from([body])),
-            Text::Body(messages) => messages,
-        };
-        if messages.len() > limits.packets {
+        let Text::Received(texts) = body else { return Ok(VecDeque::from([body])) };
+        if texts.len() > limits.packets {
             return Err(DecodeError::Limit { what: "", limit: limits.packets });
         }
-        let texts = messages.into_iter().filter_map(|message| match message {
-            Message::Text(text) => Some(text),
-            Message::Binary(_) => None,
-        });
-        Ok(texts.collect())
+        Ok(texts)
     }
 
     fn join(&mut self, queue: &mut VecDeque<Message<Self>>, max: Option<usize>) -> Text {
@@ -227,7 +220,7 @@ impl Codec for Slots {
                 Message::Text(Text::Part(part)) => part.len(),
                 Message::Binary(binary) => binary.base64_len(),
                 // Nothing makes one of these for a queue.
-                Message::Text(Text::Body(_)) => 0,
+                Message::Text(Text::Body(_) | Text::Received(_)) => 0,
             };
             let longer = length.saturating_add(size).saturating_add(usize::from(!body.is_empty()));
             if !body.is_empty() && max.is_some_and(|max| longer > max) {

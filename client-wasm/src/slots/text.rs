@@ -125,8 +125,10 @@ impl Part {
 pub enum Text {
     /// One.
     Part(Part),
-    /// Several; binary ones become base64.
+    /// Several that are sent; binary ones become base64.
     Body(Vec<Message<Slots>>),
+    /// Several that came.
+    Received(VecDeque<Text>),
 }
 
 /// Headers that JavaScript knows by number, so that no text crosses for them.
@@ -210,7 +212,7 @@ pub const BASE64: u32 = 2;
 pub struct Inbox {
     heads: Rc<RefCell<Heads>>,
     read: Option<Header>,
-    texts: VecDeque<Part>,
+    texts: VecDeque<Text>,
 }
 
 /// What to do with a header's text.
@@ -296,23 +298,21 @@ impl Inbox {
 
     /// Any other text.
     pub fn control(&mut self, text: &str) {
-        self.texts.push_back(Part::plain(text));
+        self.texts.push_back(Text::Part(Part::plain(text)));
     }
 
     /// The oldest of the texts that were left.
     pub fn text(&mut self) -> Option<Text> {
-        self.texts.pop_front().map(Text::Part)
+        self.texts.pop_front()
     }
 
     /// All of them, as a polling body.
     pub fn body(&mut self) -> Text {
-        Text::Body(
-            std::mem::take(&mut self.texts).into_iter().map(|part| Message::Text(Text::Part(part))).collect(),
-        )
+        Text::Received(std::mem::take(&mut self.texts))
     }
 
     fn push(&mut self, head: Head, payload: Option<Payload>, shape: u8) {
-        self.texts.push_back(Part { head, payload, shape: Shape::of(shape) });
+        self.texts.push_back(Text::Part(Part { head, payload, shape: Shape::of(shape) }));
     }
 }
 
