@@ -153,7 +153,7 @@ impl<C: Codec> Manager<C> {
     pub(super) fn transport_failed(&mut self, error: TransportError, now: Instant) {
         let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Idle) else { return };
         let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
-        self.commands.push_back(Command::Close { transport });
+        self.close_transport(transport);
         self.upgraded_before = false;
         match rest.pop() {
             Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),

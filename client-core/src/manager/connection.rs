@@ -174,7 +174,7 @@ impl<C: Codec> Manager<C> {
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() else { return };
         self.upgraded_before = false;
-        self.commands.push_back(Command::Close { transport });
+        self.close_transport(transport);
         self.events.push_back(Event::UpgradeFailed { error });
         self.drop_if_leaving();
         let Phase::Open(engine) = &mut self.phase else { return };
@@ -194,7 +194,7 @@ impl<C: Codec> Manager<C> {
             return;
         }
         if let Some(old) = engine.switch() {
-            self.commands.push_back(Command::Close { transport: old });
+            self.close_transport(old);
             self.upgraded_before = true;
             self.events.push_back(Event::Upgraded { transport: TransportKind::WebSocket });
             self.drop_if_leaving();
@@ -269,7 +269,7 @@ impl<C: Codec> Manager<C> {
     fn abandon(&mut self, engine: Engine<C>) {
         let probe = engine.upgrade.transport();
         for transport in [Some(engine.transport()), probe].into_iter().flatten() {
-            self.commands.push_back(Command::Close { transport });
+            self.close_transport(transport);
         }
         for outgoing in engine.queue.into_iter().rev() {
             self.give_back(outgoing);
@@ -325,11 +325,11 @@ impl<C: Codec> Manager<C> {
         match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
             Phase::Opening(opening) => {
-                self.commands.push_back(Command::Close { transport: opening.transport })
+                self.close_transport(opening.transport)
             }
             Phase::Open(mut engine) => {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
-                    self.commands.push_back(Command::Close { transport });
+                    self.close_transport(transport);
                 }
                 self.end_lingering();
                 for socket in &mut self.sockets {

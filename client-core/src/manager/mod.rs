@@ -321,6 +321,12 @@ impl<C: Codec> Manager<C> {
         TransportId(self.next_transport)
     }
 
+    // Out of line, here and in `delivery.rs`, what is in many places.
+    #[inline(never)]
+    fn close_transport(&mut self, transport: TransportId) {
+        self.commands.push_back(Command::Close { transport });
+    }
+
     fn report_flushes(&mut self) {
         delivery::report_flushes(&mut self.sockets, &mut self.events);
     }
