@@ -133,14 +133,18 @@ pub struct Partial {
 
 const WEBSOCKET: &str = TransportKind::WebSocket.as_str();
 
-// Which error it is suffices here and below: the module has words of its own for each.
-
-const fn malformed() -> DecodeError {
-    DecodeError::Payload { cause: String::new() }
+/// What is wrong. The npm package has words of its own for each error, and none of these.
+const fn cause(words: &'static str) -> &'static str {
+    if cfg!(feature = "npm") { "" } else { words }
 }
 
-const fn no_handshake() -> DecodeError {
-    DecodeError::Handshake { cause: String::new() }
+fn owned(words: &'static str) -> String {
+    // Nothing is allocated for none.
+    if cause(words).is_empty() { String::new() } else { words.to_owned() }
+}
+
+fn malformed(words: &'static str) -> DecodeError {
+    DecodeError::Payload { cause: owned(words) }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers below 2^53")]
@@ -149,15 +153,20 @@ const fn whole(number: f64) -> u64 {
 }
 
 /// Whether a packet of this kind may have such a payload.
-const fn fits(kind: PacketKind, shape: Shape) -> bool {
-    matches!(
-        (kind, shape),
+fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
+    match (kind, shape) {
+        (_, Shape::Malformed) => Err(malformed("it is not JSON")),
         (PacketKind::Event, Shape::Event)
-            | (PacketKind::Ack, Shape::Event | Shape::Array)
-            | (PacketKind::Connect, Shape::Object | Shape::None)
-            | (PacketKind::ConnectError, Shape::Object | Shape::Text | Shape::None)
-            | (PacketKind::Disconnect, Shape::None)
-    )
+        | (PacketKind::Ack, Shape::Event | Shape::Array)
+        | (PacketKind::Connect, Shape::Object | Shape::None)
+        | (PacketKind::ConnectError, Shape::Object | Shape::Text | Shape::None)
+        | (PacketKind::Disconnect, Shape::None) => Ok(()),
+        (PacketKind::Event, _) => Err(malformed("an event must be an array that starts with its name")),
+        (PacketKind::Ack, _) => Err(malformed("an ack must be an array")),
+        (PacketKind::Connect, _) => Err(malformed("the answer to a connection must be an object")),
+        (PacketKind::ConnectError, _) => Err(malformed("a refusal must be an object or a text")),
+        (PacketKind::Disconnect, _) => Err(malformed("a disconnection has none")),
+    }
 }
 
 impl Codec for Slots {
@@ -186,8 +195,9 @@ impl Codec for Slots {
     }
 
     fn handshake(&mut self, text: &Text) -> Result<Handshake, DecodeError> {
+        let error = |words| DecodeError::Handshake { cause: owned(words) };
         let Text::Part(Part { payload: Some(payload), shape: Shape::Object, .. }) = text else {
-            return Err(no_handshake());
+            return Err(error("it is not a JSON object"));
         };
         // Casts saturate, and NaN was left out.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
@@ -195,7 +205,7 @@ impl Codec for Slots {
             |place| Some(table::further(place)).filter(|found| *found >= 0.0).map(|found| found as u64);
         let sid = table::handshake(payload.slot());
         let (Some(sid), Some(interval), Some(timeout)) = (sid, number(0), number(1)) else {
-            return Err(no_handshake());
+            return Err(error("it has no sid, pingInterval or pingTimeout"));
         };
         let max_payload = number(2).map(|max| usize::try_from(max).unwrap_or(usize::MAX));
         // Others would mean nothing to the core.
@@ -207,7 +217,7 @@ impl Codec for Slots {
     fn split(&mut self, body: Text, limits: &Limits) -> Result<VecDeque<Text>, DecodeError> {
         let Text::Received(texts) = body else { return Ok(VecDeque::from([body])) };
         if texts.len() > limits.packets {
-            return Err(DecodeError::Limit { what: "", limit: limits.packets });
+            return Err(DecodeError::Limit { what: cause("packets"), limit: limits.packets });
         }
         Ok(texts)
     }
@@ -246,19 +256,17 @@ impl Codec for Slots {
             Head::Read(header) => header,
             Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
             // These only go out.
-            Head::Sent { .. } => return Err(DecodeError::Header { cause: "" }),
+            Head::Sent { .. } => return Err(DecodeError::Header { cause: cause("not received") }),
             // Comes here only if it is no header.
             Head::Text(text) => {
                 header::parse(text.get(1..).unwrap_or_default())?;
-                return Err(DecodeError::Header { cause: "" });
+                return Err(DecodeError::Header { cause: cause("malformed") });
             }
         };
         if header.attachments > limits.attachments {
-            return Err(DecodeError::Limit { what: "", limit: limits.attachments });
+            return Err(DecodeError::Limit { what: cause("attachments"), limit: limits.attachments });
         }
-        if !fits(header.kind, shape) {
-            return Err(malformed());
-        }
+        check(header.kind, shape)?;
         Ok(match payload {
             Some(payload) if header.attachments > 0 => {
                 Decoded::Partial(Partial { header, payload, parts: Vec::new(), bytes: 0 })
@@ -279,7 +287,8 @@ impl Codec for Slots {
     ) -> Result<Decoded<Self>, DecodeError> {
         partial.bytes = partial.bytes.saturating_add(binary.length);
         if partial.bytes > limits.attachment_bytes {
-            return Err(DecodeError::Limit { what: "", limit: limits.attachment_bytes });
+            let what = cause("bytes in the attachments of one packet");
+            return Err(DecodeError::Limit { what, limit: limits.attachment_bytes });
         }
         partial.parts.push(binary);
         if self.missing(&partial) > 0 {
@@ -288,7 +297,7 @@ impl Codec for Slots {
         let Partial { header, payload, parts, bytes } = partial;
         parts.iter().for_each(|part| table::attach(part.slot.number()));
         let slot = u32::try_from(table::assemble(payload.slot()))
-            .map_err(|_| malformed())?;
+            .map_err(|_| malformed("a placeholder names no attachment"))?;
         let length = payload.0.length.saturating_add(bytes);
         let payload = Payload::received(Slot::adopt(slot), length, header.attachments);
         Ok(Decoded::Packet(header, Some(payload)))
@@ -310,7 +319,7 @@ impl Codec for Slots {
     }
 
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
-        let sid = table::text(payload.slot(), "sid").ok_or(malformed())?;
+        let sid = table::text(payload.slot(), "sid").ok_or_else(|| malformed("it has no sid"))?;
         Ok(Connected { sid, pid: table::text(payload.slot(), "pid") })
     }
 

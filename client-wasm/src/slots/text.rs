@@ -8,7 +8,7 @@ use std::rc::Rc;
 use socketio_client_core::packet::{self, PacketKind, header};
 use socketio_client_core::{DecodeError, Message};
 
-use super::{Binary, Payload, Slot, Slots};
+use super::{Binary, Payload, Slot, Slots, cause};
 
 /// Of a packet. Not the core's default, which would bring the reference counts of `bytes` and all of their functions.
 pub type Header = packet::Header<Rc<str>>;
@@ -165,7 +165,7 @@ impl Heads {
     const MAX: usize = 256;
 
     pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
-        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: "" })?;
+        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: cause("unknown number") })?;
         Ok(Header { ack, ..found.clone() })
     }
 
