@@ -141,7 +141,8 @@ fn decode(text: &str) -> String {
 /// Like `encodeURIComponent`.
 fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
-        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')') {
+        if matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+        {
             out.push(char::from(byte));
         } else {
             out.push('%');

@@ -324,9 +324,7 @@ impl<C: Codec> Manager<C> {
         self.backoff.reset();
         match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
-            Phase::Opening(opening) => {
-                self.close_transport(opening.transport)
-            }
+            Phase::Opening(opening) => self.close_transport(opening.transport),
             Phase::Open(mut engine) => {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
                     self.close_transport(transport);

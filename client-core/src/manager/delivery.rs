@@ -65,7 +65,9 @@ pub(super) fn encode_next<C: Codec>(
     events: &mut VecDeque<Event<C>>,
     now: Instant,
 ) -> bool {
-    let Some(outgoing) = engine.next().and_then(|at| queue::remove(&mut engine.queue, at)) else { return false };
+    let Some(outgoing) = engine.next().and_then(|at| queue::remove(&mut engine.queue, at)) else {
+        return false;
+    };
     match outgoing {
         Outgoing::Emit { socket: id, mut emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };

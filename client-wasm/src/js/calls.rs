@@ -5,8 +5,8 @@ use socketio_client_core::{
     Auth, EmitId, Input, Instant, Message, SocketId, SocketOptions, TransportError, TransportId,
 };
 
-use super::{Inner, options};
 use super::report::{exact, whole};
+use super::{Inner, options};
 use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
 
 /// What the application wants.
@@ -105,7 +105,8 @@ fn binary(slot: f64, length: f64) -> Binary {
 
 impl Inner {
     pub(super) fn act(&mut self, what: u32, [a, b, c, d]: [f64; 4], now: Instant) {
-        let (socket, emit, on) = (SocketId::from_number(index(a)), EmitId::from_number(whole(b)), a.abs() > 0.0);
+        let (socket, emit, on) =
+            (SocketId::from_number(index(a)), EmitId::from_number(whole(b)), a.abs() > 0.0);
         let manager = &mut self.manager;
         match what {
             act::OPEN => manager.open_connection(now),
@@ -170,7 +171,11 @@ impl Inner {
                 let error = if a < 0.0 {
                     TransportError::Http { cause: String::new() }
                 } else {
-                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "it saturates"
+                    )]
                     TransportError::Closed { code: Some(a as u16), reason: String::new() }
                 };
                 Input::Closed { transport, error }

@@ -14,8 +14,7 @@ use std::cell::{RefCell, RefMut};
 use std::time::Duration;
 
 use socketio_client_core::{
-    AckId, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId,
-    TransportId,
+    AckId, Command, EmitId, Event, Frame, Input, Instant, Manager, Message, ResolveId, SocketId, TransportId,
 };
 use wasm_bindgen::prelude::*;
 

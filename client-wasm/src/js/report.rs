@@ -206,9 +206,7 @@ impl Inner {
                 details.slot = Some(Slot::text(id).leave().0);
                 (kind::CONNECTED, of(socket, u64::from(recovered) + 2 * replayed as u64))
             }
-            Event::Disconnected { socket, reason, .. } => {
-                (kind::DISCONNECTED, of(socket, reason as u64))
-            }
+            Event::Disconnected { socket, reason, .. } => (kind::DISCONNECTED, of(socket, reason as u64)),
             Event::ConnectError { socket, error } => {
                 details.number = match error {
                     ConnectFailure::Open(error) => open(&error),

@@ -17,8 +17,8 @@ use std::time::Duration;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Codec, Connected, DecodeError, Decoded, Handshake, Limits, Message, Shape as OffsetShape,
-    Stamp, TransportKind,
+    Codec, Connected, DecodeError, Decoded, Handshake, Limits, Message, Shape as OffsetShape, Stamp,
+    TransportKind,
 };
 
 pub use self::table::Slot;

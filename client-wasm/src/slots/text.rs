@@ -128,7 +128,7 @@ pub enum Text {
     /// Several that are sent; binary ones become base64.
     Body(Vec<Message<Slots>>),
     /// Several that came.
-    Received(VecDeque<Text>),
+    Received(VecDeque<Self>),
 }
 
 /// Headers that JavaScript knows by number, so that no text crosses for them.
@@ -165,7 +165,8 @@ impl Heads {
     const MAX: usize = 256;
 
     pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
-        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: cause("unknown number") })?;
+        let found =
+            self.read.get(id as usize).ok_or(DecodeError::Header { cause: cause("unknown number") })?;
         Ok(Header { ack, ..found.clone() })
     }
 
