@@ -1,6 +1,7 @@
 //! What can go wrong, who is at fault, and what to do next.
 
 use alloc::string::String;
+use core::convert::Infallible;
 use core::fmt;
 
 use thiserror::Error;
@@ -193,6 +194,12 @@ pub enum EncodeError {
     /// The authentication payload must be an object.
     #[error("authentication data must be an object (a struct or a map)")]
     AuthNotObject,
+}
+
+impl From<Infallible> for EncodeError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// An emit was not accepted. Nothing was sent and nothing is held.

@@ -17,6 +17,12 @@ impl SocketId {
     pub const fn number(self) -> u32 {
         self.0
     }
+
+    /// The namespace with this [number](Self::number).
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// The ticket of one emit, rising by one with each emit of a socket.

@@ -17,6 +17,12 @@ impl TransportId {
     pub const fn number(self) -> u32 {
         self.0
     }
+
+    /// The transport with this [number](Self::number).
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// One use of an attempt's address; an answer to an earlier question is ignored.

@@ -1,6 +1,6 @@
 //! What one namespace has been asked to send, and how far that got.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{VecDeque, vec_deque};
 use core::mem;
 use core::time::Duration;
 
@@ -150,7 +150,7 @@ impl<P> Outbox<P> {
     }
 
     /// Those that are held, in order.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &Emit<P>> {
+    pub(crate) fn held(&self) -> vec_deque::Iter<'_, Emit<P>> {
         self.held.iter()
     }
 

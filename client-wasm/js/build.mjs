@@ -191,13 +191,11 @@ const located = ' const __file_url = require("node:url").pathToFileURL(__filenam
 const KNOWN = /^_(autoConnect|close|pingTimeoutTime|placeholder|queue|readyState|reconnecting)$/;
 const INTERNAL = [
   // Of the core's, what has no such name elsewhere.
-  "ack_binary|configure|discard|drop_session|emit_binary|ended|forget|handshake|header|held|known|message_binary",
-  "observe|opened|parsed|ping_deadline|posted|queued|remember|resolved|set_ping_deadline|set_upgraded_before",
-  "upgraded_before|word|slot|authenticate|base64|control|poll|got",
+  "act|look|note|say|hear|leave|header|known|parsed|remember|control|poll",
   // Of links.js, dispatch.js, host.js and slots.js.
   "announce|armed|encoding|errorFirst|failure|follow|inject|internal|isBusy|late|openers|openWebSocket",
   "outgoing|readBody|sendMessage|shut|silence|silent|thrown|throwEncoder|told|unencodable|upgraded|webSocket|busy",
-  "bytes|closed|details|due|head|number|numbers|run|texts",
+  "bytes|closed|details|due|handshake|head|number|run|slot",
 ];
 const OWN = new RegExp(`^(_[a-z]\\w*|__wbg_ptr|${INTERNAL.join("|")})$`);
 

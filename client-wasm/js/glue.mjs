@@ -21,14 +21,8 @@ const RULES = [
   [/(const val\d+ = )\+/g, "$1"],
   [/, wasm\.__wbindgen_malloc(, wasm\.__wbindgen_realloc)?/g, ""],
   // Where it is only asked whether: 0 and 1 say it as well.
-  [/(wasm\.core_(?!upgraded_before).*\n\s*return ret) !== 0;/g, "$1;"],
+  [/(wasm\.core_.*\n\s*return ret) !== 0;/g, "$1;"],
   [/(arg\d) !== 0/g, "$1"],
-  // Nothing that is handed over here throws halfway.
-  [/let ptr0, len0, ptr1, len1;\s*try \{([^]*?)\} catch [^]*?throw e;\s*\}/g, "$1"],
-  [
-    /word\(\) \{[^]*?(wasm\.\w+\(this\.__wbg_ptr\))[^]*?\n {4}\}\n/,
-    "word() { const [ptr, len] = $1, text = getStringFromWasm0(ptr, len); wasm.__wbindgen_free(ptr, len, 1); return text; }\n",
-  ],
   // What Rust gets by reference: a pointer and a length.
   [
     /getDataViewMemory0\(\)\.setInt32\(\(?(\w+)\)? \+ 4 \* 1, (\w+), true\);\s*getDataViewMemory0\(\)\.setInt32\(.*?, (\w+), true\);/g,

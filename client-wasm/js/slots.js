@@ -44,28 +44,35 @@ export const live = () => entries.length - free.length;
 
 // --- What Rust asks about a value ------------------------------------------------------------------------------
 
-const field = (slot, name) => entries[slot].value?.[name];
-
 export function text(slot, name) {
-  const found = field(slot, name);
+  const found = value(slot)?.[name];
   return typeof found === "string" ? found : undefined;
 }
 
-/** NaN where there is no such number. */
-export function number(slot, name) {
-  const found = field(slot, name);
-  return typeof found === "number" ? found : NaN;
+let rest;
+/** What `handshake`, `offset` or `connect` had to say further. */
+export const further = (place) => rest[place];
+
+/** The id in the server's handshake. Further: its numbers, NaN where there is none, and whether it offers WebSocket. */
+export function handshake(slot) {
+  const { pingInterval, pingTimeout, maxPayload, upgrades } = value(slot);
+  const numbers = [pingInterval, pingTimeout, maxPayload];
+  const offered = Array.isArray(upgrades) && upgrades.includes("websocket");
+  rest = [...numbers.map((number) => (typeof number === "number" ? number : NaN)), offered ? 1 : NaN];
+  return text(slot, "sid");
 }
 
-export function texts(slot, name) {
-  const found = field(slot, name);
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : [];
-}
+let attached = [];
 
-/** A new number for the value with its binary parts in their places; -1 if a placeholder names none. */
-export function assemble(slot, attachments) {
+/** One of the binary parts for `assemble`, in turn. */
+export const attach = (slot) => attached.push(value(slot));
+
+/** A new number for the value with these binary parts in their places; -1 if a placeholder names none. */
+export function assemble(slot) {
+  const parts = attached;
+  attached = [];
   try {
-    return put(filled(value(slot), Array.from(attachments, value)));
+    return put(filled(value(slot), parts));
   } catch {
     // Also a stack overflow, which a value of many levels can cause.
     return -1;
@@ -89,37 +96,37 @@ const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
 const digit64 = (digit) => (digit === "-" ? 62 : digit === "_" ? 63 : parseInt(digit, 36) + (digit >= "a" ? 26 : 0));
 const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + digit64(digit), 0);
 
-/** A number for an event's last argument if it is shaped like an offset, else -1. `stamp` is told which shape, the Unix
- * time in milliseconds and the count that stand in it, as in Rust's `Stamp`. */
-export function offset(slot, stamp) {
+/** A number for an event's last argument if it is shaped like an offset, else -1. Further: which shape, the Unix time in
+ * milliseconds and the count that stand in it, as in Rust's `Stamp`. */
+export function offset(slot) {
   const args = value(slot);
   const last = args.length > 1 ? args[args.length - 1] : undefined;
   if (typeof last !== "string") return -1;
   let found;
   if ((found = MEMORY.exec(last))) {
-    stamp.set([0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1]);
+    rest = [0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1];
   } else if ((found = STREAM.exec(last))) {
-    stamp.set([1, Number(found[1]), Number(found[2])]);
+    rest = [1, Number(found[1]), Number(found[2])];
   } else if ((found = MONGO.exec(last))) {
-    stamp.set([2, parseInt(found[1], 16) * 1000, 0]);
+    rest = [2, parseInt(found[1], 16) * 1000, 0];
   } else {
     return -1;
   }
   return put(last);
 }
 
-/** `[slot, bytes of its text]` of the object that resumes a session; nothing where `auth` is no object, which is sent
- * alone. -1 as `auth` or `offset` means none. */
+/** A number for the object that resumes a session; -1 where `auth` is no object, which is sent alone. -1 as `auth` or
+ * `offset` means none. Further: the bytes of its text. */
 export function connect(auth, pid, offset) {
   // With an application's own parser there is no text, and the value is a copy.
   const bare = auth >= 0 && entries[auth].json === undefined;
   // From its text: a copy, and nobody's getters.
   const data = auth < 0 ? {} : bare ? value(auth) : JSON.parse(json(auth));
-  if (!isObject(data) || Array.isArray(data)) return [];
+  if (!isObject(data) || Array.isArray(data)) return -1;
   const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
-  if (bare) return [put(object), 0];
-  const text = JSON.stringify(object);
-  return [put(object, text), byteLength(text)];
+  const text = bare ? undefined : JSON.stringify(object);
+  rest = [bare ? 0 : byteLength(text)];
+  return put(object, text);
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------
@@ -242,6 +249,11 @@ export function shapeOf(data) {
   return isObject(data) ? OBJECT : OTHER;
 }
 
+// What is left there: as in src/slots/text.rs.
+const PACKET = 0;
+const HANDSHAKE = 1;
+const BASE64 = 2;
+
 /** How much of a text Rust sees when it has to read the header. */
 const WINDOW = 64;
 /** Longer ids than this are not exact as numbers. */
@@ -277,7 +289,7 @@ export class Reader {
     if (type === "0") {
       const shape = this.#parse(text, 1);
       this.handshake = shape === OBJECT ? value(this.slot) : undefined;
-      return this.#door.handshake(transport, this.slot, shape, text.length);
+      return this.#door.leave(HANDSHAKE, transport, this.slot, shape, text.length);
     }
     if (type === "b") return this.#base64(text, transport);
     return this.#door.control(transport, text.slice(0, WINDOW));
@@ -316,7 +328,7 @@ export class Reader {
       if (id >= 0) this.#known.set(text.slice(0, digits), id);
     }
     const shape = this.#parse(text, start);
-    return this.#door.packet(transport, this.slot, shape, Math.max(text.length - start, 0));
+    return this.#door.leave(PACKET, transport, this.slot, shape, Math.max(text.length - start, 0));
   }
 
   /** Puts the payload into the table, and says what it is. */
@@ -338,9 +350,9 @@ export class Reader {
     try {
       part = fromBase64(text.slice(1));
     } catch {
-      return this.#door.base64(transport, 0, MALFORMED, 0);
+      return this.#door.leave(BASE64, transport, 0, MALFORMED, 0);
     }
-    return this.#door.base64(transport, put(this.#fromBytes(part)), OTHER, part.length);
+    return this.#door.leave(BASE64, transport, put(this.#fromBytes(part)), OTHER, part.length);
   }
 }
 

@@ -138,3 +138,21 @@ test("a listener of packetCreate that emits: the parts of a packet stay together
   await until(() => heard.length === 2);
   assert.deepEqual(heard.sort(), ["nested", "outer"]);
 });
+
+test("a listener of packetCreate that emits while others wait: each packet has its own parts", async (t) => {
+  const { io, url } = await sioServer(t);
+  const heard = [];
+  io.on("connection", (socket) => socket.onAny((...args) => heard.push(args)));
+  const socket = connect(t, url, { transports: ["websocket"] });
+  const nested = { first: () => socket.emit("binary", Buffer.of(1)), second: () => socket.emit("plain") };
+  socket.io.on("open", () => {
+    socket.io.engine.on("packetCreate", ({ data }) => nested[/"(first|second)"/.exec(data)?.[1]]?.());
+  });
+  socket.emit("first");
+  socket.emit("second");
+  await until(() => heard.length === 4);
+  assert.deepEqual(
+    heard.sort(([one], [other]) => (one < other ? -1 : 1)),
+    [["binary", Buffer.of(1)], ["first"], ["plain"], ["second"]],
+  );
+});

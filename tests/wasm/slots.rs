@@ -86,9 +86,9 @@ impl Texts {
         self.0.borrow_mut().remember().and_then(|id| i32::try_from(id).ok()).unwrap_or(-1)
     }
 
-    /// A packet with the header that was read last.
-    pub fn packet(&self, _transport: u32, slot: u32, shape: u8, length: u32) {
-        self.0.borrow_mut().packet(slot, shape, length);
+    /// A text with a payload.
+    pub fn leave(&self, what: u32, _transport: u32, slot: u32, shape: u8, length: u32) {
+        self.0.borrow_mut().leave(what, slot, shape, length);
     }
 
     /// A packet whose header has a number; `ack` is -1 where it has none.
@@ -101,16 +101,6 @@ impl Texts {
         )]
         let ack = (ack >= 0.0).then_some(ack as u64);
         self.0.borrow_mut().known(id, ack, slot, shape, length);
-    }
-
-    /// The server's handshake.
-    pub fn handshake(&self, _transport: u32, slot: u32, shape: u8, length: u32) {
-        self.0.borrow_mut().handshake(slot, shape, length);
-    }
-
-    /// The bytes of a base64 text.
-    pub fn base64(&self, _transport: u32, slot: u32, shape: u8, length: u32) {
-        self.0.borrow_mut().base64(slot, shape, length);
     }
 
     /// Any other text.
@@ -149,6 +139,7 @@ fn show(text: &Text) -> String {
             });
             texts.collect::<Vec<_>>().join("\u{1e}")
         }
+        Text::Received(texts) => texts.iter().map(show).collect::<Vec<_>>().join("\u{1e}"),
     }
 }
 

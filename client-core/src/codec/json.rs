@@ -64,6 +64,7 @@ impl Codec for Json {
     type Payload = Payload;
     type Partial = Partial;
     type Offset = Box<str>;
+    type Refusal = EncodeError;
 
     fn packet_type(&self, text: &ByteString) -> Result<PacketType, DecodeError> {
         PacketType::of(text)

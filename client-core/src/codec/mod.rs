@@ -93,6 +93,15 @@ pub struct Connected {
 
 /// Texts, payloads and their forms on the wire.
 pub trait Codec {
+    /// Whether anybody calls [`Manager::flush`](crate::Manager::flush). Where size counts, a face that never does turns it
+    /// off: then all is told as delivered, and no receipt is asked for.
+    const RECEIPTS: bool = true;
+
+    /// Whether each namespace is told what happens to all of them: that the connection could not be opened, or ended. Where
+    /// size counts, a face to which [`Event::OpenFailed`](crate::Event::OpenFailed) and
+    /// [`Event::Closed`](crate::Event::Closed) suffice turns it off.
+    const TELLS_EACH: bool = true;
+
     /// A text message or a polling body.
     type Text;
     /// A binary message.
@@ -105,6 +114,8 @@ pub trait Codec {
     type Partial;
     /// What the server calls an event's place, as CONNECT gives it back.
     type Offset: Clone;
+    /// Why [`Codec::encode`] refuses; [`Infallible`](core::convert::Infallible) if it never does.
+    type Refusal: Into<EncodeError>;
 
     /// What an Engine.IO text is ([`PacketType::of`]).
     ///
@@ -176,7 +187,7 @@ pub trait Codec {
         header: &Header<Self::Name>,
         payload: Option<&Self::Payload>,
         out: &mut VecDeque<Message<Self>>,
-    ) -> Result<(), EncodeError>;
+    ) -> Result<(), Self::Refusal>;
 
     /// Reads the payload of the answer to CONNECT.
     ///

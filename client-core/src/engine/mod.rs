@@ -291,10 +291,15 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Takes out all that waits for a namespace.
-    pub(crate) fn withdraw(&mut self, socket: SocketId) -> VecDeque<Outgoing<C::Payload>> {
-        let (withdrawn, queue) =
-            core::mem::take(&mut self.queue).into_iter().partition(|outgoing| outgoing.socket() == socket);
-        self.queue = queue;
+    pub(crate) fn withdraw(&mut self, socket: SocketId) -> Vec<Outgoing<C::Payload>> {
+        let mut withdrawn = Vec::new();
+        for _ in 0..self.queue.len() {
+            match self.queue.pop_front() {
+                Some(outgoing) if outgoing.socket() == socket => withdrawn.push(outgoing),
+                Some(other) => self.queue.push_back(other),
+                None => break,
+            }
+        }
         withdrawn
     }
 

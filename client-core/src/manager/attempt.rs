@@ -153,7 +153,7 @@ impl<C: Codec> Manager<C> {
     pub(super) fn transport_failed(&mut self, error: TransportError, now: Instant) {
         let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Idle) else { return };
         let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
-        self.commands.push_back(Command::Close { transport });
+        self.close_transport(transport);
         self.upgraded_before = false;
         match rest.pop() {
             Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
@@ -164,10 +164,13 @@ impl<C: Codec> Manager<C> {
 
     pub(super) fn attempt_failed(&mut self, error: OpenError, now: Instant) {
         self.phase = Phase::Idle;
-        self.events.push_back(Event::OpenFailed { error: error.clone() });
+        let each = C::TELLS_EACH.then(|| error.clone());
+        self.events.push_back(Event::OpenFailed { error });
         for (socket, id) in self.sockets.iter().zip(0..) {
-            if socket.is_active() {
-                let error = ConnectFailure::Open(error.clone());
+            if socket.is_active()
+                && let Some(error) = each.clone()
+            {
+                let error = ConnectFailure::Open(error);
                 self.events.push_back(Event::ConnectError { socket: SocketId(id), error });
             }
         }

@@ -174,7 +174,7 @@ impl<C: Codec> Manager<C> {
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() else { return };
         self.upgraded_before = false;
-        self.commands.push_back(Command::Close { transport });
+        self.close_transport(transport);
         self.events.push_back(Event::UpgradeFailed { error });
         self.drop_if_leaving();
         let Phase::Open(engine) = &mut self.phase else { return };
@@ -194,7 +194,7 @@ impl<C: Codec> Manager<C> {
             return;
         }
         if let Some(old) = engine.switch() {
-            self.commands.push_back(Command::Close { transport: old });
+            self.close_transport(old);
             self.upgraded_before = true;
             self.events.push_back(Event::Upgraded { transport: TransportKind::WebSocket });
             self.drop_if_leaving();
@@ -249,11 +249,12 @@ impl<C: Codec> Manager<C> {
         error: Option<TransportError>,
         now: Instant,
     ) {
-        self.events.push_back(Event::Closed { reason, error: error.clone() });
+        let each = if C::TELLS_EACH { error.clone() } else { None };
+        self.events.push_back(Event::Closed { reason, error });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
-            if socket.session_lost() {
-                self.events.push_back(Event::Disconnected { socket: id, reason, error: error.clone() });
+            if socket.session_lost() && C::TELLS_EACH {
+                self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             let retried = socket.outbox.attempt_failed().map(|emit| emit.id);
             for emit in socket.acks.lost().into_iter().chain(retried) {
@@ -268,12 +269,12 @@ impl<C: Codec> Manager<C> {
     fn abandon(&mut self, engine: Engine<C>) {
         let probe = engine.upgrade.transport();
         for transport in [Some(engine.transport()), probe].into_iter().flatten() {
-            self.commands.push_back(Command::Close { transport });
+            self.close_transport(transport);
         }
         for outgoing in engine.queue.into_iter().rev() {
             self.give_back(outgoing);
         }
-        if self.lingering.is_some() {
+        if !C::RECEIPTS || self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
             return;
         }
@@ -323,12 +324,10 @@ impl<C: Codec> Manager<C> {
         self.backoff.reset();
         match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
-            Phase::Opening(opening) => {
-                self.commands.push_back(Command::Close { transport: opening.transport })
-            }
+            Phase::Opening(opening) => self.close_transport(opening.transport),
             Phase::Open(mut engine) => {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
-                    self.commands.push_back(Command::Close { transport });
+                    self.close_transport(transport);
                 }
                 self.end_lingering();
                 for socket in &mut self.sockets {

@@ -82,7 +82,7 @@ pub(super) fn encode_next<C: Codec>(
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
                 Ok(()) => socket.outbox.wrote(emit.id),
                 Err(error) => {
-                    not_sent(id, socket, emit, error.into(), events);
+                    not_sent(id, socket, emit, EmitError::Encode(error.into()), events);
                     report_flushes(sockets, events);
                 }
             }
@@ -159,7 +159,7 @@ fn write_attempt<C: Codec>(
             let Some(emit) = socket.outbox.attempt_failed() else { return false };
             (emit.id, AckError::Disconnected)
         }
-        Err(error) => (emit.id, AckError::NotSent(error.into())),
+        Err(error) => (emit.id, AckError::NotSent(EmitError::Encode(error.into()))),
     };
     let (emit, error) = error;
     if matches!(error, AckError::NotSent(_)) {
@@ -222,7 +222,25 @@ pub(super) fn not_sent<C: Codec>(
     }
 }
 
+/// All that is handed over so far is covered by the receipt that is asked for now.
+pub(super) fn cover<C: Codec>(sockets: &mut Sockets<C>) {
+    if C::RECEIPTS {
+        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+    }
+}
+
+/// The receipt came.
+pub(super) fn receipt<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
+    if C::RECEIPTS {
+        sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
+        report_flushes(sockets, events);
+    }
+}
+
 pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
+    if !C::RECEIPTS {
+        return;
+    }
     for (socket, id) in sockets.iter_mut().zip(0..) {
         while let Some(emit) = socket.outbox.flushed() {
             events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
@@ -274,6 +292,9 @@ impl<C: Codec> Manager<C> {
     }
 
     pub(super) fn pong(&mut self, transport: TransportId) {
+        if !C::RECEIPTS {
+            return;
+        }
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
             (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,
@@ -296,8 +317,7 @@ impl<C: Codec> Manager<C> {
         if !self.gives_receipts(transport) {
             return;
         }
-        self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
-        self.report_flushes();
+        receipt(&mut self.sockets, &mut self.events);
     }
 
     /// Closes the transport of a session that was left, once nothing waits for it any more.
@@ -360,7 +380,7 @@ fn take_body<C: Codec>(
     }
     let body = codec.join(&mut engine.messages, engine.max_payload);
     if receipts && engine.messages.is_empty() {
-        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+        cover(sockets);
     }
     engine.cover_left();
     let transport = engine.transport();

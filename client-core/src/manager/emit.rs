@@ -118,7 +118,7 @@ impl<C: Codec> Manager<C> {
     /// are sent again until they are acknowledged are not among them.
     pub fn held(&self, socket: SocketId) -> impl Iterator<Item = (EmitId, &C::Payload, Option<u64>)> {
         let target = self.sockets.get(socket.0 as usize).filter(|target| !target.outbox.retries());
-        let held = target.into_iter().flat_map(|target| target.outbox.held());
+        let held = target.map_or_else(Default::default, |target| target.outbox.held());
         held.map(|emit| (emit.id, &emit.payload, emit.answer.id()))
     }
 
@@ -182,7 +182,8 @@ impl<C: Codec> Manager<C> {
     /// took it. Emits that were cancelled, or not sent for another reason, do not count: they have had an event of their
     /// own.
     pub fn flush(&mut self, socket: SocketId) -> Flush {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
+        let target = self.sockets.get_mut(socket.0 as usize).filter(|_| C::RECEIPTS);
+        let Some(target) = target else { return Flush::Delivered };
         if target.outbox.take_uncertain() {
             return Flush::Uncertain;
         }

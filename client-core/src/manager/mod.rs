@@ -202,18 +202,17 @@ impl<C: Codec> Manager<C> {
                     message => message,
                 }));
             }
-            let wanted =
-                engine.is_blocked() || self.sockets.iter().any(|socket| socket.outbox.wants_receipt());
+            let wanted = engine.is_blocked()
+                || (C::RECEIPTS && self.sockets.iter().any(|socket| socket.outbox.wants_receipt()));
             if receipts && !engine.receipt_due && wanted {
-                self.sockets.iter_mut().for_each(|socket| socket.outbox.cover());
+                delivery::cover(&mut self.sockets);
                 engine.cover_left();
-                if self.config.websocket_ping {
+                if C::RECEIPTS && self.config.websocket_ping {
                     engine.receipt_due = true;
                     return Some(Frame::Ping);
                 }
                 engine.left_handled();
-                self.sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
-                delivery::report_flushes(&mut self.sockets, &mut self.events);
+                delivery::receipt(&mut self.sockets, &mut self.events);
             }
             if !delivery::encode_next(engine, &mut self.sockets, &mut self.codec, &mut self.events, self.now)
             {
@@ -320,6 +319,12 @@ impl<C: Codec> Manager<C> {
     fn transport_id(&mut self) -> TransportId {
         self.next_transport = self.next_transport.wrapping_add(1);
         TransportId(self.next_transport)
+    }
+
+    // Out of line, here and in `delivery.rs`, what is in many places.
+    #[inline(never)]
+    fn close_transport(&mut self, transport: TransportId) {
+        self.commands.push_back(Command::Close { transport });
     }
 
     fn report_flushes(&mut self) {

@@ -6,7 +6,6 @@ use super::{Lingering, Manager, Phase};
 use crate::codec::{Codec, Message};
 use crate::engine::upgrade::Upgrade;
 use crate::event::DisconnectReason;
-use crate::io::Command;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -68,7 +67,7 @@ impl<C: Codec> Manager<C> {
         };
         self.end_lingering();
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
-            self.commands.push_back(Command::Close { transport });
+            self.close_transport(transport);
         }
         // What the move has held up still leaves.
         if !engine.leaving {

@@ -59,6 +59,7 @@ impl Codec for Integer {
     type Payload = u64;
     type Partial = Waiting;
     type Offset = u64;
+    type Refusal = EncodeError;
 
     fn packet_type(&self, text: &String) -> Result<PacketType, DecodeError> {
         PacketType::of(text)

@@ -1,13 +1,14 @@
 import { take } from "../slots.js";
+import { ACT, LOOK } from "./calls.js";
 import { rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
 import { unwatch, watch } from "./page.js";
-import { KIND, decodeError } from "./report.js";
+import { KIND, REASONS, decodeError } from "./report.js";
 
 const NONE = [];
 
-const WITH_SLOT = new Set([KIND.EVENT, KIND.ACK, KIND.CONNECT_ERROR, KIND.SENT]);
+const WITH_SLOT = new Set([KIND.EVENT, KIND.ACK, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.SENT]);
 const WITH_NUMBER = new Set([
   KIND.EVENT,
   KIND.NO_ACK,
@@ -19,7 +20,6 @@ const WITH_NUMBER = new Set([
   KIND.RECONNECTED,
   KIND.UPGRADE_FAILED,
 ]);
-const WITH_WORD = new Set([KIND.CONNECTED, KIND.DISCONNECTED, KIND.CLOSED]);
 /** What concerns nobody who has left the namespace. */
 const OF_NAMESPACE = new Set([KIND.EVENT_HERE, KIND.EVENT, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.AUTHENTICATE]);
 const ABANDONED = 0;
@@ -111,15 +111,14 @@ export class Dispatch {
     // A listener before may let go of it.
     const socket = this.#manager._sockets[index];
     if (kind === KIND.EVENT_HERE || kind === KIND.ACK_HERE) {
-      return { kind, index, socket, more, data: take(reader.slot), number: reader.ack, word: undefined };
+      return { kind, index, socket, more, data: take(reader.slot), number: reader.ack };
     }
-    const slot = WITH_SLOT.has(kind) ? core.slot() : -1;
-    const number = WITH_NUMBER.has(kind) ? core.number() : reader.ack;
-    const word = WITH_WORD.has(kind) ? core.word() : undefined;
-    return { kind, index, socket, more, data: slot < 0 ? undefined : take(slot), number, word };
+    const slot = WITH_SLOT.has(kind) ? core.look(LOOK.SLOT) : -1;
+    const number = WITH_NUMBER.has(kind) ? core.look(LOOK.NUMBER) : reader.ack;
+    return { kind, index, socket, more, data: slot < 0 ? undefined : take(slot), number };
   }
 
-  #tell({ kind, index, socket, more, data, number, word }) {
+  #tell({ kind, index, socket, more, data, number }) {
     switch (kind) {
       case KIND.EVENT_HERE:
       case KIND.EVENT:
@@ -131,9 +130,9 @@ export class Dispatch {
         // A socket that was left is let go, though an emit that threw may still wait in the core.
         return socket?._onnoack(more, number);
       case KIND.CONNECTED:
-        return this.#connected(socket, word, more % 2 === 1, Math.floor(more / 2));
+        return this.#connected(socket, data, more % 2 === 1, Math.floor(more / 2));
       case KIND.DISCONNECTED:
-        return this.#disconnected(socket, word);
+        return this.#disconnected(socket, REASONS[more]);
       case KIND.CONNECT_ERROR:
         return this.#connectError(socket, number, data);
       case KIND.AUTHENTICATE:
@@ -145,7 +144,8 @@ export class Dispatch {
       case KIND.OPEN_FAILED:
         return this.#openFailed(number);
       case KIND.CLOSED:
-        return this.#sessionClosed(word, number);
+        // Of no namespace: in its place stands the reason.
+        return this.#sessionClosed(REASONS[index], number);
       case KIND.WAITING:
         this.#manager._reconnecting = !this.#givenUp;
         return this.#tellAttemptError();
@@ -178,7 +178,7 @@ export class Dispatch {
 
   #opened() {
     const { engine } = this.#manager;
-    Engine.priorWebsocketSuccess = this.#manager._core.upgraded_before();
+    Engine.priorWebsocketSuccess = this.#manager._core.look(LOOK.UPGRADED_BEFORE) === 1;
     const handshake = this.#manager._reader.handshake;
     this.#manager._readyState = engine.readyState = engine.transport.readyState = "open";
     engine.id = handshake?.sid;
@@ -201,7 +201,7 @@ export class Dispatch {
     const openers = this.openers.splice(0);
     // Who asked to be told decides what follows.
     this.#givenUp = openers.length > 0 && !this.#manager._reconnecting;
-    if (this.#givenUp) this.#manager._core.close();
+    if (this.#givenUp) this.#manager._core.act(ACT.CLOSE);
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) guarded(() => fn(error));
@@ -358,7 +358,7 @@ export class Dispatch {
     socket._authenticate((data) => {
       this.#manager._call((core) => {
         const [slot = -1, length = 0] = data === undefined ? [] : this.#manager._links.auth(data);
-        return this.follow(core.authenticate(index, question, slot, length));
+        return this.follow(core.act(ACT.AUTHENTICATE, index, question, slot, length));
       });
     });
   }

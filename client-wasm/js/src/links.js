@@ -10,6 +10,7 @@ import {
   take,
   value,
 } from "../slots.js";
+import { ACT, HEAR, SAY } from "./calls.js";
 import { rethrow } from "./emitter.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
@@ -17,7 +18,7 @@ import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { jarFor } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
 import { openWebSocket } from "./transport/websocket.js";
-import { parseQuery } from "./url.js";
+import { parseQuery, queryText } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
@@ -41,6 +42,8 @@ export class TransportError extends Error {
 export class Links {
   /** What the transport said when it ended. */
   failure;
+  /** The application's, of this attempt, as it stands in front of the core's. */
+  query = "";
   /** What the application's decoder threw, which ended the session. */
   thrown;
   /** Whether the application waits for what is encoded meanwhile, and `{ error }` if its encoder threw. */
@@ -100,7 +103,7 @@ export class Links {
   }
 
   sendMessage(core, data) {
-    return typeof data === "string" ? core.message(`4${data}`) : core.message_binary(put(data), sizeOf(data));
+    return typeof data === "string" ? core.say(SAY.MESSAGE, `4${data}`) : core.act(ACT.MESSAGE, put(data), sizeOf(data));
   }
 
   /** The numbers of a payload and its attachments. Throws what has no form on the wire. */
@@ -148,12 +151,12 @@ export class Links {
     const ended = (error, details, code) => {
       if (this.#links.get(id) !== link) return;
       this.failure = { error, details };
-      this.#manager._dispatch.run(this.#manager._core.ended(id, code));
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code));
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
       link.ws = openWebSocket(this.#address(url, "websocket"), this.#transportOptions("websocket"), {
-        open: () => this.#manager._dispatch.run(this.#manager._core.opened(id)),
+        open: () => this.#manager._dispatch.run(this.#manager._core.hear(HEAR.OPENED, id)),
         message: (data) => this.#message(id, data),
         error: failed,
         close: (event) =>
@@ -175,7 +178,7 @@ export class Links {
     link.url = url;
     link.get = this.#request(id, url, undefined, (text) => {
       this.#readBody(text);
-      return this.#manager._core.got(id);
+      return this.#manager._core.hear(HEAR.GOT, id);
     });
   }
 
@@ -189,7 +192,7 @@ export class Links {
     const send = (texts) => {
       link.post = this.#request(id, url, texts.join("\x1e"), () => {
         // What the core says is read before anybody else may ask it something.
-        this.#manager._dispatch.run(this.#manager._core.posted(id));
+        this.#manager._dispatch.run(this.#manager._core.hear(HEAR.POSTED, id));
         // Not if the next one is under way already.
         if (link.posts === posted) this.#drained(transport);
         return 0;
@@ -207,7 +210,7 @@ export class Links {
   #unread(id, link, message, error) {
     if (this.#links.get(id) !== link) return;
     this.failure = { error: new TransportError(message, error) };
-    this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
+    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
   }
 
   #pollingLink(id) {
@@ -234,15 +237,16 @@ export class Links {
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
       this.failure = { error: new TransportError(`${body === undefined ? get : post} error`, description, context) };
-      this.#manager._dispatch.run(this.#manager._core.ended(id, -1));
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
     });
   }
 
-  /** With what `transportOptions` adds to the query of one transport. */
+  /** With the application's query in front, and behind what `transportOptions` adds for one transport. */
   #address(url, name) {
     const extra = this.#manager.opts.transportOptions?.[name]?.query ?? {};
-    const pairs = Object.entries(typeof extra === "string" ? parseQuery(extra) : extra);
-    return url + pairs.map((pair) => `&${pair.map(encodeURIComponent).join("=")}`).join("");
+    const added = queryText(typeof extra === "string" ? parseQuery(extra) : extra);
+    const start = url.lastIndexOf("?") + 1;
+    return url.slice(0, start) + this.query + url.slice(start) + (added && `&${added.slice(0, -1)}`);
   }
 
   #transportOptions(name) {
@@ -406,7 +410,7 @@ export class Links {
   #binary(id, data) {
     const bytes = this.bytes(data);
     if (this.#parser) return this.#parse(id, bytes);
-    this.#manager._dispatch.run(this.#manager._core.binary(id, put(bytes), sizeOf(data)));
+    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.BINARY, id, put(bytes), sizeOf(data)));
   }
 
   /** The application's decoder tells its packets while it is called. */

@@ -1,4 +1,5 @@
 import { Reader, isCompressed, value } from "../slots.js";
+import { ACT, LOOK, NOTE, SAY } from "./calls.js";
 import { Core, pending } from "./core.js";
 import { Dispatch } from "./dispatch.js";
 import { Emitter } from "./emitter.js";
@@ -9,12 +10,19 @@ import { keepIn, keepWeaklyIn } from "./keep.js";
 import { configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
+import { queryText } from "./url.js";
 
 /** Names that one manager can have had. */
 const NAMESPACES = 16384;
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
+
+/** Tells the core the binary parts of a message. What is left of it: its slot and length. */
+function withParts(core, message) {
+  for (let i = 2; i < message.length; i += 2) core.note(NOTE.PART, message[i], message[i + 1]);
+  return message;
+}
 
 /** One connection to a server, shared by the sockets of its namespaces. */
 export class Manager extends Emitter {
@@ -64,7 +72,7 @@ export class Manager extends Emitter {
   reconnection(...value) {
     if (value.length === 0) return this.#settings.reconnection;
     this.#set("reconnection", Boolean(value[0]));
-    this._call((core) => core.reconnection(this.#settings.reconnection));
+    this._call((core) => core.act(ACT.RECONNECTION, this.#settings.reconnection));
     if (!value[0]) this._reconnecting = false;
     return this;
   }
@@ -100,8 +108,9 @@ export class Manager extends Emitter {
   }
 
   #configure(core) {
-    const { numbers, texts } = configuration(this);
-    core.configure(numbers, texts);
+    configuration(this).forEach((value, place) => core.note(NOTE.OPTION, place, value));
+    core.say(SAY.PATH, this.opts.path);
+    core.say(SAY.TIMESTAMP_PARAM, this.opts.timestampParam ?? "t");
   }
 
   // --- Opening and closing ----------------------------------------------------------------------------------------
@@ -110,7 +119,7 @@ export class Manager extends Emitter {
   open(fn) {
     if (this._readyState !== "closed") return this;
     if (fn) this._dispatch.openers.push(fn);
-    this._open((core) => core.open());
+    this._open((core) => core.act(ACT.OPEN));
     return this;
   }
 
@@ -125,7 +134,7 @@ export class Manager extends Emitter {
   /** Closes the connection, and does not open another by itself. Sockets stay active. */
   _close() {
     this._reconnecting = false;
-    this._leave((core) => core.close(), true);
+    this._leave((core) => core.act(ACT.CLOSE), true);
     return this;
   }
 
@@ -160,7 +169,7 @@ export class Manager extends Emitter {
     if (engine !== this.engine) return;
     this._dispatch.closed = false;
     this._call((core) => {
-      this._dispatch.follow(core.drop_session());
+      this._dispatch.follow(core.act(ACT.DROP_SESSION));
       // It moves to another transport; after that it ends.
       if (engine.readyState === "open") engine.readyState = "closing";
       if (!this._dispatch.closed && this._readyState === "opening") this._close();
@@ -207,9 +216,7 @@ export class Manager extends Emitter {
       this.#numbers.set(nsp, this.#numbers.size);
     }
     const index = this.#numbers.get(nsp);
-    // As many as src/js/report.rs can name.
-    if (index >= 16384) throw new RangeError("too many namespaces on one connection");
-    this._call((core) => core.socket(nsp, retries ?? -1));
+    this._call((core) => core.say(SAY.NAMESPACE, nsp, retries ?? -1));
     this._retain(socket, index);
     return index;
   }
@@ -224,18 +231,18 @@ export class Manager extends Emitter {
 
   /** One that was left, and for which nothing waits, is kept only as long as the application holds it. */
   _release(socket, index) {
-    if (socket.active || !this._core || this._core.held(index).length > 0 || this._queued(index) > 0) return;
+    if (socket.active || !this._core || this._core.look(LOOK.HELD, index) > 0 || this._queued(index) > 0) return;
     this._sockets[index] = undefined;
     keepWeaklyIn(this.nsps, socket.nsp, socket);
     if (!this._sockets.some((other) => other !== undefined)) this._unused?.();
   }
 
   _isActive(index) {
-    return this._core?.active(index) ?? false;
+    return this._core?.look(LOOK.ACTIVE, index) === 1;
   }
 
   _queued(index) {
-    return this._core?.queued(index) ?? 0;
+    return this._core?.look(LOOK.QUEUED, index) ?? 0;
   }
 
   /** What is held, as the packets of the original; `#ticket` tells them apart. */
@@ -243,10 +250,11 @@ export class Manager extends Emitter {
     const core = this._core;
     if (!core) return [];
     const packets = [];
-    const held = core.held(index);
-    for (let i = 0; i < held.length; i += 2) {
-      const packet = { type: 2, data: value(held[i + 1]), options: { compress: isCompressed(held[i + 1]) } };
-      tickets.set(packet, held[i]);
+    const held = core.look(LOOK.HELD, index);
+    for (let i = 0; i < held; i += 1) {
+      const slot = core.look(LOOK.HELD_SLOT, i);
+      const packet = { type: 2, data: value(slot), options: { compress: isCompressed(slot) } };
+      tickets.set(packet, core.look(LOOK.HELD_TICKET, i));
       packets.push(packet);
     }
     return packets;
@@ -256,14 +264,14 @@ export class Manager extends Emitter {
     const kept = new Set(packets.map((packet) => tickets.get(packet)));
     for (const packet of this._held(index)) {
       const ticket = tickets.get(packet);
-      if (!kept.has(ticket)) this._core.discard(index, ticket);
+      if (!kept.has(ticket)) this._core.note(NOTE.DISCARD, index, ticket);
     }
   }
 
   /** Until when a ping has to come. */
   _pingDeadline(...time) {
-    if (time.length > 0) this._call((core) => core.set_ping_deadline(time[0]));
-    return this._core?.ping_deadline() ?? 0;
+    if (time.length > 0) this._call((core) => core.act(ACT.PING_DEADLINE, time[0]));
+    return this._core?.look(LOOK.PING_DEADLINE) ?? 0;
   }
 
   _isWritable() {
@@ -275,14 +283,12 @@ export class Manager extends Emitter {
   _emit(core, index, message, flags, timeout, acks, waiter) {
     const links = this._links;
     links.encoding = true;
-    const result =
-      message.length === 2
-        ? core.emit(index, message[0], message[1], flags, timeout, Date.now())
-        : core.emit_binary(index, message, flags, timeout);
+    const [slot, length] = withParts(core, message);
+    const result = core.emit(index, slot, length, flags, timeout, Date.now());
     links.encoding = false;
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
-    if (links.unencodable) core.forget(index, ticket);
+    if (links.unencodable) core.note(NOTE.FORGET, index, ticket);
     else if (waiter) acks.set(ticket, waiter);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
@@ -293,10 +299,8 @@ export class Manager extends Emitter {
   _ack(index, session, id, message) {
     const { _core: core, _links: links } = this;
     links.encoding = true;
-    const result =
-      message.length === 2
-        ? core.ack(index, session, id, message[0], message[1], Date.now())
-        : core.ack_binary(index, session, id, message);
+    const [slot, length] = withParts(core, message);
+    const result = core.ack(index, session, id, slot, length, Date.now());
     links.encoding = false;
     if (result === 1) this._dispatch.follow(true);
     links.throwEncoder();
@@ -310,7 +314,7 @@ export class Manager extends Emitter {
   }
 
   _online(online) {
-    this._call((core) => this._dispatch.follow(core.online(online)));
+    this._call((core) => this._dispatch.follow(core.act(ACT.ONLINE, online)));
   }
 
   // --- What the core asks for (Host) ------------------------------------------------------------------------------
@@ -323,7 +327,7 @@ export class Manager extends Emitter {
     } catch (error) {
       // The application has put something into its options since the last attempt.
       this._links.failure = { error };
-      this._core.unresolved();
+      this._core.act(ACT.UNRESOLVED);
     }
   }
 
@@ -332,7 +336,8 @@ export class Manager extends Emitter {
     const where = target(this);
     this.engine = new Engine(this, this.opts, where, transportNames(this.opts));
     this.#configure(core);
-    core.set_upgraded_before(Engine.priorWebsocketSuccess);
-    core.resolved(where.secure, where.hostname, where.port, Object.entries(where.query ?? {}).flat().map(String));
+    core.note(NOTE.UPGRADED_BEFORE, Engine.priorWebsocketSuccess);
+    this._links.query = queryText(where.query ?? {});
+    core.say(SAY.ADDRESS, where.hostname, where.secure, where.port);
   }
 }

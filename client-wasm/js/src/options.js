@@ -31,7 +31,7 @@ export function implementation(opts, name) {
 const flag = (value) => (value ? 1 : 0);
 const maybe = (value) => (typeof value === "number" ? value : NaN);
 
-/** `numbers` and `texts` in the order of src/js/options.rs. */
+/** Numbers in the order of src/js/options.rs. */
 export function configuration(manager) {
   const { opts } = manager;
   const timeout = manager.timeout();
@@ -39,7 +39,7 @@ export function configuration(manager) {
   const kinds = transportNames(opts)
     .map((name) => TRANSPORTS.indexOf(name))
     .filter((kind) => kind < 2);
-  const numbers = [
+  return [
     flag(opts.upgrade ?? true),
     flag(opts.tryAllTransports),
     flag(opts.rememberUpgrade),
@@ -55,9 +55,9 @@ export function configuration(manager) {
     manager.randomizationFactor(),
     maybe(opts.maxAttachments ?? 10),
     flag(opts.recovery ?? true),
+    kinds.length,
     ...kinds,
   ];
-  return { numbers: Float64Array.from(numbers), texts: [opts.path, opts.timestampParam ?? "t"] };
 }
 
 /**

@@ -25,6 +25,17 @@ export const KIND = {
   UPGRADING: 22,
 };
 
+/** Why a session or a namespace ended, in the order of `DisconnectReason`. */
+export const REASONS = [
+  "io server disconnect",
+  "io client disconnect",
+  "ping timeout",
+  "transport close",
+  "transport error",
+  "parse error",
+  "forced close",
+];
+
 const DECODE_ERRORS = [
   // From number 11.
   "the server's handshake cannot be read",

@@ -1,4 +1,5 @@
 import { RESERVED } from "../slots.js";
+import { ACT, NOTE } from "./calls.js";
 import { Emitter } from "./emitter.js";
 
 /** Of an emit without any. */
@@ -64,14 +65,14 @@ export class Socket extends Emitter {
     if (this.connected) return this;
     this.io._retain(this, this.#index);
     this.#subscribe();
-    this.io._open((core) => core.connect(this.#index));
+    this.io._open((core) => core.act(ACT.CONNECT, this.#index));
     return this;
   }
 
   disconnect() {
     this.#unsubscribe();
     this.io._dispatch.leave(this.#index);
-    this.io._leave((core) => core.disconnect(this.#index));
+    this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index));
     this.#release();
     return this;
   }
@@ -217,7 +218,7 @@ export class Socket extends Emitter {
   }
 
   #observe() {
-    this.io._call((core) => core.observe(this.#index, this.#anyOutgoing.length > 0));
+    this.io._call((core) => core.note(NOTE.OBSERVE, this.#index, this.#anyOutgoing.length > 0));
     return this;
   }
 

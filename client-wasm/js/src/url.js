@@ -49,6 +49,12 @@ export function parseQuery(text) {
   return query;
 }
 
+/** The reverse, with a `&` behind each. Halves of surrogate pairs have no form in a URL. */
+export const queryText = (query) =>
+  Object.entries(query)
+    .map((pair) => `${pair.map((text) => encodeURIComponent(String(text).replace(/[\ud800-\udfff]/gu, "\ufffd"))).join("=")}&`)
+    .join("");
+
 function decode(text) {
   try {
     return decodeURIComponent(text);

@@ -3,17 +3,30 @@
 use std::cell::RefMut;
 use std::time::Duration;
 
-use socketio_client_core::{AckId, Command, Frame, Input, Instant, Message, TransportId};
+use socketio_client_core::{Command, Frame, Input, Instant, Message, TransportId};
 
 use super::clock::Arming;
-use super::report::{self, whole};
-use super::{Core, Inner, Link, Step, options};
-use crate::slots::{Head, Inbox, Part, Payload, Slots, Text};
+use super::report;
+use super::{Core, Inner, Link, Step};
+use crate::slots::{Head, Inbox, Part, Payload, SentHead, Slots, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 20;
 
 impl Inner {
+    pub(super) fn payload(&mut self, slot: u32, length: u32) -> Payload {
+        Payload::with_parts(slot, length, std::mem::take(&mut self.parts))
+    }
+
+    /// The next head that the module does not know, up to this one.
+    fn untold_head(&mut self, id: u32) -> Option<SentHead> {
+        if self.told > id {
+            return None;
+        }
+        self.told += 1;
+        self.inbox.sent(self.told - 1)
+    }
+
     pub(super) fn now(&mut self, wall: Option<f64>) -> Instant {
         match wall {
             Some(wall) => self.timer.read(wall),
@@ -29,57 +42,9 @@ impl Inner {
     }
 }
 
-impl Inner {
-    #[inline(never)]
-    pub(super) fn link(&self, transport: u32) -> Option<TransportId> {
-        self.links.iter().map(|link| link.id).find(|id| id.number() == transport)
-    }
-}
-
 impl Core {
-    pub(super) fn send(
-        &self,
-        socket: u32,
-        payload: Payload,
-        flags: u32,
-        timeout: f64,
-        wall: Option<f64>,
-    ) -> f64 {
-        let options = options::emit(flags, timeout);
-        let mut result = -1.0;
-        let more = self.act_at(wall, |inner, now| {
-            let Some(&id) = inner.sockets.get(socket as usize) else { return };
-            result = match inner.manager.emit(id, payload, options, now) {
-                Ok(emit) => report::exact(emit.number()) * 2.0,
-                Err(refused) => report::refused(&refused.error),
-            };
-        });
-        if more && result >= 0.0 { result + 1.0 } else { result }
-    }
-
     // These are parts of nearly every export: what does not depend on the caller is kept out of line, so that it is
     // there once.
-
-    pub(super) fn answer(
-        &self,
-        socket: u32,
-        session: u32,
-        id: f64,
-        payload: Payload,
-        wall: Option<f64>,
-    ) -> f64 {
-        let mut refused = None;
-        let more = self.act_at(wall, |inner, now| {
-            let Some(&socket) = inner.sockets.get(socket as usize) else { return };
-            let ack = AckId::from_parts(socket, session, whole(id));
-            refused = inner.manager.ack(ack, payload, now).err();
-        });
-        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
-    }
-
-    pub(super) fn act(&self, act: impl FnOnce(&mut Inner, Instant)) -> bool {
-        self.act_at(None, act)
-    }
 
     /// For calls of the application: what follows is done at once. Whether there is something to poll. `wall` is the time
     /// where the caller knows it.
@@ -127,31 +92,17 @@ impl Core {
             let (mut inner, now) = self.enter(wall);
             // Whether or not anybody hears it, it is taken.
             let text = inner.inbox.text();
-            let (Some(transport), Some(text)) = (inner.link(transport), text) else { return 0.0 };
+            let Some(text) = text else { return 0.0 };
+            let transport = TransportId::from_number(transport);
             inner.manager.handle_input(Input::Message { transport, message: Message::Text(text) }, now);
             now
         };
-        self.heard(now, slot)
-    }
-
-    pub(super) fn input(
-        &self,
-        transport: u32,
-        input: impl FnOnce(&mut Inner, TransportId) -> Input<Slots>,
-    ) -> f64 {
-        let now = {
-            let (mut inner, now) = self.enter(None);
-            let Some(id) = inner.link(transport) else { return 0.0 };
-            let input = input(&mut inner, id);
-            inner.manager.handle_input(input, now);
-            now
-        };
-        self.heard(now, None)
+        self.told(now, slot)
     }
 
     /// `heard` is the payload of what was handed in.
     #[inline(never)]
-    pub(super) fn heard(&self, now: Instant, heard: Option<u32>) -> f64 {
+    pub(super) fn told(&self, now: Instant, heard: Option<u32>) -> f64 {
         self.pump(now);
         self.inner.borrow_mut().report(heard)
     }
@@ -235,6 +186,8 @@ impl Core {
                 }
                 room
             }
+            // These only come in.
+            Message::Text(Text::Received(_)) => true,
         }
     }
 
@@ -258,12 +211,8 @@ impl Core {
     /// The module learns each head before it is asked to write it.
     pub(super) fn tell_heads(&self, id: u32) {
         loop {
-            let told = self.inner.borrow().told;
-            if told > id {
-                return;
-            }
-            let Some(head) = self.inner.borrow().inbox.sent(told) else { return };
-            self.inner.borrow_mut().told += 1;
+            let head = self.inner.borrow_mut().untold_head(id);
+            let Some(head) = head else { return };
             self.host.head(head.kind as u32, &head.namespace, &head.text);
         }
     }

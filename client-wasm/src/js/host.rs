@@ -8,7 +8,7 @@ extern "C" {
     #[derive(Debug)]
     pub type Host;
 
-    /// Asks for the options of this attempt, with `configure` and `resolved`.
+    /// Asks for the options of this attempt, with `options`, and `address` or `unresolved` (`calls.rs`).
     #[wasm_bindgen(method)]
     pub(super) fn resolve(this: &Host);
     #[wasm_bindgen(method)]

@@ -4,6 +4,7 @@
 //! (open, write, close) goes to the module's [`Host`] while no borrow is held; what happened is returned as a number, or
 //! read event by event with [`Core::poll`].
 
+mod calls;
 mod clock;
 mod drive;
 mod host;
@@ -13,16 +14,13 @@ mod report;
 use std::cell::RefCell;
 
 use js_sys::Function;
-use socketio_client_core::{
-    Auth, Command, EmitId, Event, Frame, Input, Manager, Message, ResolveId, SocketId, SocketOptions,
-    TransportError, TransportId, UrlError,
-};
+use socketio_client_core::{AckId, Command, EmitId, Event, Frame, Manager, ResolveId, SocketId, TransportId};
 use wasm_bindgen::prelude::*;
 
 use self::clock::Timer;
 pub use self::host::Host;
 use self::report::{Details, whole};
-use crate::slots::{Binary, Inbox, Part, Payload, Slot, Slots, Start, Text};
+use crate::slots::{Binary, Inbox, PACKET, Slots, Start};
 
 /// The protocol machine of one `Manager`.
 #[wasm_bindgen]
@@ -36,8 +34,11 @@ struct Inner {
     inbox: Inbox,
     timer: Timer,
     links: Vec<Link>,
-    sockets: Vec<SocketId>,
+    /// Emits that the application looks at, and their payloads.
+    held: Vec<(EmitId, u32)>,
     resolve: Option<ResolveId>,
+    /// Of what is emitted or answered next.
+    parts: Vec<Binary>,
     /// How many heads of sent packets the module knows.
     told: u32,
     /// Taken from the manager to see whether there is one.
@@ -69,7 +70,7 @@ impl std::fmt::Debug for Core {
 #[wasm_bindgen]
 impl Core {
     /// `due` is called when [`Core::timeout`] is to be called. `native` timers are those that were there when the module
-    /// was loaded.
+    /// was loaded. `seed` is any number.
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new(host: Host, due: Function, seed: f64, native: bool) -> Self {
@@ -83,8 +84,9 @@ impl Core {
             inbox,
             timer: Timer::new(due, native),
             links: Vec::new(),
-            sockets: Vec::new(),
+            held: Vec::new(),
             resolve: None,
+            parts: Vec::new(),
             told: 0,
             next: None,
             details: Details::default(),
@@ -92,249 +94,64 @@ impl Core {
         Self { host, inner: RefCell::new(inner) }
     }
 
-    /// Options, in the order of `options.rs`.
-    pub fn configure(&self, numbers: &[f64], texts: Vec<String>) {
-        options::apply(self.inner.borrow_mut().manager.config_mut(), numbers, texts);
+    /// By `calls.rs`. Whether something happened that is to be read with [`Core::poll`].
+    pub fn act(&self, what: u32, a: f64, b: f64, c: f64, d: f64) -> bool {
+        self.act_at(None, |inner, now| inner.act(what, [a, b, c, d], now))
     }
 
-    /// Answers `resolve` of the host with where to connect; `query` holds keys and values in turn.
-    pub fn resolved(&self, secure: bool, host: String, port: u16, query: Vec<String>) {
-        self.act(|inner, now| {
-            let Some(id) = inner.resolve.take() else { return };
-            let (address, query) = options::address(secure, host, port, query);
-            inner.manager.resolved(id, Ok((address, query)), now);
-        });
+    /// By `calls.rs`. No application's code runs meanwhile: the parts of a packet stay together.
+    pub fn note(&self, what: u32, a: f64, b: f64) {
+        self.inner.borrow_mut().note(what, a, b);
     }
 
-    /// Answers `resolve` of the host where that failed: so does the attempt.
-    pub fn unresolved(&self) {
-        self.act(|inner, now| {
-            let Some(id) = inner.resolve.take() else { return };
-            let error = UrlError { url: String::new(), cause: "" };
-            inner.manager.resolved(id, Err(error), now);
-        });
+    /// By `calls.rs`.
+    pub fn look(&self, what: u32, a: f64) -> f64 {
+        self.inner.borrow_mut().look(what, a)
     }
 
-    /// The number of a namespace, made if need be, or out of use and for which nothing waits. `retries` below 0: none.
-    pub fn socket(&self, namespace: &str, retries: f64) -> u32 {
-        let mut inner = self.inner.borrow_mut();
-        let options = SocketOptions { auth: Auth::Ask, ..options::socket(retries) };
-        let retries = options.retries;
-        let id = inner.manager.socket(namespace, options);
-        inner.manager.set_retries(id, retries);
-        if !inner.sockets.contains(&id) {
-            inner.sockets.push(id);
-        }
-        id.number()
+    /// The same with a text.
+    pub fn say(&self, what: u32, text: &str, a: f64, b: f64) -> bool {
+        self.act_at(None, |inner, now| inner.say(what, text, a, b, now))
     }
 
-    /// Whether something happened that is to be read with [`Core::poll`].
-    pub fn open(&self) -> bool {
-        self.act(|inner, now| inner.manager.open_connection(now))
-    }
-
-    /// Closes the connection and plans no other.
-    pub fn close(&self) -> bool {
-        self.act(|inner, now| inner.manager.close_connection(now))
-    }
-
-    /// Ends the session in good order.
-    pub fn drop_session(&self) -> bool {
-        self.act(|inner, now| inner.manager.drop_connection(now))
-    }
-
-    /// Sends an Engine.IO message of the application's own.
-    pub fn message(&self, text: &str) -> bool {
-        self.act(|inner, now| inner.manager.write(Message::Text(Text::Part(Part::plain(text))), now))
-    }
-
-    /// The same with binary data.
-    pub fn message_binary(&self, slot: u32, length: u32) -> bool {
-        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.act(|inner, now| inner.manager.write(Message::Binary(binary), now))
-    }
-
-    /// Connects to a namespace.
-    pub fn connect(&self, socket: u32) -> bool {
-        self.act(|inner, now| {
-            if let Some(&id) = inner.sockets.get(socket as usize) {
-                inner.manager.connect(id, now);
-            }
-        })
-    }
-
-    /// Leaves a namespace.
-    pub fn disconnect(&self, socket: u32) -> bool {
-        self.act(|inner, now| {
-            if let Some(&id) = inner.sockets.get(socket as usize) {
-                inner.manager.disconnect(id, now);
-            }
-        })
-    }
-
-    /// Answers a namespace's last question for authentication data; `slot` below 0: there are none.
-    pub fn authenticate(&self, socket: u32, number: f64, slot: i32, length: u32) -> bool {
-        let data = u32::try_from(slot).ok().map(|slot| Payload::plain(slot, length));
-        self.act(|inner, now| {
-            if let Some(request) = inner.details.request(socket, number) {
-                inner.manager.authenticate(request, Ok(data), now);
-            }
-        })
-    }
-
-    /// Whether the namespace is, or will be by itself, connected.
-    #[must_use]
-    pub fn active(&self, socket: u32) -> bool {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).is_some_and(|id| inner.manager.status(*id).active)
-    }
-
-    /// Whether to connect again by itself.
-    pub fn reconnection(&self, on: bool) {
-        self.inner.borrow_mut().manager.set_reconnection(on);
-        let _ = self.act(|_, _| ());
-    }
-
-    /// Whether there is a network.
-    pub fn online(&self, online: bool) -> bool {
-        self.act(|inner, now| inner.manager.set_online(online, now))
-    }
-
-    /// Emits a payload without attachments. Returns twice the ticket, and one more if there is something to poll; or,
-    /// below 0, why it was refused. `wall` is `Date.now()`: what happens often does not cross to ask for it.
+    /// Emits a payload with the binary parts that were told since the last one. Returns twice the ticket, and one more if
+    /// there is something to poll; or, below 0, why it was refused. `wall` is `Date.now()`: what happens often does not
+    /// cross to ask for it.
     pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64, wall: f64) -> f64 {
-        self.send(socket, Payload::plain(slot, length), flags, timeout, Some(wall))
-    }
-
-    /// The same with attachments: what `outgoing` returned.
-    pub fn emit_binary(&self, socket: u32, numbers: &[u32], flags: u32, timeout: f64) -> f64 {
-        Payload::outgoing(numbers).map_or(-1.0, |payload| self.send(socket, payload, flags, timeout, None))
-    }
-
-    /// Answers an event without attachments; below 0: it cannot be answered any more.
-    pub fn ack(&self, socket: u32, session: u32, id: f64, slot: u32, length: u32, wall: f64) -> f64 {
-        self.answer(socket, session, id, Payload::plain(slot, length), Some(wall))
-    }
-
-    /// The same with attachments: what `outgoing` returned.
-    pub fn ack_binary(&self, socket: u32, session: u32, id: f64, numbers: &[u32]) -> f64 {
-        Payload::outgoing(numbers).map_or(-1.0, |payload| self.answer(socket, session, id, payload, None))
-    }
-
-    /// Whether outgoing packets are to be told.
-    pub fn observe(&self, socket: u32, on: bool) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.observe(id, on);
-        }
-    }
-
-    // --- What waits, for applications that look ---
-
-    /// Ticket and payload of each emit that waits for the connection (`sendBuffer`), in turn.
-    #[must_use]
-    pub fn held(&self, socket: u32) -> Vec<f64> {
-        // A loop: iterators of iterators have a kilobyte of code.
-        let mut numbers = Vec::new();
-        let inner = self.inner.borrow();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            for (emit, payload, _) in inner.manager.held(id) {
-                numbers.push(report::exact(emit.number()));
-                numbers.push(f64::from(payload.slot()));
-            }
-        }
-        numbers
-    }
-
-    /// Forgets one of them.
-    pub fn discard(&self, socket: u32, emit: f64) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.discard(id, EmitId::from_number(whole(emit)));
-        }
-    }
-
-    /// Nobody waits for the ack of this emit.
-    pub fn forget(&self, socket: u32, emit: f64) {
-        let mut inner = self.inner.borrow_mut();
-        if let Some(&id) = inner.sockets.get(socket as usize) {
-            inner.manager.forget_ack(id, EmitId::from_number(whole(emit)));
-        }
-    }
-
-    /// How many emits of a namespace with `retries` are not settled.
-    #[must_use]
-    pub fn queued(&self, socket: u32) -> usize {
-        let inner = self.inner.borrow();
-        inner.sockets.get(socket as usize).map_or(0, |id| inner.manager.queued(*id))
-    }
-
-    /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
-    #[must_use]
-    pub fn ping_deadline(&self) -> f64 {
-        let inner = self.inner.borrow();
-        inner.manager.heartbeat_deadline().map_or(0.0, |at| inner.timer.wall(at))
-    }
-
-    /// Changes it, which only tests want.
-    pub fn set_ping_deadline(&self, wall: f64) {
-        let _ = self.act(|inner, _| {
-            let at = inner.timer.at(wall);
-            inner.manager.set_heartbeat_deadline(at);
+        let options = options::emit(flags, timeout);
+        let mut result = -1.0;
+        let more = self.act_at(Some(wall), |inner, now| {
+            let payload = inner.payload(slot, length);
+            result = match inner.manager.emit(SocketId::from_number(socket), payload, options, now) {
+                Ok(emit) => report::exact(emit.number()) * 2.0,
+                Err(refused) => report::refused(&refused.error),
+            };
         });
+        if more && result >= 0.0 { result + 1.0 } else { result }
     }
 
-    /// Whether a session has moved to WebSocket before (`rememberUpgrade`).
-    #[must_use]
-    pub fn upgraded_before(&self) -> bool {
-        self.inner.borrow().manager.upgraded_before()
-    }
-
-    /// The same, learned elsewhere.
-    pub fn set_upgraded_before(&self, before: bool) {
-        self.inner.borrow_mut().manager.set_upgraded_before(before);
+    /// Answers an event in the same way; below 0: it cannot be answered any more.
+    pub fn ack(&self, socket: u32, session: u32, id: f64, slot: u32, length: u32, wall: f64) -> f64 {
+        let mut refused = None;
+        let more = self.act_at(Some(wall), |inner, now| {
+            let payload = inner.payload(slot, length);
+            let ack = AckId::from_parts(SocketId::from_number(socket), session, whole(id));
+            refused = inner.manager.ack(ack, payload, now).err();
+        });
+        refused.map_or(f64::from(u8::from(more)), |refused| report::refused(&refused.error))
     }
 
     // --- What the module's transports heard. Each returns what `poll` does. ---
 
-    /// The WebSocket is open.
-    pub fn opened(&self, transport: u32) -> f64 {
-        self.input(transport, |inner, id| {
-            if let Some(link) = inner.links.iter_mut().find(|link| link.id == id) {
-                link.open = true;
-            }
-            Input::Opened { transport: id }
-        })
-    }
-
-    /// The texts that were left for transport 0 are the answer to a GET.
-    pub fn got(&self, transport: u32) -> f64 {
-        // Whether or not anybody hears them, they are taken.
-        let body = self.inner.borrow_mut().inbox.body();
-        self.input(transport, |_, transport| Input::Got { transport, body })
-    }
-
-    /// A POST was answered.
-    pub fn posted(&self, transport: u32) -> f64 {
-        self.input(transport, |_, transport| Input::Posted { transport })
-    }
-
-    /// The transport ended. `closed`: by the server's close frame with this code; else below 0.
-    pub fn ended(&self, transport: u32, closed: i32) -> f64 {
-        self.input(transport, |inner, transport| {
-            inner.links.retain(|link| link.id != transport);
-            let error = match u16::try_from(closed) {
-                Ok(code) => TransportError::Closed { code: Some(code), reason: String::new() },
-                Err(_) => TransportError::Http { cause: String::new() },
-            };
-            Input::Closed { transport, error }
-        })
-    }
-
-    /// A binary message.
-    pub fn binary(&self, transport: u32, slot: u32, length: u32) -> f64 {
-        let binary = Binary { slot: Slot::adopt(slot), length: length as usize };
-        self.input(transport, |_, transport| Input::Message { transport, message: Message::Binary(binary) })
+    /// By `calls.rs`.
+    pub fn hear(&self, what: u32, transport: f64, a: f64, b: f64) -> f64 {
+        let now = {
+            let (mut inner, now) = self.enter(None);
+            let Some(input) = inner.heard(what, [transport, a, b]) else { return 0.0 };
+            inner.manager.handle_input(input, now);
+            now
+        };
+        self.told(now, None)
     }
 
     /// Reads a header: where the payload starts; -1: it may go on behind what was shown; -2: it is none.
@@ -353,9 +170,10 @@ impl Core {
         self.inner.borrow_mut().inbox.remember().and_then(|id| i32::try_from(id).ok()).unwrap_or(-1)
     }
 
-    /// A packet with the header that was read last.
-    pub fn packet(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, Some(slot), |inbox| inbox.packet(slot, shape, length))
+    /// A text with a payload, by the constants of [`slots`](crate::slots).
+    pub fn leave(&self, what: u32, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
+        let heard = (what == PACKET).then_some(slot);
+        self.text(transport, heard, |inbox| inbox.leave(what, slot, shape, length))
     }
 
     /// A packet whose header has a number; `ack` is below 0 where it has none, `wall` is `Date.now()`.
@@ -381,16 +199,6 @@ impl Core {
         })
     }
 
-    /// The server's handshake.
-    pub fn handshake(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, None, |inbox| inbox.handshake(slot, shape, length))
-    }
-
-    /// The bytes of a base64 text.
-    pub fn base64(&self, transport: u32, slot: u32, shape: u8, length: u32) -> f64 {
-        self.text(transport, None, |inbox| inbox.base64(slot, shape, length))
-    }
-
     /// Any other text.
     pub fn control(&self, transport: u32, text: &str) -> f64 {
         self.text(transport, None, |inbox| inbox.control(text))
@@ -414,23 +222,5 @@ impl Core {
     /// The next event as a number (`report.rs`), 0 if there is none.
     pub fn poll(&self) -> f64 {
         self.inner.borrow_mut().report(None)
-    }
-
-    /// The payload of the event that was read last. It is the module's now.
-    #[must_use]
-    pub fn slot(&self) -> i32 {
-        self.inner.borrow_mut().details.slot()
-    }
-
-    /// A number of the event that was read last.
-    #[must_use]
-    pub fn number(&self) -> f64 {
-        self.inner.borrow().details.number
-    }
-
-    /// A text of the event that was read last.
-    #[must_use]
-    pub fn word(&self) -> String {
-        self.inner.borrow().details.text.to_owned()
     }
 }

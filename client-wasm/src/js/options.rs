@@ -1,19 +1,15 @@
-//! Options as numbers and texts. `src/options.js` writes them in this order.
+//! Options as numbers. `src/options.js` writes them in this order.
 
 use std::time::Duration;
 
-use socketio_client_core::{Address, Config, EmitOptions, SocketOptions, TransportKind};
-
-use crate::slots::Payload;
+use socketio_client_core::{Address, Config, EmitOptions, TransportKind};
 
 /// Bytes of one message, and of the attachments of one packet; as in `src/manager.js`.
 const MESSAGE: usize = 100 << 20;
 
 /// Before the first attempt reads the application's.
 pub(super) fn defaults() -> Config {
-    let (address, query) = address(false, String::new(), 80, Vec::new());
-    let mut config = Config::at(address);
-    config.query = query;
+    let mut config = Config::at(address(false, String::new(), 80));
     config.ask_address = true;
     config.websocket_ping = false;
     // What an application may have emitted before is unbounded in the original, too.
@@ -35,76 +31,35 @@ fn optional(millis: f64) -> Option<Duration> {
     (!millis.is_nan()).then(|| duration(millis))
 }
 
-pub(super) fn apply(config: &mut Config, numbers: &[f64], texts: Vec<String>) {
-    let &[
-        upgrade,
-        try_all_transports,
-        remember_upgrade,
-        timestamp_requests,
-        add_trailing_slash,
-        force_base64,
-        timeout,
-        request_timeout,
-        reconnection,
-        attempts,
-        delay,
-        delay_max,
-        randomization_factor,
-        attachments,
-        recovery,
-        ref transports @ ..,
-    ] = numbers
-    else {
-        return;
-    };
-    config.upgrade = upgrade != 0.0;
-    config.try_all_transports = try_all_transports != 0.0;
-    config.remember_upgrade = remember_upgrade != 0.0;
-    config.timestamp_requests = (!timestamp_requests.is_nan()).then_some(timestamp_requests != 0.0);
-    config.add_trailing_slash = add_trailing_slash != 0.0;
-    config.force_base64 = force_base64 != 0.0;
-    config.timeout = duration(timeout);
-    config.request_timeout = optional(request_timeout);
-    config.reconnection = reconnection != 0.0;
+/// Sets one option, by its place in the list. What follows the last are the transports, in order.
+pub(super) fn set(config: &mut Config, place: u32, value: f64) {
+    let on = value != 0.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    {
-        config.reconnection_attempts = attempts.is_finite().then_some(attempts as u32);
-        config.send_attachments = attachments as usize;
-    }
-    config.reconnection_delay = duration(delay);
-    config.reconnection_delay_max = duration(delay_max);
-    config.randomization_factor = randomization_factor;
-    config.recovery = recovery != 0.0;
-    config.transports = transports
-        .iter()
-        .map(|kind| if *kind == 0.0 { TransportKind::Polling } else { TransportKind::WebSocket })
-        .collect();
-    let mut texts = texts.into_iter();
-    if let (Some(path), Some(timestamp_param)) = (texts.next(), texts.next()) {
-        config.path = path;
-        config.timestamp_param = timestamp_param;
+    match place {
+        0 => config.upgrade = on,
+        1 => config.try_all_transports = on,
+        2 => config.remember_upgrade = on,
+        3 => config.timestamp_requests = (!value.is_nan()).then_some(on),
+        4 => config.add_trailing_slash = on,
+        5 => config.force_base64 = on,
+        6 => config.timeout = duration(value),
+        7 => config.request_timeout = optional(value),
+        8 => config.reconnection = on,
+        9 => config.reconnection_attempts = value.is_finite().then_some(value as u32),
+        10 => config.reconnection_delay = duration(value),
+        11 => config.reconnection_delay_max = duration(value),
+        12 => config.randomization_factor = value,
+        13 => config.send_attachments = value as usize,
+        14 => config.recovery = on,
+        // There are no transports yet; how many will be does not matter.
+        15 => config.transports.clear(),
+        _ => config.transports.push(if on { TransportKind::WebSocket } else { TransportKind::Polling }),
     }
 }
 
-/// `query` holds keys and values in turn.
-pub(super) fn address(
-    secure: bool,
-    host: String,
-    port: u16,
-    query: Vec<String>,
-) -> (Address, Vec<(String, String)>) {
-    let mut pairs = Vec::new();
-    let mut query = query.into_iter();
-    while let (Some(key), Some(value)) = (query.next(), query.next()) {
-        pairs.push((key, value));
-    }
-    (Address { secure, host, port, query: Vec::new(), namespace: String::new() }, pairs)
-}
-
-/// `retries` below 0: none.
-pub(super) fn socket(retries: f64) -> SocketOptions<Payload> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    SocketOptions { retries: (retries >= 0.0).then_some(retries as u32), ..SocketOptions::default() }
+/// The module adds the application's query itself.
+pub(super) const fn address(secure: bool, host: String, port: u16) -> Address {
+    Address { secure, host, port, query: Vec::new(), namespace: String::new() }
 }
 
 const ACK: u32 = 1;

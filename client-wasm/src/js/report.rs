@@ -20,9 +20,9 @@ mod kind {
     pub(super) const ACK: u8 = 4;
     /// No ack; `number` is the reason. Value: the ticket.
     pub(super) const NO_ACK: u8 = 5;
-    /// `word` is the id. Value: 1 if recovered, plus twice the number of replayed events that follow.
+    /// `slot` is the id. Value: 1 if recovered, plus twice the number of replayed events that follow.
     pub(super) const CONNECTED: u8 = 6;
-    /// `word` is the reason.
+    /// Value: the reason, by its place in `DisconnectReason`.
     pub(super) const DISCONNECTED: u8 = 7;
     /// `number` tells how; `slot` holds the server's word.
     pub(super) const CONNECT_ERROR: u8 = 8;
@@ -35,7 +35,7 @@ mod kind {
     pub(super) const OPENED: u8 = 12;
     /// `number` tells how.
     pub(super) const OPEN_FAILED: u8 = 13;
-    /// `word` is the reason, `number` tells how.
+    /// `number` tells how. Value: the reason.
     pub(super) const CLOSED: u8 = 14;
     pub(super) const WAITING: u8 = 15;
     /// `number`: which.
@@ -60,7 +60,6 @@ pub(super) struct Details {
     questions: Vec<(u32, f64, AuthRequest)>,
     asked: f64,
     pub(super) number: f64,
-    pub(super) text: String,
 }
 
 impl Details {
@@ -203,13 +202,11 @@ impl Inner {
                 (kind::NO_ACK, of(socket, emit.number()))
             }
             Event::Connected { socket, recovered, replayed } => {
-                details.text = self.manager.status(socket).id.unwrap_or_default().to_owned();
+                let id = self.manager.status(socket).id.unwrap_or_default();
+                details.slot = Some(Slot::text(id).leave().0);
                 (kind::CONNECTED, of(socket, u64::from(recovered) + 2 * replayed as u64))
             }
-            Event::Disconnected { socket, reason, .. } => {
-                details.text = reason.as_str().to_owned();
-                (kind::DISCONNECTED, of(socket, 0))
-            }
+            Event::Disconnected { socket, reason, .. } => (kind::DISCONNECTED, of(socket, reason as u64)),
             Event::ConnectError { socket, error } => {
                 details.number = match error {
                     ConnectFailure::Open(error) => open(&error),
@@ -246,9 +243,8 @@ impl Inner {
                 (kind::OPEN_FAILED, 0.0)
             }
             Event::Closed { reason, error } => {
-                details.text = reason.as_str().to_owned();
                 details.number = error.as_ref().map_or(0.0, transport);
-                (kind::CLOSED, 0.0)
+                (kind::CLOSED, exact(reason as u64))
             }
             Event::Waiting { .. } => (kind::WAITING, 0.0),
             Event::ReconnectAttempt { attempt, .. } => {

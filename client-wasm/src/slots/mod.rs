@@ -9,6 +9,7 @@ mod text;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,13 +17,13 @@ use std::time::Duration;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape as OffsetShape,
-    Stamp,
+    Codec, Connected, DecodeError, Decoded, Handshake, Limits, Message, Shape as OffsetShape, Stamp,
+    TransportKind,
 };
 
 pub use self::table::Slot;
 use self::text::Heads;
-pub use self::text::{Head, Header, Inbox, Part, SentHead, Shape, Start, Text};
+pub use self::text::{BASE64, HANDSHAKE, Head, Header, Inbox, PACKET, Part, SentHead, Shape, Start, Text};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -77,7 +78,14 @@ impl Payload {
         Some(Self(Rc::new(Value { slot, length, attachments: parts.len(), parts })))
     }
 
-    /// A payload without attachments, whose JSON has so many bytes.
+    /// A payload whose JSON has so many bytes, and its attachments.
+    #[must_use]
+    pub fn with_parts(slot: u32, length: u32, parts: Vec<Binary>) -> Self {
+        let slot = Slot::adopt(slot);
+        Self(Rc::new(Value { slot, length: length as usize, attachments: parts.len(), parts }))
+    }
+
+    /// The same without attachments.
     #[must_use]
     pub fn plain(slot: u32, length: u32) -> Self {
         Self::received(Slot::adopt(slot), length as usize, 0)
@@ -123,8 +131,25 @@ pub struct Partial {
     bytes: usize,
 }
 
-fn malformed(cause: &str) -> DecodeError {
-    DecodeError::Payload { cause: cause.to_owned() }
+const WEBSOCKET: &str = TransportKind::WebSocket.as_str();
+
+/// What is wrong. The npm package has words of its own for each error, and none of these.
+const fn cause(words: &'static str) -> &'static str {
+    if cfg!(feature = "npm") { "" } else { words }
+}
+
+fn owned(words: &'static str) -> String {
+    // Nothing is allocated for none.
+    if cause(words).is_empty() { String::new() } else { words.to_owned() }
+}
+
+fn malformed(words: &'static str) -> DecodeError {
+    DecodeError::Payload { cause: owned(words) }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers below 2^53")]
+const fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// Whether a packet of this kind may have such a payload.
@@ -145,18 +170,23 @@ fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
 }
 
 impl Codec for Slots {
+    // Nothing that the module asks for, or listens to.
+    const RECEIPTS: bool = !cfg!(feature = "npm");
+    const TELLS_EACH: bool = !cfg!(feature = "npm");
+
     type Text = Text;
     type Binary = Binary;
     type Name = Rc<str>;
     type Payload = Payload;
     type Partial = Partial;
     type Offset = Slot;
+    type Refusal = Infallible;
 
     fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
         match text {
             Text::Part(Part { head: Head::Text(head), .. }) => PacketType::of(head),
             Text::Part(_) => Ok(PacketType::Message),
-            Text::Body(_) => Err(DecodeError::Engine { found: String::new() }),
+            Text::Body(_) | Text::Received(_) => Err(DecodeError::Engine { found: String::new() }),
         }
     }
 
@@ -165,38 +195,31 @@ impl Codec for Slots {
     }
 
     fn handshake(&mut self, text: &Text) -> Result<Handshake, DecodeError> {
-        let error = |cause: &str| DecodeError::Handshake { cause: cause.to_owned() };
+        let error = |words| DecodeError::Handshake { cause: owned(words) };
         let Text::Part(Part { payload: Some(payload), shape: Shape::Object, .. }) = text else {
             return Err(error("it is not a JSON object"));
         };
-        let slot = payload.slot();
         // Casts saturate, and NaN was left out.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
         let number =
-            |name| Some(table::number(slot, name)).filter(|found| *found >= 0.0).map(|found| found as u64);
-        let millis = |name| number(name).map(Duration::from_millis).ok_or_else(|| error(name));
-        Ok(Handshake {
-            sid: table::text(slot, "sid").ok_or_else(|| error("it has no sid"))?,
-            upgrades: table::texts(slot, "upgrades"),
-            ping_interval: millis("pingInterval")?,
-            ping_timeout: millis("pingTimeout")?,
-            max_payload: number("maxPayload").map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
-        })
+            |place| Some(table::further(place)).filter(|found| *found >= 0.0).map(|found| found as u64);
+        let sid = table::handshake(payload.slot());
+        let (Some(sid), Some(interval), Some(timeout)) = (sid, number(0), number(1)) else {
+            return Err(error("it has no sid, pingInterval or pingTimeout"));
+        };
+        let max_payload = number(2).map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+        // Others would mean nothing to the core.
+        let upgrades = if number(3).is_some() { vec![WEBSOCKET.to_owned()] } else { Vec::new() };
+        let (ping_interval, ping_timeout) = (Duration::from_millis(interval), Duration::from_millis(timeout));
+        Ok(Handshake { sid, upgrades, ping_interval, ping_timeout, max_payload })
     }
 
     fn split(&mut self, body: Text, limits: &Limits) -> Result<VecDeque<Text>, DecodeError> {
-        let messages = match body {
-            Text::Part(_) => return Ok(VecDeque::from([body])),
-            Text::Body(messages) => messages,
-        };
-        if messages.len() > limits.packets {
-            return Err(DecodeError::Limit { what: "packets", limit: limits.packets });
+        let Text::Received(texts) = body else { return Ok(VecDeque::from([body])) };
+        if texts.len() > limits.packets {
+            return Err(DecodeError::Limit { what: cause("packets"), limit: limits.packets });
         }
-        let texts = messages.into_iter().filter_map(|message| match message {
-            Message::Text(text) => Some(text),
-            Message::Binary(_) => None,
-        });
-        Ok(texts.collect())
+        Ok(texts)
     }
 
     fn join(&mut self, queue: &mut VecDeque<Message<Self>>, max: Option<usize>) -> Text {
@@ -207,7 +230,7 @@ impl Codec for Slots {
                 Message::Text(Text::Part(part)) => part.len(),
                 Message::Binary(binary) => binary.base64_len(),
                 // Nothing makes one of these for a queue.
-                Message::Text(Text::Body(_)) => 0,
+                Message::Text(Text::Body(_) | Text::Received(_)) => 0,
             };
             let longer = length.saturating_add(size).saturating_add(usize::from(!body.is_empty()));
             if !body.is_empty() && max.is_some_and(|max| longer > max) {
@@ -233,15 +256,15 @@ impl Codec for Slots {
             Head::Read(header) => header,
             Head::Known { id, ack } => self.heads.borrow().get(id, ack)?,
             // These only go out.
-            Head::Sent { .. } => return Err(DecodeError::Header { cause: "not received" }),
+            Head::Sent { .. } => return Err(DecodeError::Header { cause: cause("not received") }),
             // Comes here only if it is no header.
             Head::Text(text) => {
                 header::parse(text.get(1..).unwrap_or_default())?;
-                return Err(DecodeError::Header { cause: "malformed" });
+                return Err(DecodeError::Header { cause: cause("malformed") });
             }
         };
         if header.attachments > limits.attachments {
-            return Err(DecodeError::Limit { what: "attachments", limit: limits.attachments });
+            return Err(DecodeError::Limit { what: cause("attachments"), limit: limits.attachments });
         }
         check(header.kind, shape)?;
         Ok(match payload {
@@ -264,7 +287,7 @@ impl Codec for Slots {
     ) -> Result<Decoded<Self>, DecodeError> {
         partial.bytes = partial.bytes.saturating_add(binary.length);
         if partial.bytes > limits.attachment_bytes {
-            let what = "bytes in the attachments of one packet";
+            let what = cause("bytes in the attachments of one packet");
             return Err(DecodeError::Limit { what, limit: limits.attachment_bytes });
         }
         partial.parts.push(binary);
@@ -272,8 +295,8 @@ impl Codec for Slots {
             return Ok(Decoded::Partial(partial));
         }
         let Partial { header, payload, parts, bytes } = partial;
-        let numbers: Vec<_> = parts.iter().map(|part| part.slot.number()).collect();
-        let slot = u32::try_from(table::assemble(payload.slot(), &numbers))
+        parts.iter().for_each(|part| table::attach(part.slot.number()));
+        let slot = u32::try_from(table::assemble(payload.slot()))
             .map_err(|_| malformed("a placeholder names no attachment"))?;
         let length = payload.0.length.saturating_add(bytes);
         let payload = Payload::received(Slot::adopt(slot), length, header.attachments);
@@ -285,14 +308,12 @@ impl Codec for Slots {
         header: &Header,
         payload: Option<&Payload>,
         out: &mut VecDeque<Message<Self>>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<(), Infallible> {
         let head = self.heads.borrow_mut().sent(header);
         let part = Part { head, payload: payload.cloned(), shape: Shape::None };
         out.push_back(Message::Text(Text::Part(part)));
-        if let Some(payload) = payload {
-            for part in &payload.0.parts {
-                out.push_back(Message::Binary(part.clone()));
-            }
+        for part in payload.map_or(&[][..], |payload| &payload.0.parts) {
+            out.push_back(Message::Binary(part.clone()));
         }
         Ok(())
     }
@@ -309,24 +330,21 @@ impl Codec for Slots {
     ) -> Option<Payload> {
         let Some((pid, offset)) = recovery else { return auth.cloned() };
         let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
-        let numbers = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
-        Payload::outgoing(&numbers).or_else(|| auth.cloned())
+        let slot = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
+        match u32::try_from(slot) {
+            Ok(slot) => Some(Payload::plain(slot, whole(table::further(0)) as u32)),
+            Err(_) => auth.cloned(),
+        }
     }
 
     fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
-        let mut stamp = [0.0; 3];
-        let slot = u32::try_from(table::offset(payload.slot(), &mut stamp)).ok()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole numbers below 2^53"
-        )]
-        let [shape, millis, count] = stamp.map(|number| number as u64);
-        let shape = match shape {
+        let slot = u32::try_from(table::offset(payload.slot())).ok()?;
+        let shape = match whole(table::further(0)) {
             0 => OffsetShape::Memory,
             1 => OffsetShape::Stream,
             _ => OffsetShape::Mongo,
         };
+        let (millis, count) = (whole(table::further(1)), whole(table::further(2)));
         Some((Slot::adopt(slot), Stamp { shape, millis, count }))
     }
 

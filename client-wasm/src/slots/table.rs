@@ -8,20 +8,25 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(module = "/js/slots.js")]
 extern "C" {
     fn release(slot: u32);
+    /// A number for a text.
+    pub(super) fn put(value: &str) -> u32;
     /// One more number for the same value.
     pub(super) fn share(slot: u32) -> u32;
     /// The text in a field.
     pub(super) fn text(slot: u32, name: &str) -> Option<String>;
-    /// The number in a field, or NaN.
-    pub(super) fn number(slot: u32, name: &str) -> f64;
-    /// The texts of the list in a field.
-    pub(super) fn texts(slot: u32, name: &str) -> Vec<String>;
-    /// A new number for a value with attachments in the places of its placeholders, or -1.
-    pub(super) fn assemble(slot: u32, attachments: &[u32]) -> i32;
-    /// A new number for the last argument if it is shaped like an offset, or -1; the stamp's shape, time and count.
-    pub(super) fn offset(slot: u32, stamp: &mut [f64]) -> i32;
-    /// CONNECT's object, as `outgoing` describes a value; nothing if the authentication data is no object.
-    pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> Vec<u32>;
+    /// The id in the server's handshake. Further, below 0 or NaN where there is none: the interval of pings, the time for
+    /// one, the bytes of a message, and whether WebSocket is offered.
+    pub(super) fn handshake(slot: u32) -> Option<String>;
+    /// One of the attachments for `assemble`, in turn.
+    pub(super) fn attach(slot: u32);
+    /// A new number for a value with those attachments in the places of its placeholders, or -1.
+    pub(super) fn assemble(slot: u32) -> i32;
+    /// A new number for the last argument if it is shaped like an offset, or -1. Further: the stamp's shape, time, count.
+    pub(super) fn offset(slot: u32) -> i32;
+    /// A number for CONNECT's object, or -1 if the authentication data is no object. Further: the bytes of its text.
+    pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> i32;
+    /// What the last of these had to say further.
+    pub(super) fn further(place: u32) -> f64;
 }
 
 /// A value's number. JavaScript forgets the value when the last clone is dropped.
@@ -42,6 +47,12 @@ impl Slot {
     #[must_use]
     pub fn adopt(slot: u32) -> Self {
         Self(Rc::new(Owned(slot)))
+    }
+
+    /// A number for a text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::adopt(put(text))
     }
 
     /// For JavaScript.

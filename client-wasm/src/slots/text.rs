@@ -8,7 +8,7 @@ use std::rc::Rc;
 use socketio_client_core::packet::{self, PacketKind, header};
 use socketio_client_core::{DecodeError, Message};
 
-use super::{Binary, Payload, Slot, Slots};
+use super::{Binary, Payload, Slot, Slots, cause};
 
 /// Of a packet. Not the core's default, which would bring the reference counts of `bytes` and all of their functions.
 pub type Header = packet::Header<Rc<str>>;
@@ -125,8 +125,10 @@ impl Part {
 pub enum Text {
     /// One.
     Part(Part),
-    /// Several; binary ones become base64.
+    /// Several that are sent; binary ones become base64.
     Body(Vec<Message<Slots>>),
+    /// Several that came.
+    Received(VecDeque<Self>),
 }
 
 /// Headers that JavaScript knows by number, so that no text crosses for them.
@@ -163,7 +165,8 @@ impl Heads {
     const MAX: usize = 256;
 
     pub(super) fn get(&self, id: u32, ack: Option<u64>) -> Result<Header, DecodeError> {
-        let found = self.read.get(id as usize).ok_or(DecodeError::Header { cause: "unknown number" })?;
+        let found =
+            self.read.get(id as usize).ok_or(DecodeError::Header { cause: cause("unknown number") })?;
         Ok(Header { ack, ..found.clone() })
     }
 
@@ -198,12 +201,19 @@ impl Heads {
     }
 }
 
+/// A packet with the header that was read last. These have the same numbers in `slots.js`.
+pub const PACKET: u32 = 0;
+/// The server's handshake.
+pub const HANDSHAKE: u32 = 1;
+/// The bytes of a base64 text.
+pub const BASE64: u32 = 2;
+
 /// Where JavaScript's `Reader` leaves texts. What it says has been parsed and checked before any call.
 #[derive(Debug)]
 pub struct Inbox {
     heads: Rc<RefCell<Heads>>,
     read: Option<Header>,
-    texts: VecDeque<Part>,
+    texts: VecDeque<Text>,
 }
 
 /// What to do with a header's text.
@@ -244,13 +254,18 @@ impl Inbox {
         self.read.as_ref().and_then(|header| self.heads.borrow_mut().add(header))
     }
 
-    /// A packet with the header that was read last.
-    pub fn packet(&mut self, slot: u32, shape: u8, length: u32) {
+    /// A payload: what of, is one of the constants above.
+    pub fn leave(&mut self, what: u32, slot: u32, shape: u8, length: u32) {
         let payload = adopt(slot, shape, length);
-        match self.read.take() {
-            Some(header) => self.push(Head::Read(header), payload, shape),
-            None => self.control("4"),
-        }
+        let head = match what {
+            HANDSHAKE => Head::Text("0".into()),
+            BASE64 => Head::Text("b".into()),
+            _ => match self.read.take() {
+                Some(header) => Head::Read(header),
+                None => return self.control("4"),
+            },
+        };
+        self.push(head, payload, shape);
     }
 
     /// A packet with a header that has a number.
@@ -282,35 +297,23 @@ impl Inbox {
         self.heads.borrow().sent.get(id as usize).cloned()
     }
 
-    /// The server's handshake.
-    pub fn handshake(&mut self, slot: u32, shape: u8, length: u32) {
-        self.push(Head::Text("0".into()), adopt(slot, shape, length), shape);
-    }
-
-    /// The bytes of a base64 text.
-    pub fn base64(&mut self, slot: u32, shape: u8, length: u32) {
-        self.push(Head::Text("b".into()), adopt(slot, shape, length), shape);
-    }
-
     /// Any other text.
     pub fn control(&mut self, text: &str) {
-        self.texts.push_back(Part::plain(text));
+        self.texts.push_back(Text::Part(Part::plain(text)));
     }
 
     /// The oldest of the texts that were left.
     pub fn text(&mut self) -> Option<Text> {
-        self.texts.pop_front().map(Text::Part)
+        self.texts.pop_front()
     }
 
     /// All of them, as a polling body.
     pub fn body(&mut self) -> Text {
-        Text::Body(
-            std::mem::take(&mut self.texts).into_iter().map(|part| Message::Text(Text::Part(part))).collect(),
-        )
+        Text::Received(std::mem::take(&mut self.texts))
     }
 
     fn push(&mut self, head: Head, payload: Option<Payload>, shape: u8) {
-        self.texts.push_back(Part { head, payload, shape: Shape::of(shape) });
+        self.texts.push_back(Text::Part(Part { head, payload, shape: Shape::of(shape) }));
     }
 }
 

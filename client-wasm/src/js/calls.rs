@@ -1,0 +1,227 @@
+//! The calls that take and give numbers only, by number: an export of its own would cost as much as what most of them do.
+//! `js/src/calls.js` has the same lists.
+
+use socketio_client_core::{
+    Auth, EmitId, Input, Instant, Message, SocketId, SocketOptions, TransportError, TransportId, UrlError,
+};
+
+use super::report::{exact, whole};
+use super::{Inner, options};
+use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
+
+/// What the application wants.
+mod act {
+    pub(super) const OPEN: u32 = 0;
+    /// Closes the connection and plans no other.
+    pub(super) const CLOSE: u32 = 1;
+    /// Ends the session in good order.
+    pub(super) const DROP_SESSION: u32 = 2;
+    /// Whether to connect again by itself.
+    pub(super) const RECONNECTION: u32 = 3;
+    /// Whether there is a network.
+    pub(super) const ONLINE: u32 = 4;
+    /// Sends a binary Engine.IO message of the application's own: slot and length.
+    pub(super) const MESSAGE: u32 = 5;
+    /// Changes until when a ping has to come, in Unix milliseconds, which only tests want.
+    pub(super) const PING_DEADLINE: u32 = 6;
+    /// Connects to a namespace. This and the others: its number first.
+    pub(super) const CONNECT: u32 = 7;
+    /// Leaves it.
+    pub(super) const DISCONNECT: u32 = 8;
+    /// Answers its last question for authentication data: the question, slot and length; a slot below 0: there are none.
+    pub(super) const AUTHENTICATE: u32 = 9;
+    /// Answers `resolve` of the host where that failed: so does the attempt.
+    pub(super) const UNRESOLVED: u32 = 10;
+}
+
+/// What is noted, and nothing follows from at once.
+mod note {
+    /// An option: its place in `options.rs`, and its value.
+    pub(super) const OPTION: u32 = 0;
+    /// Whether a session has moved to WebSocket before (`rememberUpgrade`), as was learned elsewhere.
+    pub(super) const UPGRADED_BEFORE: u32 = 1;
+    /// One of the binary parts of what is emitted or answered next: slot and length.
+    pub(super) const PART: u32 = 2;
+    /// Whether outgoing packets are to be told. This and the others: a namespace's number first.
+    pub(super) const OBSERVE: u32 = 3;
+    /// Forgets an emit that is held: its ticket.
+    pub(super) const DISCARD: u32 = 4;
+    /// Nobody waits for the ack of an emit: its ticket.
+    pub(super) const FORGET: u32 = 5;
+}
+
+/// What the application says with a text.
+mod say {
+    /// Sends a text, an Engine.IO message of the application's own.
+    pub(super) const MESSAGE: u32 = 0;
+    /// The path of requests.
+    pub(super) const PATH: u32 = 1;
+    /// What the cache-buster is called.
+    pub(super) const TIMESTAMP_PARAM: u32 = 2;
+    /// Answers `resolve` of the host with where to connect: the host, whether it is secure, and the port.
+    pub(super) const ADDRESS: u32 = 3;
+    /// A namespace, made if need be, or out of use and for which nothing waits: `retries`, below 0: none. They are counted
+    /// from 0.
+    pub(super) const NAMESPACE: u32 = 4;
+}
+
+/// What the module's transports heard.
+mod hear {
+    /// The WebSocket is open.
+    pub(super) const OPENED: u32 = 0;
+    /// The texts that were left for transport 0 are the answer to a GET.
+    pub(super) const GOT: u32 = 1;
+    /// A POST was answered.
+    pub(super) const POSTED: u32 = 2;
+    /// The transport ended: by the server's close frame with this code; else below 0.
+    pub(super) const ENDED: u32 = 3;
+    /// A binary message: slot and length.
+    pub(super) const BINARY: u32 = 4;
+}
+
+/// What may be looked up.
+mod look {
+    /// A number of the event that was read last.
+    pub(super) const NUMBER: u32 = 0;
+    /// Its payload, which is the module's now; or below 0.
+    pub(super) const SLOT: u32 = 1;
+    /// Whether a session has moved to WebSocket before (`rememberUpgrade`).
+    pub(super) const UPGRADED_BEFORE: u32 = 2;
+    /// Until when a ping has to come, in Unix milliseconds; 0 without a session.
+    pub(super) const PING_DEADLINE: u32 = 3;
+    /// Whether a namespace is, or will be by itself, connected.
+    pub(super) const ACTIVE: u32 = 4;
+    /// How many emits of a namespace with `retries` are not settled.
+    pub(super) const QUEUED: u32 = 5;
+    /// How many of its emits wait for the connection (`sendBuffer`). The next two are about them, by their place.
+    pub(super) const HELD: u32 = 6;
+    pub(super) const HELD_TICKET: u32 = 7;
+    pub(super) const HELD_SLOT: u32 = 8;
+}
+
+/// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+pub(super) const fn index(number: f64) -> u32 {
+    number as u32
+}
+
+fn binary(slot: f64, length: f64) -> Binary {
+    Binary { slot: Slot::adopt(index(slot)), length: index(length) as usize }
+}
+
+impl Inner {
+    pub(super) fn act(&mut self, what: u32, [a, b, c, d]: [f64; 4], now: Instant) {
+        let (socket, on) = (SocketId::from_number(index(a)), a.abs() > 0.0);
+        let manager = &mut self.manager;
+        match what {
+            act::OPEN => manager.open_connection(now),
+            act::CLOSE => manager.close_connection(now),
+            act::DROP_SESSION => manager.drop_connection(now),
+            act::RECONNECTION => manager.set_reconnection(on),
+            act::ONLINE => manager.set_online(on, now),
+            act::MESSAGE => manager.write(Message::Binary(binary(a, b)), now),
+            act::PING_DEADLINE => manager.set_heartbeat_deadline(self.timer.at(a)),
+            act::CONNECT => manager.connect(socket, now),
+            act::DISCONNECT => manager.disconnect(socket, now),
+            act::AUTHENTICATE => {
+                let data = (c >= 0.0).then(|| Payload::plain(index(c), index(d)));
+                if let Some(request) = self.details.request(index(a), b) {
+                    manager.authenticate(request, Ok(data), now);
+                }
+            }
+            act::UNRESOLVED => {
+                let Some(id) = self.resolve.take() else { return };
+                manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), now);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn note(&mut self, what: u32, a: f64, b: f64) {
+        let (socket, emit) = (SocketId::from_number(index(a)), EmitId::from_number(whole(b)));
+        let manager = &mut self.manager;
+        match what {
+            note::OPTION => options::set(manager.config_mut(), index(a), b),
+            note::UPGRADED_BEFORE => manager.set_upgraded_before(a.abs() > 0.0),
+            note::PART => self.parts.push(binary(a, b)),
+            note::OBSERVE => manager.observe(socket, b.abs() > 0.0),
+            note::DISCARD => manager.discard(socket, emit),
+            note::FORGET => manager.forget_ack(socket, emit),
+            _ => {}
+        }
+    }
+
+    pub(super) fn say(&mut self, what: u32, text: &str, a: f64, b: f64, now: Instant) {
+        let manager = &mut self.manager;
+        match what {
+            say::MESSAGE => manager.write(Message::Text(Text::Part(Part::plain(text))), now),
+            say::PATH => manager.config_mut().path = text.to_owned(),
+            say::TIMESTAMP_PARAM => manager.config_mut().timestamp_param = text.to_owned(),
+            say::ADDRESS => {
+                let Some(id) = self.resolve.take() else { return };
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+                let address = options::address(a != 0.0, text.to_owned(), b as u16);
+                manager.resolved(id, Ok((address, Vec::new())), now);
+            }
+            say::NAMESPACE => {
+                let retries = (a >= 0.0).then_some(index(a));
+                let socket = manager.socket(text, SocketOptions { auth: Auth::Ask, retries });
+                manager.set_retries(socket, retries);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn heard(&mut self, what: u32, [transport, a, b]: [f64; 3]) -> Option<Input<Slots>> {
+        let transport = TransportId::from_number(index(transport));
+        Some(match what {
+            hear::OPENED => {
+                if let Some(link) = self.links.iter_mut().find(|link| link.id == transport) {
+                    link.open = true;
+                }
+                Input::Opened { transport }
+            }
+            hear::GOT => Input::Got { transport, body: self.inbox.body() },
+            hear::POSTED => Input::Posted { transport },
+            hear::ENDED => {
+                self.links.retain(|link| link.id != transport);
+                let error = if a < 0.0 {
+                    TransportError::Http { cause: String::new() }
+                } else {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "it saturates"
+                    )]
+                    TransportError::Closed { code: Some(a as u16), reason: String::new() }
+                };
+                Input::Closed { transport, error }
+            }
+            hear::BINARY => Input::Message { transport, message: Message::Binary(binary(a, b)) },
+            _ => return None,
+        })
+    }
+
+    pub(super) fn look(&mut self, what: u32, a: f64) -> f64 {
+        let socket = SocketId::from_number(index(a));
+        let held = self.held.get(index(a) as usize);
+        match what {
+            look::NUMBER => self.details.number,
+            look::SLOT => f64::from(self.details.slot()),
+            look::UPGRADED_BEFORE => f64::from(self.manager.upgraded_before()),
+            look::PING_DEADLINE => self.manager.heartbeat_deadline().map_or(0.0, |at| self.timer.wall(at)),
+            look::ACTIVE => f64::from(self.manager.status(socket).active),
+            look::QUEUED => exact(self.manager.queued(socket) as u64),
+            look::HELD => {
+                self.held.clear();
+                for (emit, payload, _) in self.manager.held(socket) {
+                    self.held.push((emit, payload.slot()));
+                }
+                exact(self.held.len() as u64)
+            }
+            look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
+            look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
+            _ => 0.0,
+        }
+    }
+}
