@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// What the package is made from, and by what.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "client-core/src",
     "client-wasm/src",
     "client-wasm/js/src",
