@@ -3,48 +3,23 @@
 //   node client-wasm/js/build.mjs          what is up to date is not built again
 //
 // Needs the packages of `tests` (npm ci there), and what tests/wasm-cargo needs.
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { cargo, root, run } from "./cargo.mjs";
 import { tidied } from "./glue.mjs";
 import { pack } from "./src/unpack.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "../..");
 const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 const work = join(target, "npm");
 const dist = join(here, "dist");
 const require = createRequire(join(root, "tests/package.json"));
 const { version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
 
-function run(command, args) {
-  const { status, stdout, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}`);
-  return stdout;
-}
-
 // --- The module --------------------------------------------------------------------------------------------------
-
-/** Runs cargo, and returns the artifact that its messages name for this target. */
-function cargo(command, args, name, suffix) {
-  const output = run(command, [...args, "--quiet", "--message-format=json-render-diagnostics"]);
-  for (const line of output.split("\n")) {
-    const message = line.startsWith("{") ? JSON.parse(line) : {};
-    if (message.reason !== "compiler-artifact" || message.target.name !== name) continue;
-    const file = message.filenames.find((path) => path.endsWith(suffix));
-    if (file) return file;
-  }
-  throw new Error(`cargo built no ${name}${suffix}`);
-}
 
 /** Compiles the crate and lets wasm-bindgen write its JavaScript half. Cargo itself skips what is up to date. */
 function compile() {

@@ -6,12 +6,13 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// What the package is made from, and by what.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "client-core/src",
     "client-wasm/src",
     "client-wasm/js/src",
     "client-wasm/js/slots.js",
     "client-wasm/js/build.mjs",
+    "client-wasm/js/cargo.mjs",
     "client-wasm/js/glue.mjs",
 ];
 const MODULE: &str = "client-wasm/js/dist/socket.io.esm.min.js";
