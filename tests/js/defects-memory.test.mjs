@@ -1,6 +1,6 @@
 // Defects of the published client in what it changes and keeps. See defects.mjs; for pages see ../page/memory.test.mjs.
 import { scripted, until } from "../servers/puppet.mjs";
-import { collected, defect } from "./defects.mjs";
+import { collected, defect, usedAndLeft } from "./defects.mjs";
 
 defect(
   18,
@@ -51,21 +51,10 @@ defect(
   },
 );
 
-/** A cached connection, used and left: what is to be collected. */
-async function manager(client, server) {
-  const socket = client.io(server.url, { transports: ["websocket"] });
-  const wire = await server.websocket();
-  await wire.join("S");
-  await until(() => socket.connected);
-  socket.disconnect();
-  await until(() => wire.closed);
-  return new WeakRef(socket.io);
-}
-
 defect(
   18,
   "a Manager is kept for ever",
-  async ({ t, client }) => collected(await manager(client, await scripted(t))),
+  async ({ t, client }) => collected(await usedAndLeft(client, await scripted(t))),
   { upstream: false, ours: true },
 );
 

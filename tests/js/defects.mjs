@@ -5,6 +5,7 @@ import { Module } from "node:module";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as published from "socket.io-client";
+import { until } from "../servers/puppet.mjs";
 import { Clock } from "./clock.mjs";
 
 // Node 20 has no WebSocket of its own. An application installs `ws` beside the package; here it lies among the tests'.
@@ -58,6 +59,17 @@ function context(t, client) {
       return problems;
     },
   };
+}
+
+/** The Manager of a cached connection to a scripted server, used and left, held weakly. */
+export async function usedAndLeft(client, server) {
+  const socket = client.io(server.url, { transports: ["websocket"] });
+  const wire = await server.websocket();
+  await wire.join("S");
+  await until(() => socket.connected);
+  socket.disconnect();
+  await until(() => wire.closed);
+  return new WeakRef(socket.io);
 }
 
 /** Collects garbage until `ref` is empty; false if it never is. */

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { scripted, until } from "../servers/puppet.mjs";
 import { client, connect } from "./client.mjs";
 import { Clock } from "./clock.mjs";
-import { collected } from "./defects.mjs";
+import { collected, usedAndLeft } from "./defects.mjs";
 
 /** A connection that stays, and its WebSocket. */
 async function joined(t) {
@@ -74,21 +74,10 @@ test("a namespace that was freed begins anew, with options of its own", async (t
   await wire.packet((packet) => packet.includes('"second"'));
 });
 
-/** A cached connection that is made and left. */
-async function cached(server) {
-  const socket = client.io(server.url, { transports: ["websocket"] });
-  const wire = await server.websocket();
-  await wire.join("S");
-  await until(() => socket.connected);
-  socket.disconnect();
-  await until(() => wire.closed);
-  return new WeakRef(socket.io);
-}
-
 test("the cache forgets a connection that was left, not one that somebody holds", async (t) => {
   const server = await scripted(t);
-  assert.equal(await collected(await cached(server)), true);
-  const manager = (await cached(server)).deref();
+  assert.equal(await collected(await usedAndLeft(client, server)), true);
+  const manager = (await usedAndLeft(client, server)).deref();
   const other = client.io(`${server.url}/other`, { transports: ["websocket"] });
   t.after(() => other.disconnect());
   assert.equal(other.io, manager);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pollingServer } from "../servers/scripted.mjs";
 import { connect, createManager, upstream } from "./client.mjs";
-import { Clock } from "./clock.mjs";
+import { Clock, settle } from "./clock.mjs";
 import { once, rawServer, sioServer, until } from "./server.mjs";
 
 const polling = { transports: ["polling"], reconnection: false };
@@ -92,7 +92,7 @@ test("two namespaces that connect at once, where a listener of the first emits",
 });
 
 test("after disconnect() in a listener no other event comes", async (t) => {
-  const { url, say } = await pollingServer(t);
+  const { url, say, posts } = await pollingServer(t);
   const socket = connect(t, url, polling);
   const log = [];
   socket.on("a", (i) => {
@@ -105,12 +105,13 @@ test("after disconnect() in a listener no other event comes", async (t) => {
   await once(socket, "connect");
   say(body(...events("a", 3)));
   await until(() => log.length === 3);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(() => posts.some((post) => post.includes("41")), "the goodbye");
+  await settle();
   assert.deepEqual(log, [0, "io client disconnect", "left"]);
 });
 
 test("onAnyOutgoing hears of an emit at once, also one that waits for a request, before the socket is left", async (t) => {
-  const { url, say } = await pollingServer(t);
+  const { url, say, posts } = await pollingServer(t);
   const socket = connect(t, url, polling);
   const log = [];
   process.setUncaughtExceptionCaptureCallback((error) => log.push(String(error)));
@@ -122,7 +123,8 @@ test("onAnyOutgoing hears of an emit at once, also one that waits for a request,
   socket.emit("b");
   log.push("emitted");
   socket.disconnect();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until(() => posts.some((post) => post.includes("41")), "the goodbye");
+  await settle();
   assert.deepEqual(log, ["a", "b", "emitted"]);
 });
 
