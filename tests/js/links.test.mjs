@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { deserialize, serialize } from "node:v8";
 import { pollingServer, wsServer } from "../servers/scripted.mjs";
 import { client, connect, createManager, upstream } from "./client.mjs";
+import { Clock } from "./clock.mjs";
 import { once, rawServer, refusingServer, silentServer, sioServer, until } from "./server.mjs";
 
 const polling = { transports: ["polling"], reconnection: false };
@@ -86,13 +87,14 @@ test("a socket that the server left is let go after its last acknowledgement", {
 
 test("open(fn) that fails plans no other attempt, each time", async (t) => {
   const { url } = await refusingServer(t);
+  const clock = Clock.install(t);
   const manager = createManager(t, url, { autoConnect: false, reconnectionDelay: 10 });
   let attempts = 0;
   manager.on("reconnect_attempt", () => (attempts += 1));
   for (let i = 0; i < 3; i += 1) {
     const error = await new Promise((resolve) => manager.open(resolve));
     assert.ok(error instanceof Error);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await clock.advance(50);
     assert.deepEqual([attempts, Boolean(manager._reconnecting)], [0, false]);
   }
 });
