@@ -26,7 +26,7 @@ use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{Heard, Link};
 
 /// While the browser has much to send, it is looked at again after this. A WebSocket has no event for that.
-const RETRY: Duration = Duration::from_millis(20);
+const RETRY: Duration = Duration::from_millis(5);
 
 /// What all handles share.
 pub(crate) struct Shared(RefCell<Inner>);

@@ -11,7 +11,7 @@ use super::{Core, Inner, Link, Step};
 use crate::slots::{Head, Inbox, Part, Payload, SentHead, Slots, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
-const RETRY: u64 = 20;
+const RETRY: u64 = 5;
 
 impl Inner {
     pub(super) fn payload(&mut self, slot: u32, length: u32) -> Payload {
