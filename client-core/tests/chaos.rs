@@ -16,8 +16,9 @@ use integer::Integer;
 use scenarios::Face;
 use server::{Proof, Retried, answers};
 use socketio_client_core::{
-    AckId, Auth, AuthRequest, Command, Config, DisconnectReason, EmitId, EmitOptions, Event, Flush, Frame,
-    Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, BufferPolicy, Command, Config, DisconnectReason, EmitId, EmitOptions, Event,
+    Fate, Flush, Frame, Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError,
+    TransportId, TransportKind,
 };
 
 /// Numbers that depend on the seed only.
@@ -64,6 +65,8 @@ struct World {
     replayed: Option<(SocketId, usize)>,
     /// Namespaces whose session was left.
     left: BTreeSet<SocketId>,
+    /// What was told of each emit last.
+    fates: BTreeMap<(SocketId, EmitId), Fate>,
 }
 
 const WIRES: &[&str] = &[
@@ -122,12 +125,26 @@ impl World {
         config.ack_timeout = (dice.roll(2) == 0).then_some(std::time::Duration::from_secs(2));
         config.remember_upgrade = dice.roll(2) == 0;
         config.websocket_ping = dice.roll(2) == 0;
+        config.buffer_policy = match dice.roll(3) {
+            0 => BufferPolicy::Refuse,
+            1 => BufferPolicy::DropOldest,
+            _ => BufferPolicy::DropNewest,
+        };
+        config.buffer_max_age = (dice.roll(3) == 0).then_some(std::time::Duration::from_secs(20));
+        config.retry_delay = std::time::Duration::from_millis(dice.roll(2) * 300);
+        let retry_window = Some(1 + u32::try_from(dice.roll(3)).unwrap());
         let websocket_ping = config.websocket_ping;
         let mut manager = Manager::new(Integer, config, seed);
         let limit = u32::try_from(dice.roll(3)).unwrap();
         let sockets = [("/", Auth::None, None), ("/a", Auth::Ask, None), ("/r", Auth::None, Some(limit))]
-            .map(|(namespace, auth, retries)| manager.socket(namespace, SocketOptions { auth, retries }))
+            .map(|(namespace, auth, retries)| {
+                manager.socket(
+                    namespace,
+                    SocketOptions { auth, retries, retry_window, ..SocketOptions::default() },
+                )
+            })
             .to_vec();
+        sockets.iter().for_each(|socket| manager.observe_fates(*socket, true));
         Self {
             dice,
             manager,
@@ -148,6 +165,7 @@ impl World {
             retried: Retried::new(limit),
             replayed: None,
             left: BTreeSet::new(),
+            fates: BTreeMap::new(),
         }
     }
 
@@ -337,7 +355,12 @@ impl World {
                 }
             }
             Command::Close { transport } => drop(self.links.remove(&transport)),
-            Command::Resolve { .. } => unreachable!("not asked for"),
+            Command::Resolve { .. }
+            | Command::Keep { .. }
+            | Command::Erase { .. }
+            | Command::Reserve { .. } => {
+                unreachable!("not asked for")
+            }
         }
     }
 
@@ -409,6 +432,16 @@ impl World {
                     false => self.proof.uncertain = self.proof.uncertain.max(Some(emit)),
                 }
             }
+            Event::Fate { socket, emit, fate, .. } => {
+                let before = self.fates.insert((socket, emit), fate);
+                assert!(!before.is_some_and(Fate::is_final), "{emit:?} was {before:?}, and is {fate:?}");
+                let now = self.manager.fate(socket, emit).unwrap();
+                assert!(now == fate || !fate.is_final(), "{emit:?} was told as {fate:?}, and is {now:?}");
+                let number = self.proof.numbers.get(&emit).filter(|_| socket == self.sockets[0]);
+                if let (Fate::Delivered, Some(number)) = (fate, number) {
+                    assert!(self.proof.proven.contains(number), "{number} is not known to have come");
+                }
+            }
             Event::NotSent { payload, .. } => {
                 let (number, _) = Integer.read(&payload);
                 self.accepted.retain(|accepted| *accepted != number);
@@ -442,6 +475,10 @@ impl World {
         assert!(self.unsettled.is_empty(), "{:?}", self.unsettled);
         assert_eq!(self.manager.queued(self.sockets[2]), 0, "everything that was sent again is settled");
         assert!(self.flushes.is_empty(), "flushes without an end: {:?}", self.flushes);
+        for (emit, fate) in &self.fates {
+            let unproven = matches!(fate, Fate::InFlight { .. }) && !self.websocket_ping;
+            assert!(fate.is_final() || unproven, "{emit:?} has no end: {fate:?}");
+        }
     }
 
     fn kindness(&mut self) {

@@ -148,9 +148,10 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let id = state
-                .manager
-                .socket(namespace, SocketOptions { auth: self.auth.clone(), retries: self.retries });
+            let id = state.manager.socket(
+                namespace,
+                SocketOptions { auth: self.auth.clone(), retries: self.retries, ..SocketOptions::default() },
+            );
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
                 state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
@@ -166,7 +167,7 @@ impl Shared {
         &self,
         socket: SocketId,
         payload: Payload,
-        options: EmitOptions,
+        options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
         // A refused payload is dropped after the lock is released: what it holds may be the application's.
         let emitted = {
@@ -187,7 +188,7 @@ impl Shared {
         &self,
         socket: SocketId,
         payload: Payload,
-        options: EmitOptions,
+        options: EmitOptions<'_>,
     ) -> Result<(EmitId, oneshot::Receiver<AckResult>), EmitError> {
         let (waiter, receiver) = oneshot::channel();
         let emitted = self.change(|state, now| {

@@ -66,7 +66,7 @@ impl Sources {
     }
 
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
-        SocketOptions { auth: self.auth.clone(), retries: self.retries }
+        SocketOptions { auth: self.auth.clone(), retries: self.retries, ..SocketOptions::default() }
     }
 
     pub(crate) fn namespace(&self) -> &str {

@@ -200,6 +200,8 @@ impl Inner {
             Command::Post { transport, url, body } => {
                 self.request(transport, Method::Post, &url, Some(&body), now);
             }
+            // No namespace has a store.
+            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
             Command::Close { transport } => {
                 self.links.retain(|(id, _)| *id != transport);
                 self.requests.retain(|(id, _, _)| *id != transport);

@@ -156,6 +156,8 @@ impl Core {
                 }
                 self.host.post(transport.number(), &url);
             }
+            // No namespace has a store.
+            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);
                 self.host.shut(transport.number());
