@@ -139,6 +139,16 @@ impl Acks {
         true
     }
 
+    /// The emit has come back from its transport, which it never left. False if nobody waits any longer.
+    pub(crate) fn mark_unsent(&mut self, id: u64) -> bool {
+        let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
+        if pending.sent {
+            pending.sent = false;
+            self.in_flight -= 1;
+        }
+        true
+    }
+
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
         if !self.pending.get(self.find(id)?)?.sent {

@@ -175,6 +175,10 @@ pub struct Config {
     pub limits: Limits,
     /// Whether [`Frame::Ping`](crate::Frame::Ping) can be sent. Default true; a browser cannot.
     pub websocket_ping: bool,
+    /// Whether the shell can tell how much of what a WebSocket was handed has not left, with
+    /// [`Manager::unsent`](crate::Manager::unsent) and [`Manager::never_left`](crate::Manager::never_left). Default false; a
+    /// browser can (`bufferedAmount`).
+    pub tells_unsent: bool,
 }
 
 impl Config {
@@ -225,6 +229,7 @@ impl Config {
             send_attachments: 10,
             limits: Limits::default(),
             websocket_ping: true,
+            tells_unsent: false,
         }
     }
 }

@@ -259,6 +259,11 @@ impl<P> Fates<P> {
         }
     }
 
+    /// Whether a receipt has come for it, or none will.
+    pub(crate) fn is_judged(&self, place: EmitId) -> bool {
+        self.judged >= Some(place)
+    }
+
     /// Written ones have come back, because they provably never left; `last` is the last that has not.
     pub(crate) fn unwrite(&mut self, last: Option<EmitId>) {
         self.written = last.max(self.judged);

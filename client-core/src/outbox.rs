@@ -273,12 +273,24 @@ impl<P> Outbox<P> {
         self.held.push_front(emit);
     }
 
-    /// An emit that was handed over comes back in the same way, because it provably never left.
-    pub(crate) fn unwrite(&mut self, emit: Emit<P>) {
+    /// An emit of an earlier process comes before all others.
+    pub(crate) fn restore_first(&mut self, emit: Emit<P>) {
         self.bytes += emit.size;
         self.expect(&emit);
-        self.fates.note(emit.id, Fate::Held);
         self.held.push_front(emit);
+    }
+
+    /// An emit that was handed over is in the engine's queue again, because it provably never left. `before` is the last
+    /// that had been handed over before it. False if a receipt says otherwise.
+    pub(crate) fn unwrite(&mut self, emit: &Emit<P>, before: Option<EmitId>) -> bool {
+        if self.fates.is_judged(emit.place()) {
+            return false;
+        }
+        self.queued += 1;
+        self.bytes += emit.size;
+        self.fates.unwrite(before);
+        self.fates.note(emit.id, Fate::Held);
+        true
     }
 
     /// A queued emit leaves the queue: to be written, or because it is not sent after all.

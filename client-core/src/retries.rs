@@ -289,7 +289,7 @@ impl<P> Outbox<P> {
             if let Some(reliable) = emit.reliable_mut() {
                 reliable.order = first_order + at;
             }
-            self.unwrite(emit);
+            self.restore_first(emit);
         }
         if let Some(retries) = &mut self.retries {
             retries.keyed += count;
@@ -332,12 +332,9 @@ impl<P> Outbox<P> {
         self.step(id, Step::Queued);
     }
 
-    /// It comes back from there; to be called from the last one to the first.
+    /// It comes back from there, because the connection has ended, or the namespace was left.
     pub(crate) fn take_attempt_back(&mut self, id: EmitId) {
-        if let (Some(at), Some(retries)) = (self.position(id), &mut self.retries) {
-            retries.handed_out = retries.handed_out.min(at);
-            self.step(id, Step::Held);
-        }
+        self.step(id, Step::Held);
     }
 
     fn step(&mut self, id: EmitId, step: Step) {
@@ -361,12 +358,16 @@ impl<P> Outbox<P> {
         self.held.get(at)
     }
 
-    /// The attempt that was written provably never left.
-    pub(crate) fn unwrite_attempt(&mut self, id: EmitId) {
-        if let Some(reliable) = self.get_mut(id).and_then(Emit::reliable_mut) {
-            reliable.attempts = reliable.attempts.saturating_sub(1);
+    /// The attempt that was written provably never left, and is in the engine's queue again. False if it is settled.
+    pub(crate) fn unwrite_attempt(&mut self, id: EmitId) -> bool {
+        let Some(reliable) = self.get_mut(id).and_then(Emit::reliable_mut) else { return false };
+        if reliable.step != Step::InFlight {
+            return false;
         }
-        self.take_attempt_back(id);
+        reliable.attempts = reliable.attempts.saturating_sub(1);
+        reliable.step = Step::Queued;
+        self.fates.note(id, Fate::Held);
+        true
     }
 
     /// No answers will come to attempts that were written. Returns the emits of which these were the last, in order; the

@@ -58,7 +58,7 @@ pub(crate) enum Outgoing<P> {
 }
 
 impl<P> Outgoing<P> {
-    const fn socket(&self) -> SocketId {
+    pub(crate) const fn socket(&self) -> SocketId {
         match self {
             Self::Emit { socket, .. }
             | Self::Attempt { socket, .. }
@@ -68,6 +68,16 @@ impl<P> Outgoing<P> {
             | Self::Disconnect { socket, .. } => *socket,
         }
     }
+}
+
+/// A packet that a WebSocket was handed, and that may not have left.
+pub(crate) struct Written<P> {
+    /// `None` for what would not be sent again.
+    pub(crate) packet: Option<(Outgoing<P>, Option<u64>)>,
+    /// The last that its namespace had written before.
+    pub(crate) before: Option<EmitId>,
+    /// At least as many as it has.
+    pub(crate) bytes: usize,
 }
 
 /// What carries the session.
@@ -119,6 +129,9 @@ pub(crate) struct Engine<C: Codec> {
     /// Messages of the packet that is being handed over.
     pub(crate) messages: VecDeque<Message<C>>,
     pub(crate) queue: VecDeque<Outgoing<C::Payload>>,
+    /// What may not have left, where the shell can tell.
+    pub(crate) written: VecDeque<Written<C::Payload>>,
+    written_bytes: usize,
 }
 
 /// What a message turned out to be.
@@ -159,6 +172,8 @@ impl<C: Codec> Engine<C> {
             unread_covered: 0,
             messages: VecDeque::new(),
             queue: VecDeque::new(),
+            written: VecDeque::new(),
+            written_bytes: 0,
         }
     }
 
@@ -287,6 +302,30 @@ impl<C: Codec> Engine<C> {
         let old = self.transport();
         self.link = Link::WebSocket(transport);
         Some(old)
+    }
+
+    /// A packet is handed over, and may come back.
+    pub(crate) fn keep_written(&mut self, written: Written<C::Payload>) {
+        self.written_bytes = self.written_bytes.saturating_add(written.bytes);
+        self.written.push_back(written);
+    }
+
+    /// All but so many bytes have left.
+    pub(crate) fn forget_written(&mut self, unsent: usize) {
+        while let Some(oldest) = self.written.front()
+            && self.written_bytes - oldest.bytes >= unsent
+        {
+            self.written_bytes -= oldest.bytes;
+            self.written.pop_front();
+        }
+    }
+
+    /// The last packet, if it lies within the bytes that have not left, which are fewer then.
+    pub(crate) fn take_written(&mut self, unsent: &mut usize) -> Option<Written<C::Payload>> {
+        *unsent = unsent.checked_sub(self.written.back()?.bytes)?;
+        let last = self.written.pop_back()?;
+        self.written_bytes -= last.bytes;
+        Some(last)
     }
 
     /// A DISCONNECT is handed over.

@@ -9,7 +9,7 @@ use crate::codec::{Codec, Message};
 use crate::config::{Config, Receipts, TransportKind};
 use crate::engine::packet::control;
 use crate::engine::polling::{body_size, request_deadline};
-use crate::engine::{Engine, Link, Outgoing, Receipt};
+use crate::engine::{Engine, Link, Outgoing, Receipt, Written};
 use crate::error::{AckError, EmitError};
 use crate::event::{EmitId, Event, SocketId};
 use crate::fate::Fate;
@@ -100,8 +100,14 @@ pub(super) fn encode_next<C: Codec>(
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
                 Ok(()) => {
+                    let before = socket.outbox.fates.written();
                     socket.outbox.wrote(&emit, forgotten);
                     engine.wrote(id);
+                    if keeps_written(engine, config) {
+                        let bytes = bytes(codec, &emit.payload, &socket.namespace);
+                        let packet = (!emit.volatile).then(|| (Outgoing::Emit { socket: id, emit }, ack));
+                        engine.keep_written(Written { packet, before, bytes });
+                    }
                 }
                 Err(error) => {
                     socket.not_sent(id, emit, EmitError::Encode(error.into()), events);
@@ -112,7 +118,8 @@ pub(super) fn encode_next<C: Codec>(
         Outgoing::Attempt { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
             engine.wrote(id);
-            if write_attempt(id, socket, emit, engine, codec, events, now) {
+            let tells_unsent = keeps_written(engine, config);
+            if write_attempt(id, socket, emit, engine, codec, events, (now, tells_unsent)) {
                 queue_attempts(id, socket, engine, codec, events, now);
                 report_flushes(sockets, events);
             }
@@ -128,6 +135,10 @@ pub(super) fn encode_next<C: Codec>(
             }
             let header = header(PacketKind::Event, 0, socket, Some(id));
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
             let patience = if probe { PROBE } else { config.ack_timeout.unwrap_or(SYNC) };
             socket.sync = Sync::Asked { id, deadline: now + patience, probe };
         }
@@ -138,17 +149,30 @@ pub(super) fn encode_next<C: Codec>(
             let header = header(PacketKind::Ack, codec.attachments(&payload), socket, Some(id));
             // The application's parser refused: the server's ack stays unanswered, as if the handler had not run.
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
         Outgoing::Connect { socket, payload } => {
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Connect, 0, socket, None);
             let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let payload = payload.as_ref().map_or(0, |payload| codec.size(payload));
+                let bytes = body_size(payload, 0, socket.namespace.len());
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
         Outgoing::Disconnect { socket, .. } => {
             engine.left(socket);
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Disconnect, 0, socket, None);
             let _ = codec.encode(&header, None, &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = body_size(0, 0, socket.namespace.len());
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
     }
     true
@@ -157,6 +181,16 @@ pub(super) fn encode_next<C: Codec>(
 /// Whether the middleware's word is the only proof there is.
 pub(super) fn is_only_receipt<C: Codec>(engine: &Engine<C>, config: &Config) -> bool {
     engine.kind() == TransportKind::WebSocket && !config.websocket_ping && config.receipts == Receipts::Auto
+}
+
+/// Whether what is handed over may come back.
+fn keeps_written<C: Codec>(engine: &Engine<C>, config: &Config) -> bool {
+    config.tells_unsent && engine.kind() == TransportKind::WebSocket
+}
+
+/// At least as many as the packet has on a WebSocket, or as text.
+fn bytes<C: Codec>(codec: &C, payload: &C::Payload, namespace: &str) -> usize {
+    body_size(codec.size(payload), codec.attachments(payload), namespace.len())
 }
 
 /// Tells that an emit is on its way to the transport, once and if somebody wants to know.
@@ -179,7 +213,7 @@ fn write_attempt<C: Codec>(
     engine: &mut Engine<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
-    now: Instant,
+    (now, tells_unsent): (Instant, bool),
 ) -> bool {
     let connected = socket.is_connected();
     let Some(emit) = socket.outbox.write_attempt(emit, now) else { return false };
@@ -202,6 +236,11 @@ fn write_attempt<C: Codec>(
     let header = header(PacketKind::Event, codec.attachments(&payload), socket, Some(ack));
     match codec.encode(&header, Some(&payload), &mut engine.messages) {
         Ok(()) => {
+            if tells_unsent {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                let packet = Some((Outgoing::Attempt { socket: id, emit: ticket }, Some(ack)));
+                engine.keep_written(Written { packet, before: socket.outbox.fates.written(), bytes });
+            }
             if socket.observed {
                 events.push_back(Event::Sent { socket: id, payload });
             }
@@ -282,6 +321,7 @@ pub(super) fn ask_for_receipt<C: Codec>(
         if config.websocket_ping {
             return Some(Frame::Ping);
         }
+        engine.keep_written(Written { packet: None, before: None, bytes: control::FENCE.len() });
         return Some(Frame::Message(Message::Text(codec.control(control::FENCE))));
     }
     if flushes {

@@ -20,8 +20,8 @@ use core::time::Duration;
 use crate::backoff::Backoff;
 use crate::codec::{Codec, Message};
 use crate::config::{Config, TransportKind};
-use crate::engine::Engine;
 use crate::engine::packet::control;
+use crate::engine::{Engine, Written};
 use crate::event::{Event, SocketId, State};
 use crate::io::{Command, Frame, Input, ResolveId, TransportId};
 use crate::rng::Rng;
@@ -83,6 +83,9 @@ struct Opening {
     /// For this transport, so that one that hangs does not starve the next.
     share: Instant,
 }
+
+/// Bytes of an answer to a heartbeat, and more.
+const CONTROL: usize = 8;
 
 struct Lingering<C: Codec> {
     engine: Engine<C>,
@@ -196,6 +199,9 @@ impl<C: Codec> Manager<C> {
             return None;
         }
         if let Some(message) = engine.control(&mut self.codec) {
+            if self.config.tells_unsent {
+                engine.keep_written(Written { packet: None, before: None, bytes: CONTROL });
+            }
             return Some(Frame::Message(message));
         }
         loop {

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::{Lingering, Manager, Phase};
 use crate::codec::Codec;
-use crate::engine::Outgoing;
+use crate::engine::{Outgoing, Written};
 use crate::error::{EmitError, TransportError};
 use crate::event::{DisconnectReason, EmitId, Event, SocketId};
 use crate::fate::{Change, Fate};
-use crate::io::Command;
+use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Step};
 use crate::sync::Sync;
@@ -312,6 +312,49 @@ impl<C: Codec> Manager<C> {
             && engine.is_read(now)
         {
             engine.covered_is_read();
+        }
+    }
+}
+
+/// What never left.
+impl<C: Codec> Manager<C> {
+    /// Tells how many bytes, at most, of what a WebSocket was handed it has not sent yet. What has left can be forgotten. To
+    /// be told now and then while much is written, with [`Config::tells_unsent`](crate::Config::tells_unsent).
+    pub fn unsent(&mut self, transport: TransportId, bytes: usize) {
+        if let Phase::Open(engine) = &mut self.phase
+            && engine.transport() == transport
+        {
+            engine.forget_written(bytes);
+        }
+    }
+
+    /// A WebSocket has ended, and the last so many of the bytes that it was handed never left: packets that lie within them
+    /// go back to their places. To be told just before [`Input::Closed`](crate::Input::Closed).
+    pub fn never_left(&mut self, transport: TransportId, bytes: usize) {
+        let Phase::Open(engine) = &mut self.phase else { return };
+        if engine.transport() != transport {
+            return;
+        }
+        let mut bytes = bytes;
+        while let Some(Written { packet, before, .. }) = engine.take_written(&mut bytes) {
+            let Some((outgoing, ack)) = packet else { continue };
+            let Some(target) = self.sockets.get_mut(outgoing.socket().0 as usize) else { continue };
+            let comes_back = match &outgoing {
+                Outgoing::Emit { emit, .. } => {
+                    ack.is_none_or(|ack| target.acks.mark_unsent(ack)) && target.outbox.unwrite(emit, before)
+                }
+                Outgoing::Attempt { emit, .. } => {
+                    let waits = target.outbox.unwrite_attempt(*emit);
+                    if let (true, Some(ack)) = (waits, ack) {
+                        target.acks.remove(ack);
+                    }
+                    waits
+                }
+                _ => false,
+            };
+            if comes_back {
+                engine.queue.push_front(outgoing);
+            }
         }
     }
 }

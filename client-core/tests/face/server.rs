@@ -60,6 +60,14 @@ impl Retried {
         Self { limit, times: BTreeMap::new() }
     }
 
+    /// An attempt never left.
+    pub(crate) fn stuck(&mut self, number: u32) {
+        if let Some(times) = self.times.get_mut(&number) {
+            *times -= 1;
+        }
+        self.times.retain(|_, times| *times > 0);
+    }
+
     /// None is sent for the first time before an older one, and none oftener than it may.
     pub(crate) fn sent(&mut self, number: u32) {
         let newest = self.times.keys().next_back().copied().unwrap_or(0);
