@@ -74,5 +74,5 @@ pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use recovery::{Shape, Stamp};
 pub use router::{ListenerId, Router, Taken};
-pub use socket::{Auth, Durability, EmitOptions, SocketOptions, Status};
+pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

@@ -50,6 +50,34 @@ pub struct SocketOptions<P> {
     pub durability: Option<Durability>,
 }
 
+/// How the emits of a client's namespaces are delivered: what [`SocketOptions`] has of it, for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Delivery {
+    /// See [`SocketOptions::retries`]. `exactly_once` and `durability` imply it, without limit.
+    pub retries: Option<u32>,
+    /// See [`SocketOptions::retry_window`].
+    pub retry_window: Option<u32>,
+    /// See [`SocketOptions::exactly_once`].
+    pub exactly_once: bool,
+    /// See [`SocketOptions::durability`].
+    pub durability: Option<Durability>,
+}
+
+impl Delivery {
+    /// The options of a namespace; `name` is that of this process or page.
+    #[must_use]
+    pub fn options<P>(&self, auth: Auth<P>, name: &str) -> SocketOptions<P> {
+        let implied = self.exactly_once || self.durability.is_some();
+        SocketOptions {
+            auth,
+            retries: self.retries.or(implied.then_some(u32::MAX)),
+            retry_window: self.retry_window,
+            exactly_once: self.exactly_once.then(|| name.into()),
+            durability: self.durability,
+        }
+    }
+}
+
 /// When an emit may leave whose socket has a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Durability {
