@@ -50,6 +50,7 @@ mod manager;
 mod outbox;
 pub mod packet;
 mod queue;
+mod record;
 mod recovery;
 mod rng;
 mod router;
@@ -68,6 +69,7 @@ pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, Sock
 pub use face::{ClientEvent, ConnectError, FlushError};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::Manager;
+pub use record::{Record, RecordError};
 pub use recovery::{Shape, Stamp};
 pub use router::{ListenerId, Router, Taken};
 pub use socket::{Auth, EmitOptions, SocketOptions, Status};
