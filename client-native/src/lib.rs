@@ -72,6 +72,8 @@ mod message;
 mod queue;
 mod shared;
 mod socket;
+#[cfg(feature = "outbox")]
+pub mod store;
 mod stream;
 #[doc(hidden)]
 pub mod transport;
