@@ -14,7 +14,7 @@ export class Delivery {
   #scope;
   #event;
   #field;
-  /** The run of the handler: `{ link, since, dispatched, called }`. */
+  /** The run of the handler: `{ link, name, since, dispatched, called }`. */
   #run;
   /** Links that want the answer, newest last, with what they brought: `{ event, next, go }`. */
   #offers = new Map();
@@ -62,7 +62,7 @@ export class Delivery {
 
   /** The handlers are being called. */
   dispatched() {
-    this.#run.dispatched = true;
+    if (this.#run) this.#run.dispatched = true;
     this.#place();
   }
 
@@ -141,14 +141,13 @@ export class Delivery {
     const [link, offer] = [...this.#offers].findLast(([, { next }]) => next) ?? [];
     if (!link) return this.#undo();
     const { event, next, go } = offer;
-    const run = { link, since: performance.now(), dispatched: false, called: false };
+    const run = { link, name: event[0], since: performance.now(), dispatched: false, called: false };
     this.state = "running";
     this.#run = run;
     offer.event = offer.next = undefined;
-    const name = event[0];
     event[event.length - 1] = this.#desk.watched(this.#ack(run), this, run);
     this.#desk.stats.run += 1;
-    link.expects(name, this);
+    link.expects(run.name, this);
     call(next);
     // Only its own link: another one may bring what follows before this is dispatched, or taken back.
     go?.();
@@ -160,7 +159,6 @@ export class Delivery {
       if (run.called) return;
       const frames = this.#desk.encode(this.#event, args);
       run.called = true;
-      this.#desk.unwatch(run);
       if (this.#run === run && this.state === "running") this.#finish(frames);
       // Given up, or taken back: it has an effect, so that it counts.
       else after(this.#desk.finish(this.#scope, this.#field, this.#event, frames), noop, (error) => this.#desk.failed(error));
@@ -171,6 +169,7 @@ export class Delivery {
 
   #finish(frames) {
     this.state = "finishing";
+    this.#leaveRun();
     this.#place();
     after(
       this.#desk.finish(this.#scope, this.#field, this.#event, frames),
@@ -183,15 +182,29 @@ export class Delivery {
     );
   }
 
+  #leaveRun() {
+    if (!this.#run) return;
+    const { link, name, dispatched } = this.#run;
+    this.#desk.unwatch(this.#run);
+    // Another middleware has refused it, or answered itself.
+    if (!dispatched) link.expectsNot(name, this);
+    this.#run = undefined;
+  }
+
   #answer(frames) {
     for (const link of this.#offers.keys()) link.send(frames);
     this.#end();
   }
 
   #takeBack() {
+    const { link } = this.#run;
     this.#desk.stats.undone += 1;
-    this.#desk.unwatch(this.#run);
-    this.#run = undefined;
+    this.#leaveRun();
+    // It waits for nothing more, unless it has brought the event again.
+    if (this.#offers.has(link) && !this.#offers.get(link).next) {
+      this.#offers.delete(link);
+      link.lets(this);
+    }
     this.#start();
   }
 
@@ -218,6 +231,7 @@ export class Delivery {
 
   #end() {
     clearTimeout(this.#timer);
+    this.#leaveRun();
     this.state = "over";
     this.#place();
     for (const link of this.#offers.keys()) link.lets(this);

@@ -26,7 +26,6 @@ export class Desk {
   #hands = new Map();
   /** Scope → `{ count, full }`; `full` are those who wait for room. */
   #scopes = new Map();
-  #timer;
   // Neither keeps what it knows of.
   #deliveryOf = new WeakMap();
   #garbage = new FinalizationRegistry(({ delivery, run }) => delivery.lost(run));
@@ -37,6 +36,7 @@ export class Desk {
     this.#encoding = encoding;
     const node = randomBytes(9).toString("base64url");
     this.#store = store.open({ node, ttl, lease, results: PER_CLIENT });
+    setInterval(() => this.#extend(), lease / 3).unref();
   }
 
   get inDoubt() {
@@ -66,7 +66,6 @@ export class Desk {
     }
     held.count += 1;
     this.#scopes.set(scope, held);
-    this.#timer ??= setInterval(() => this.#extend(), this.#settings.lease / 3).unref();
     const delivery = new Delivery(this, scope, what);
     this.#hands.set(what.key, delivery);
     return delivery.offer(link, event, next);

@@ -28,7 +28,8 @@ export class Link {
     this.scope = scope;
     this.#turns.push(() => this.#join(base));
     socket.use((event, next) => this.#receive(event, next));
-    socket.on("disconnect", () => this.#close());
+    // With some parsers a client can send an event of this name.
+    socket.on("disconnect", () => socket.connected || this.#close());
   }
 
   #join(base) {
@@ -101,17 +102,29 @@ export class Link {
     expected.queue.push(delivery);
   }
 
-  #dispatched(key, ack) {
-    // An event without acknowledgement.
-    if (typeof ack !== "function") return;
+  expectsNot(name, delivery) {
+    const key = String(name);
+    const { queue } = this.#expected.get(key) ?? { queue: [] };
+    const at = queue.indexOf(delivery);
+    if (at >= 0) this.#unexpect(key, at);
+  }
+
+  #unexpect(key, at) {
     const { queue, listener } = this.#expected.get(key);
+    queue.splice(at, 1);
+    if (queue.length > 0) return;
+    this.#expected.delete(key);
+    this.#socket.removeListener(key, listener);
+  }
+
+  #dispatched(key, ack) {
+    const { queue } = this.#expected.get(key) ?? { queue: [] };
+    // An event without acknowledgement, or one that nobody waits for.
+    if (typeof ack !== "function" || queue.length === 0) return;
     // A middleware may have put its own function around ours; then they come in order.
     const at = Math.max(queue.indexOf(this.#desk.deliveryOf(ack)), 0);
-    const [delivery] = queue.splice(at, 1);
-    if (queue.length === 0) {
-      this.#expected.delete(key);
-      this.#socket.removeListener(key, listener);
-    }
+    const delivery = queue[at];
+    this.#unexpect(key, at);
     delivery.dispatched();
   }
 

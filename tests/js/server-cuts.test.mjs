@@ -1,0 +1,130 @@
+// A hundred cuts, at moments of a seed's choice, while a client that counts its events keeps sixteen of them in flight:
+// each runs once, in order, and gets its own answer. CUTS and SEED for other runs.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { delivery, Link, redisServer, serverProcess } from "./delivery.mjs";
+import { until } from "./server.mjs";
+
+const CUTS = Number(process.env.CUTS ?? 100);
+const SEED = Number(process.env.SEED ?? 20261121);
+const WINDOW = 16;
+
+/** xorshift32: an integer below `n`. */
+function random(seed) {
+  let state = seed >>> 0 || 1;
+  return (n) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % n;
+  };
+}
+
+/** Sends, resends from the lowest unsettled event on after each join, and settles what is acknowledged. */
+class Sender {
+  sent = 0;
+  wrong = 0;
+  late = 0;
+  #settled = new Set();
+  #base = 0;
+  #next = 0;
+
+  constructor(id) {
+    this.id = id;
+  }
+
+  get base() {
+    return this.#base;
+  }
+
+  async open(t, port) {
+    const link = await Link.open(t, port, delivery(this.id, this.#base));
+    this.link = link;
+    link.onAck = (id, value) => this.#acked(link, id, value);
+    this.#next = this.#base;
+  }
+
+  #acked(link, n, answer) {
+    if (answer.n !== n || answer.value !== n * 7 + 1) this.wrong += 1;
+    // What comes on a link that was given up is as if it were lost.
+    if (link !== this.link) return (this.late += 1);
+    this.#settled.add(n);
+    while (this.#settled.delete(this.#base)) this.#base += 1;
+    this.onSettled?.();
+  }
+
+  /** Fills the window, up to this event at most. */
+  send(end = Infinity) {
+    this.#next = Math.max(this.#next, this.#base);
+    for (; this.#next < Math.min(this.#base + WINDOW, end); this.#next += 1) {
+      if (this.#settled.has(this.#next)) continue;
+      this.sent += 1;
+      this.link.emit(this.#next, "op", { client: this.id, n: this.#next });
+    }
+  }
+}
+
+/** What the servers ran against what was sent. */
+function judge(total, servers) {
+  const runs = servers.flatMap(({ runs }) => runs).sort((a, b) => a.at - b.at);
+  const counts = new Map();
+  for (const { n } of runs) counts.set(n, (counts.get(n) ?? 0) + 1);
+  const order = runs.filter(({ n }, index) => index > 0 && n <= runs[index - 1].n).length;
+  const twice = [...counts.values()].filter((count) => count > 1).length;
+  return { events: total, lost: total - counts.size, twice, "out of order": order };
+}
+
+async function storm(t, servers, chance) {
+  const sender = new Sender("storm.0");
+  const left = [];
+  let end = 0;
+  for (let cut = 0; cut < CUTS; cut += 1) {
+    await sender.open(t, servers[chance(servers.length)].port);
+    // Links that were given up still live at the server, until the next cut.
+    for (const link of left.splice(0)) await link.cut();
+    // From a cut right behind the first events to one after a few windows.
+    const goal = sender.base + chance(3) * chance(2 * WINDOW);
+    const stopped = new Promise((resolve) => {
+      sender.onSettled = () => (sender.base >= goal ? resolve() : sender.send());
+    });
+    sender.send();
+    if (goal > sender.base) await stopped;
+    sender.onSettled = undefined;
+    end = Math.max(end, sender.base + WINDOW);
+    if (cut % 3 === 2) left.push(sender.link);
+    else await sender.link.cut();
+  }
+  await sender.open(t, servers[0].port);
+  sender.onSettled = () => sender.send(end);
+  sender.send(end);
+  await until(() => sender.base === end, "everything is acknowledged");
+  for (const link of left) await link.cut();
+  const counters = {};
+  for (const server of servers) {
+    for (const [name, count] of Object.entries(await server.stats())) counters[name] = (counters[name] ?? 0) + count;
+  }
+  return { sender, counters, judged: judge(end, servers) };
+}
+
+function check(t, { sender, counters, judged }) {
+  const { run, answered, waited, undone } = counters;
+  t.diagnostic(`seed ${SEED}, ${CUTS} cuts, window ${WINDOW}: ${JSON.stringify({ ...judged, wrong: sender.wrong, sent: sender.sent })}`);
+  t.diagnostic(`middleware: ${JSON.stringify({ run, answered, waited, undone })}`);
+  const { lost, twice, "out of order": order } = judged;
+  assert.deepEqual({ lost, twice, order, wrong: sender.wrong }, { lost: 0, twice: 0, order: 0, wrong: 0 });
+  assert.ok(answered > 0 && sender.sent > judged.events, "events were sent again");
+  assert.equal(counters.failed + counters.overflow + counters.invalid + counters.mismatched, 0);
+}
+
+for (const HANDLER_MS of ["0", "30"]) {
+  test(`results in memory, handlers of 0 to ${HANDLER_MS} ms`, async (t) => {
+    const server = await serverProcess(t, { HANDLER_MS, SEED: String(SEED) });
+    check(t, await storm(t, [server], random(SEED)));
+  });
+}
+
+test("results in Redis, two servers, handlers of 0 to 30 ms", async (t) => {
+  const environment = { REDIS: await redisServer(t), HANDLER_MS: "30", SEED: String(SEED) };
+  const servers = [await serverProcess(t, environment), await serverProcess(t, environment)];
+  check(t, await storm(t, servers, random(SEED)));
+});
