@@ -108,24 +108,26 @@ export async function onceServer(t, behave, { server = {}, ...options } = {}) {
   return { io, once, sockets, errors, port: http.address().port };
 }
 
-function child(t, command, args, options = {}) {
+/** A process that ends with the test; then `cleanUp()` is called. */
+function child(t, command, args, { cleanUp, ...options } = {}) {
   const process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], ...options });
   const exited = emitted(process, "exit");
   t.after(async () => {
     process.kill("SIGKILL");
     await exited;
+    cleanUp?.();
   });
   return { process, exited };
 }
 
 /** A Redis of its own: the path of its socket. */
 export async function redisServer(t) {
-  const folder = mkdtempSync(join(tmpdir(), "redis-"));
-  const path = join(folder, "s");
-  // Last in, first out: the server goes before its folder.
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  // The path of a socket has 107 bytes at most.
+  const folder = mkdtempSync(join(tmpdir().length < 80 ? tmpdir() : "/tmp", "redis-"));
+  const path = join(folder, "socket");
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder];
-  const { process, exited } = child(t, "redis-server", args);
+  const cleanUp = () => rmSync(folder, { recursive: true, force: true });
+  const { process, exited } = child(t, "redis-server", args, { cleanUp });
   const ready = new Promise((resolve) => {
     createInterface({ input: process.stdout }).on("line", (line) => /ready to accept connections/i.test(line) && resolve());
   });
@@ -157,4 +159,10 @@ export async function serverProcess(t, environment) {
     await exited;
   };
   return { port, runs, stats, kill };
+}
+
+/** A handler that notes its runs, and keeps their acknowledgements until the test calls them. */
+export function slow() {
+  const runs = [];
+  return { runs, behave: (socket) => socket.on("op", (value, ack) => runs.push({ value, ack, socket })) };
 }

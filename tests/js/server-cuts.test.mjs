@@ -1,11 +1,13 @@
 // A hundred cuts, at moments of a seed's choice, while a client that counts its events keeps sixteen of them in flight:
-// each runs once, in order, and gets its own answer. CUTS and SEED for other runs.
+// each runs once, in order, and gets its own answer. And servers that are killed meanwhile. CUTS, KILLS and SEED for other
+// runs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { delivery, Link, redisServer, serverProcess } from "./delivery.mjs";
 import { until } from "./server.mjs";
 
 const CUTS = Number(process.env.CUTS ?? 100);
+const KILLS = Number(process.env.KILLS ?? 6);
 const SEED = Number(process.env.SEED ?? 20261121);
 const WINDOW = 16;
 
@@ -24,7 +26,8 @@ function random(seed) {
 class Sender {
   sent = 0;
   wrong = 0;
-  late = 0;
+  /** Events that were answered with "in doubt". */
+  doubtful = new Set();
   #settled = new Set();
   #base = 0;
   #next = 0;
@@ -45,9 +48,10 @@ class Sender {
   }
 
   #acked(link, n, answer) {
-    if (answer.n !== n || answer.value !== n * 7 + 1) this.wrong += 1;
+    if (answer.$delivery?.error === "inDoubt") this.doubtful.add(n);
+    else if (answer.n !== n || answer.value !== n * 7 + 1) this.wrong += 1;
     // What comes on a link that was given up is as if it were lost.
-    if (link !== this.link) return (this.late += 1);
+    if (link !== this.link) return;
     this.#settled.add(n);
     while (this.#settled.delete(this.#base)) this.#base += 1;
     this.onSettled?.();
@@ -64,14 +68,21 @@ class Sender {
   }
 }
 
-/** What the servers ran against what was sent. */
+/** What the servers ran against what was sent. Order is that of first runs. */
 function judge(total, servers) {
   const runs = servers.flatMap(({ runs }) => runs).sort((a, b) => a.at - b.at);
   const counts = new Map();
-  for (const { n } of runs) counts.set(n, (counts.get(n) ?? 0) + 1);
-  const order = runs.filter(({ n }, index) => index > 0 && n <= runs[index - 1].n).length;
+  let [last, order] = [-1, 0];
+  for (const { n } of runs) {
+    if (!counts.has(n)) {
+      if (n < last) order += 1;
+      last = n;
+    }
+    counts.set(n, (counts.get(n) ?? 0) + 1);
+  }
   const twice = [...counts.values()].filter((count) => count > 1).length;
-  return { events: total, lost: total - counts.size, twice, "out of order": order };
+  const unrun = [...Array(total).keys()].filter((n) => !counts.has(n));
+  return { events: total, unrun, twice, order };
 }
 
 async function storm(t, servers, chance) {
@@ -106,25 +117,75 @@ async function storm(t, servers, chance) {
   return { sender, counters, judged: judge(end, servers) };
 }
 
-function check(t, { sender, counters, judged }) {
-  const { run, answered, waited, undone } = counters;
-  t.diagnostic(`seed ${SEED}, ${CUTS} cuts, window ${WINDOW}: ${JSON.stringify({ ...judged, wrong: sender.wrong, sent: sender.sent })}`);
-  t.diagnostic(`middleware: ${JSON.stringify({ run, answered, waited, undone })}`);
-  const { lost, twice, "out of order": order } = judged;
-  assert.deepEqual({ lost, twice, order, wrong: sender.wrong }, { lost: 0, twice: 0, order: 0, wrong: 0 });
-  assert.ok(answered > 0 && sender.sent > judged.events, "events were sent again");
+function report(t, what, { sender, counters, judged: { events, unrun, twice, order } }) {
+  const lost = unrun.filter((n) => !sender.doubtful.has(n)).length;
+  const { wrong, sent } = sender;
+  t.diagnostic(`seed ${SEED}, ${what}, window ${WINDOW}: ${JSON.stringify({ events, sent, lost, twice, "out of order": order, wrong })}`);
+  const { run, answered, waited, undone, inDoubt } = counters;
+  t.diagnostic(`middleware: ${JSON.stringify({ run, answered, waited, undone, inDoubt })}`);
   assert.equal(counters.failed + counters.overflow + counters.invalid + counters.mismatched, 0);
+  return { lost, twice, order, wrong };
 }
+
+const clean = { lost: 0, twice: 0, order: 0, wrong: 0 };
 
 for (const HANDLER_MS of ["0", "30"]) {
   test(`results in memory, handlers of 0 to ${HANDLER_MS} ms`, async (t) => {
     const server = await serverProcess(t, { HANDLER_MS, SEED: String(SEED) });
-    check(t, await storm(t, [server], random(SEED)));
+    const outcome = await storm(t, [server], random(SEED));
+    assert.deepEqual(report(t, `${CUTS} cuts`, outcome), clean);
+    assert.ok(outcome.counters.answered > 0);
   });
 }
 
 test("results in Redis, two servers, handlers of 0 to 30 ms", async (t) => {
   const environment = { REDIS: await redisServer(t), HANDLER_MS: "30", SEED: String(SEED) };
   const servers = [await serverProcess(t, environment), await serverProcess(t, environment)];
-  check(t, await storm(t, servers, random(SEED)));
+  const outcome = await storm(t, servers, random(SEED));
+  assert.deepEqual(report(t, `${CUTS} cuts`, outcome), clean);
+  assert.ok(outcome.counters.waited > 0);
 });
+
+/** Two servers, of which the one that has the client is killed again and again. */
+async function kills(t, chance, start) {
+  const sender = new Sender("kills.0");
+  const living = [await start(), await start()];
+  const servers = [...living];
+  let at = 0;
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    await sender.open(t, living[at].port);
+    const goal = sender.base + WINDOW + chance(4 * WINDOW);
+    const reached = new Promise((resolve) => {
+      sender.onSettled = () => (sender.base >= goal ? resolve() : sender.send());
+    });
+    sender.send();
+    await reached;
+    sender.onSettled = undefined;
+    sender.send();
+    await living[at].kill();
+    await sender.link.closed;
+    living[at] = await start();
+    servers.push(living[at]);
+    at = 1 - at;
+  }
+  const end = sender.base + WINDOW;
+  await sender.open(t, living[at].port);
+  sender.onSettled = () => sender.send(end);
+  sender.send(end);
+  await until(() => sender.base === end, "everything is acknowledged");
+  // Of the last server only: the others took theirs along.
+  const counters = await living[at].stats();
+  return { sender, counters, judged: judge(end, servers) };
+}
+
+for (const inDoubt of ["run", "fail"]) {
+  test(`servers are killed under load, inDoubt: "${inDoubt}"`, async (t) => {
+    const ONCE = JSON.stringify({ inDoubt, lease: 500 });
+    const environment = { REDIS: await redisServer(t), HANDLER_MS: "30", SEED: String(SEED), ONCE };
+    const outcome = await kills(t, random(SEED), () => serverProcess(t, environment));
+    const { twice, ...rest } = report(t, `${KILLS} times kill -9`, outcome);
+    assert.deepEqual({ twice: 0, ...rest }, clean);
+    t.diagnostic(`answered as in doubt: ${outcome.sender.doubtful.size}, of these not run: ${outcome.judged.unrun.length}`);
+    assert.ok(twice <= (inDoubt === "run" ? KILLS * WINDOW : 0), String(twice));
+  });
+}

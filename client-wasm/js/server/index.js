@@ -24,7 +24,8 @@ const defaults = {
 };
 
 function check(options) {
-  const settings = { ...defaults, ...options };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const settings = { ...defaults, ...Object.fromEntries(given) };
   const wrong = (name, what) => {
     throw new TypeError(`exactlyOnce: option "${name}" ${what}`);
   };

@@ -57,6 +57,7 @@ class Session {
   async begin(scope, seq, hash) {
     const { node, lease, ttl, results } = this.#settings;
     const [state, field, more] = (await this.#run(scripts.begin, scope, seq, hash, node, lease, ttl, results)).map(String);
+    if (state === "stale") return { state };
     if (state === "done") return { state, field, frames: unpack(more) };
     if (state === "running") return { state, field, alive: more === "1" };
     return { state, field, mismatch: more === "1" };

@@ -10,6 +10,8 @@ const before = `
 local entries, done, open = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- In microseconds, so that there is an order.
+local score = time[1] * 1000000 + time[2]
 local function text(number) return string.format('%.0f', number) end
 local function number(field) return tonumber(string.match(field, '^%d+')) end
 local function expire(ttl) for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end end
@@ -65,7 +67,7 @@ if value then
   if tonumber(deadline) > now then return {'running', field, alive} end
 end
 redis.call('HSET', entries, field, 'P' .. ARGV[2] .. ARGV[3] .. '|0|' .. text(now + ARGV[4]))
-redis.call('ZADD', open, now, field)
+redis.call('ZADD', open, text(score), field)
 while redis.call('ZCARD', open) > tonumber(ARGV[6]) do forget(oldest(open)) end
 expire(ARGV[5])
 return {value and 'doubt' or 'new', field, differs and not value and '1' or '0'}
@@ -78,7 +80,7 @@ for index = 4, #ARGV do
   if owned(field, ARGV[1]) then
     local value = redis.call('HGET', entries, field)
     redis.call('HSET', entries, field, 'P' .. hash(value) .. ARGV[1] .. '|1|' .. text(now + ARGV[2]))
-    redis.call('ZADD', open, now, field)
+    redis.call('ZADD', open, text(score), field)
   end
 end
 expire(ARGV[3])
@@ -97,9 +99,9 @@ if result(value) and hash(value) == ARGV[2] then return {string.sub(value, 24)} 
 forget(field)
 value = 'D' .. ARGV[2] .. ARGV[3]
 redis.call('HSET', entries, field, value)
-redis.call('ZADD', done, now, field)
+redis.call('ZADD', done, text(score), field)
 local bytes = redis.call('HINCRBY', entries, 'bytes', #value)
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', done, '-inf', text(now - ARGV[4]))) do forget(old) end
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', done, '-inf', text(score - ARGV[4] * 1000))) do forget(old) end
 while redis.call('ZCARD', done) > tonumber(ARGV[5]) do forget(oldest(done)) end
 while tonumber(redis.call('HGET', entries, 'bytes')) > tonumber(ARGV[6]) and redis.call('ZCARD', done) > 1 do
   forget(oldest(done))
