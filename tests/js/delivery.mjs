@@ -135,11 +135,16 @@ export async function redisServer(t) {
   return path;
 }
 
-const SERVER = fileURLToPath(new URL("../servers/exactly-once.mjs", import.meta.url));
+const folder = fileURLToPath(new URL("../servers", import.meta.url));
 
-/** tests/servers/exactly-once.mjs as a process: `{ port, runs, stats(), kill() }`. `environment` as it says. */
-export async function serverProcess(t, environment) {
-  const { process: server, exited } = child(t, process.execPath, [SERVER], { env: { ...process.env, ...environment } });
+/**
+ * tests/servers/exactly-once.mjs as a process, or with `python` as its interpreter exactly_once.py:
+ * `{ port, runs, stats(), kill() }`. `environment` as it says there.
+ */
+export async function serverProcess(t, environment, python) {
+  const file = join(folder, python ? "exactly_once.py" : "exactly-once.mjs");
+  const options = { env: { ...process.env, ...environment } };
+  const { process: server, exited } = child(t, python ?? process.execPath, [file], options);
   const runs = [];
   let [port, said] = [];
   createInterface({ input: server.stdout }).on("line", (line) => {

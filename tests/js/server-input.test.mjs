@@ -24,6 +24,18 @@ test("`base`: what is below is forgotten, and is not run when it comes late", as
   await until(() => runs.length === 2);
 });
 
+test("a number below the link's own `base` is left alone", async (t) => {
+  const { runs, behave } = slow();
+  const { port, once } = await onceServer(t, behave);
+  const link = await Link.open(t, port, delivery("one", 8));
+  for (let i = 0; i < 2; i += 1) link.emit(7, "op", "x");
+  await until(() => runs.length === 2);
+  for (const { ack } of runs) ack("y");
+  await until(() => link.answers(7).length === 2);
+  const { run, belowBase } = once.stats;
+  assert.deepEqual({ run, belowBase }, { run: 0, belowBase: 2 });
+});
+
 test("a client whose store is older than ours: other events under numbers that were used run", async (t) => {
   const { runs, behave } = slow();
   const { port, once } = await onceServer(t, behave);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as msgpack from "socket.io-msgpack-parser";
+import { io } from "socket.io-client";
 import { WebSocket } from "ws";
 import { delivery, Link, onceServer, slow } from "./delivery.mjs";
 import { once as emitted, until } from "./server.mjs";
@@ -199,6 +200,24 @@ test("beside connection state recovery", async (t) => {
   await until(() => runs.length === 2);
   runs[0].ack("first");
   assert.deepEqual(await next.answer(0), ["first"]);
+});
+
+test("over polling, and with a client that knows nothing of it", async (t) => {
+  const seen = [];
+  const { port } = await onceServer(t, (socket) => {
+    socket.on("op", (n, bytes, ack) => {
+      seen.push(n);
+      ack(bytes);
+    });
+  });
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const options = { transports: ["polling"], auth: delivery("one"), forceNew: true };
+    const socket = io(`http://127.0.0.1:${port}`, options);
+    t.after(() => socket.disconnect());
+    for (const n of [0, 1]) assert.deepEqual(await socket.emitWithAck("op", n, Buffer.from([n, 255])), Buffer.from([n, 255]));
+    socket.disconnect();
+  }
+  assert.deepEqual(seen, [0, 1]);
 });
 
 test("over another parser", async (t) => {

@@ -15,6 +15,7 @@ export class Desk {
     inDoubt: 0,
     mismatched: 0,
     stale: 0,
+    belowBase: 0,
     restored: 0,
     invalid: 0,
     overflow: 0,

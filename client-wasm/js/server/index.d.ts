@@ -104,8 +104,10 @@ export interface ExactlyOnceStats {
   inDoubt: number;
   /** That have the number of another event: the client's store was cloned, or restored. They run. */
   mismatched: number;
-  /** That came when their client had settled them long ago. */
+  /** That came late, on a link whose client had gone on to another one and settled them there. They do not run. */
   stale: number;
+  /** That have a number below what their client called settled on the same link. They are left alone. */
+  belowBase: number;
   /** Clients whose store is older than what they said before. */
   restored: number;
   /** Clients with a `$delivery` that means nothing. They are left alone. */

@@ -17,6 +17,7 @@ export class Link {
   isOpen = true;
   #desk;
   #socket;
+  #base;
   #turns = new Turns();
   #deliveries = new Set();
   /** Event name → `{ queue, listener }`: deliveries that are on their way to the handlers. */
@@ -26,6 +27,7 @@ export class Link {
     this.#desk = desk;
     this.#socket = socket;
     this.scope = scope;
+    this.#base = base;
     this.#turns.push(() => this.#join(base));
     socket.use((event, next) => this.#receive(event, next));
     // With some parsers a client can send an event of this name.
@@ -48,12 +50,22 @@ export class Link {
     if (!this.isOpen) return;
     const { [ACK_ID]: seq, length } = event;
     const counted = Number.isSafeInteger(seq) && seq >= 0 && typeof event[length - 1] === "function" && isName(event[0]);
-    if (!counted) return this.#queue(() => call(next), () => sizeOf(this.#frames(event)));
+    if (!counted) return this.#pass(event, next);
     if (event[0] === "$delivery") return this.#queue(() => this.#sync(event[length - 1]));
+    // What its client has called settled does not come again.
+    if (seq < this.#base) {
+      this.#desk.stats.belowBase += 1;
+      return this.#pass(event, next);
+    }
     const frames = this.#frames(event.slice(0, -1));
     const hash = fingerprint(frames);
     const what = { key: `${this.scope}|${seq}#${hash}`, nsp: this.#socket.nsp.name, seq, hash };
     this.#queue(() => this.#desk.receive(this, what, event, next), () => sizeOf(frames));
+  }
+
+  /** Left alone, but in its place. */
+  #pass(event, next) {
+    this.#queue(() => call(next), () => sizeOf(this.#frames(event)));
   }
 
   #frames(data) {
