@@ -72,6 +72,7 @@ test("an event that another middleware refuses has not run", async (t) => {
   refuse = false;
   // Once nobody can answer it any more.
   await until(() => (collect(), once.stats.undone === 1));
+  assert.equal(sockets[0].listenerCount("op"), 1, "ours is gone");
   link.emit(0, "op", 1);
   await until(() => runs.length === 1);
 });

@@ -214,7 +214,6 @@ test("bounds: `ttl`", async (t) => {
   const begin = performance.now();
   two.emit(0, "op", 50_000);
   await two.answer(0);
-  assert.ok(store.bytes > 150_000);
   await until(() => performance.now() - begin > 70);
   // One that is there loses its old results, one that is silent is forgotten.
   two.emit(1, "op", 1);

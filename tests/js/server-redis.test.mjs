@@ -49,7 +49,7 @@ test("a second attempt waits while another server runs the first", async (t) => 
 });
 
 test("what follows waits until the other server is known to live", async (t) => {
-  const { one, two } = await servers(t, slow, { lease: 600 });
+  const { one, two } = await servers(t, slow, { lease: 1_500 });
   const link = await Link.open(t, one.port, delivery("c"));
   link.emit(0, "op", 1);
   await until(() => one.runs.length === 1);
@@ -60,9 +60,8 @@ test("what follows waits until the other server is known to live", async (t) => 
   // It has extended its lease.
   await until(() => two.runs.length === 1);
   assert.equal(two.runs[0].value, 2);
-  assert.ok(performance.now() - begin < 2_000);
   two.runs[0].ack();
-  await until(() => performance.now() - begin > 1_500);
+  await until(() => performance.now() - begin > 2_500);
   assert.deepEqual(other.answers(0), []);
   one.runs[0].ack("at last");
   assert.deepEqual(await other.answer(0), ["at last"]);

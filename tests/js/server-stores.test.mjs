@@ -76,7 +76,7 @@ for (const [kind, prepare] of Object.entries(kinds)) {
     });
 
     await t.test("a lease ends, or is extended", async () => {
-      const { one, two, s } = nodes({ lease: 200 });
+      const { one, two, s } = nodes({ lease: 1_000 });
       const begin = performance.now();
       await one.begin(s, 0, A);
       await one.begin(s, 1, A);
@@ -90,7 +90,7 @@ for (const [kind, prepare] of Object.entries(kinds)) {
         return state;
       });
       assert.equal(state, "doubt");
-      assert.ok(performance.now() - begin > 190);
+      assert.ok(performance.now() - begin > 990);
       assert.equal((await two.begin(s, 1, A)).state, "running");
       // What the first run says at last counts.
       await one.finish(s, "0", A, ["first"]);
@@ -171,11 +171,11 @@ for (const [kind, prepare] of Object.entries(kinds)) {
     });
 
     await t.test("all is forgotten after `ttl`", async () => {
-      const { one, s } = nodes({ ttl: 100, lease: 50 });
+      const { one, s } = nodes({ ttl: 500, lease: 50 });
       await one.finish(s, "0", A, ["x"]);
       assert.equal((await one.begin(s, 0, A)).state, "done");
       const begin = performance.now();
-      await until(() => performance.now() - begin > 120);
+      await until(() => performance.now() - begin > 520);
       assert.equal((await one.begin(s, 0, A)).state, "new");
     });
 
