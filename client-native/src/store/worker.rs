@@ -114,7 +114,8 @@ impl StoreWorker {
     pub fn start<S: Store>(store: S, done: impl FnMut(Done) + Send + 'static) -> io::Result<Self> {
         let (commands, receiver) = mpsc::channel();
         let thread = thread::Builder::new().name("socketio-outbox".to_owned());
-        let thread = thread.spawn(move || Worker { store, done, failed: None, dirty: false }.run(&receiver))?;
+        let thread =
+            thread.spawn(move || Worker { store, done, failed: None, dirty: false }.run(&receiver))?;
         Ok(Self { commands, thread })
     }
 
@@ -189,7 +190,8 @@ impl Batch {
         self.commands += 1;
         match command {
             Command::Append(record) => {
-                let attachments = record.attachments.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+                let attachments =
+                    record.attachments.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
                 self.bytes = self.bytes.saturating_add(record.text.len()).saturating_add(attachments);
                 self.append.push(record);
             }
@@ -391,7 +393,9 @@ mod tests {
         assert!(matches!(told.recv(), Ok(Done::Opened(Ok(_)))));
         place.set_room(Some(0));
         worker.append(record(1));
-        let Ok(Done::AppendFailed { seqs, error: StoreError::Full { .. }, .. }) = told.recv() else { panic!() };
+        let Ok(Done::AppendFailed { seqs, error: StoreError::Full { .. }, .. }) = told.recv() else {
+            panic!()
+        };
         assert_eq!(seqs, [1]);
         worker.reserve(9);
         assert!(matches!(told.recv(), Ok(Done::ReserveFailed { up_to: 9, .. })));
