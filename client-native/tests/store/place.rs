@@ -41,7 +41,10 @@ pub(crate) fn hold() {
 fn many_at_once_do_not_share() {
     let dir = Dir::new();
     let path = dir.file();
-    for _ in 0..20 {
+    for before in [None, Some(&b""[..]), Some(b"damaged")].into_iter().cycle().take(60) {
+        if let Some(bytes) = before {
+            std::fs::write(&path, bytes).unwrap();
+        }
         let opened = std::thread::scope(|scope| {
             let open = || {
                 let mut store = FileStore::new(&path);
@@ -56,8 +59,10 @@ fn many_at_once_do_not_share() {
         }
         assert_eq!(opened.iter().filter(|(_, result)| result.is_ok()).count(), 1);
         drop(opened);
-        assert_eq!(dir.names(), ["outbox"]);
-        std::fs::remove_file(&path).unwrap();
+        let names = dir.names();
+        let damaged = before.is_some_and(|bytes| !bytes.is_empty());
+        assert_eq!(names, if damaged { &["outbox", "outbox.damaged"][..] } else { &["outbox"] });
+        names.iter().for_each(|name| std::fs::remove_file(dir.0.join(name)).unwrap());
     }
 }
 

@@ -19,6 +19,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTran
 use socketio_client_core::Record;
 
 use self::disk::Connection;
+use self::place::{Before, Created};
 use super::{Opened, Store, StoreError};
 use crate::dispatcher::panic_message;
 
@@ -72,13 +73,6 @@ struct Addition {
     next: Option<u64>,
 }
 
-impl Open {
-    fn new(file: File, connection: Connection, opened: &Opened) -> Self {
-        let (id, next) = (opened.id.clone(), opened.next);
-        Self { file, connection: Some(connection), id, next, erased: BTreeSet::new() }
-    }
-}
-
 impl FileStore {
     /// Of the file at `path`, which is made if it is not there. Its directory must be there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -107,14 +101,26 @@ impl FileStore {
         Ok(Contents { connection, identity, records, lost })
     }
 
+    /// Goes on with a file.
+    fn take(&mut self, file: Option<File>, contents: Contents) -> Result<Opened, StoreError> {
+        let Contents { connection, identity, records, lost } = contents;
+        let opened = Opened::new(identity, records, Some(lost));
+        self.commit(&connection, |transaction| write_identity(transaction, &opened.id, opened.next))?;
+        let (id, next) = (opened.id.clone(), opened.next);
+        self.open =
+            file.map(|file| Open { file, connection: Some(connection), id, next, erased: BTreeSet::new() });
+        Ok(opened)
+    }
+
     fn connect(&self, file: &File) -> Result<Connection, StoreError> {
         let file = file.try_clone().map_err(|error| StoreError::io(&self.path, &error))?;
         self.guard(|| Ok(Connection::new(file)?))
     }
 
-    /// A file with nothing but an identity.
-    fn create(&self, id: &str, next: u64, replaces: bool) -> Result<Option<(File, Connection)>, StoreError> {
-        place::create(&self.path, replaces, |file| {
+    /// Begins a file with nothing but an identity. Where the damaged one is, if there was one; `None` if another client
+    /// was faster.
+    fn create(&mut self, id: &str, next: u64, before: Before) -> Result<Option<Option<PathBuf>>, StoreError> {
+        let created = place::create(&self.path, before, |file| {
             let connection = self.connect(file)?;
             self.commit(&connection, |transaction| {
                 write_identity(transaction, id, next)?;
@@ -122,7 +128,11 @@ impl FileStore {
                 leave_room(transaction)
             })?;
             Ok(connection)
-        })
+        })?;
+        let Some(Created { file, filled, aside }) = created else { return Ok(None) };
+        let (id, erased) = (id.to_owned(), BTreeSet::new());
+        self.open = Some(Open { file, connection: Some(filled), id, next, erased });
+        place::sync_directory(&self.path).map(|()| Some(aside))
     }
 
     fn commit(
@@ -242,42 +252,25 @@ impl Store for FileStore {
         if let Ok(path) = self.path.canonicalize() {
             self.path = path;
         }
-        let (mut lost, mut aside) = (Some(0), None);
         for _ in 0..place::ATTEMPTS {
             let found = place::open(&self.path)?;
-            // A crash does not leave it empty.
-            let empty = found.as_ref().is_some_and(|file| file.metadata().is_ok_and(|meta| meta.len() == 0));
-            if empty {
-                lost = None;
+            let before = match &found {
+                None => Before::Nothing,
+                // A crash does not leave it empty.
+                Some(file) if file.metadata().is_ok_and(|meta| meta.len() == 0) => Before::Old,
+                Some(file) => match self.read(file) {
+                    Ok(contents) => return self.take(found, contents),
+                    Err(StoreError::Corrupt { .. }) => Before::Damaged,
+                    Err(error) => return Err(error),
+                },
+            };
+            let lost = if before == Before::Nothing { Some(0) } else { None };
+            let mut opened = Opened::new(None, Vec::new(), lost);
+            // What is there stays locked until then.
+            if let Some(aside) = self.create(&opened.id, opened.next, before)? {
+                opened.aside = aside;
+                return Ok(opened);
             }
-            let file = match found {
-                Some(file) if !empty => file,
-                // If it is empty, its lock is held until it is replaced.
-                _held => {
-                    let mut opened = Opened::new(None, Vec::new(), lost);
-                    opened.aside = aside.clone();
-                    let Some((file, connection)) = self.create(&opened.id, opened.next, empty)? else {
-                        continue;
-                    };
-                    self.open = Some(Open::new(file, connection, &opened));
-                    place::sync_directory(&self.path)?;
-                    return Ok(opened);
-                }
-            };
-            let Contents { connection, identity, records, lost: bad } = match self.read(&file) {
-                Ok(contents) => contents,
-                Err(StoreError::Corrupt { .. }) => {
-                    aside = Some(place::set_aside(&self.path)?);
-                    lost = None;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut opened = Opened::new(identity, records, lost.map(|lost: u64| lost + bad));
-            opened.aside = aside;
-            self.commit(&connection, |transaction| write_identity(transaction, &opened.id, opened.next))?;
-            self.open = Some(Open::new(file, connection, &opened));
-            return Ok(opened);
         }
         Err(StoreError::Locked { path: self.path.clone() })
     }
@@ -324,13 +317,9 @@ impl Store for FileStore {
 
     fn clear(&mut self) -> Result<(), StoreError> {
         let open = self.open.as_ref().ok_or(StoreError::NotOpen)?;
-        match self.create(&open.id, open.next, true) {
-            Ok(Some((file, connection))) => {
-                let (id, next) = (open.id.clone(), open.next);
-                self.open =
-                    Some(Open { file, connection: Some(connection), id, next, erased: BTreeSet::new() });
-                return place::sync_directory(&self.path);
-            }
+        let (id, next) = (open.id.clone(), open.next);
+        match self.create(&id, next, Before::Old) {
+            Ok(Some(_)) => return Ok(()),
             // In place then: what is erased is still to be found in the file by who searches it.
             Ok(None) | Err(StoreError::Full { .. }) => {}
             Err(error) => return Err(error),

@@ -31,13 +31,31 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, StoreError> {
     Err(StoreError::Locked { path: path.to_owned() })
 }
 
-/// Puts a file at `path`, in place of one that the caller has locked or of none, and not before it is complete. `None`
-/// if another client was faster. Its name is durable after [`sync_directory`].
+/// What is at a path before a new file is put there. The caller has locked it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// It is not needed any more.
+    Old,
+    /// It is kept under another name.
+    Damaged,
+}
+
+/// A file that was put at a path.
+pub(super) struct Created<T> {
+    pub(super) file: File,
+    pub(super) filled: T,
+    /// Where the damaged one is.
+    pub(super) aside: Option<PathBuf>,
+}
+
+/// Puts a file at `path`, complete from the beginning. `None` if another client was faster. Its name is durable after
+/// [`sync_directory`].
 pub(super) fn create<T>(
     path: &Path,
-    replaces: bool,
+    before: Before,
     fill: impl FnOnce(&File) -> Result<T, StoreError>,
-) -> Result<Option<(File, T)>, StoreError> {
+) -> Result<Option<Created<T>>, StoreError> {
     let io = |error: &io::Error| StoreError::io(path, error);
     let new = with_suffix(path, ".being-made");
     let mut options = OpenOptions::new();
@@ -51,25 +69,28 @@ pub(super) fn create<T>(
     if !is_at(&file, &new) {
         return Ok(None);
     }
-    let fill = || {
-        if !replaces && path.exists() {
+    let work = || {
+        if before == Before::Nothing && path.exists() {
             return Ok(None);
         }
         file.set_len(0).map_err(|error| io(&error))?;
         let filled = fill(&file)?;
-        file.sync_all().and_then(|()| fs::rename(&new, path)).map_err(|error| io(&error))?;
-        Ok(Some(filled))
+        file.sync_all().map_err(|error| io(&error))?;
+        // Whoever finds nothing at the path now finds the new file locked.
+        let aside = if before == Before::Damaged { Some(set_aside(path)?) } else { None };
+        fs::rename(&new, path).map_err(|error| io(&error))?;
+        Ok(Some((filled, aside)))
     };
-    let filled: Result<_, StoreError> = fill();
-    if !matches!(filled, Ok(Some(_))) {
+    let done: Result<_, StoreError> = work();
+    if !matches!(done, Ok(Some(_))) {
         // If it stays, the next attempt uses it.
         let _ = fs::remove_file(&new);
     }
-    Ok(filled?.map(|filled| (file, filled)))
+    Ok(done?.map(|(filled, aside)| Created { file, filled, aside }))
 }
 
 /// Gives a file another name, one that is free.
-pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let names = (0_u64..).map(|number| match number {
         0 => with_suffix(path, ".damaged"),
         _ => with_suffix(path, &format!(".damaged.{number}")),
