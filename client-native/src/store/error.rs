@@ -25,7 +25,9 @@ pub enum StoreError {
         cause: String,
     },
     /// The file or its directory must not be written.
-    #[error("the outbox {path:?} cannot be written: {cause}; give this user the right to write it and its directory")]
+    #[error(
+        "the outbox {path:?} cannot be written: {cause}; give this user the right to write it and its directory"
+    )]
     ReadOnly {
         /// The file.
         path: PathBuf,
@@ -63,7 +65,9 @@ impl StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 Self::Full { path, cause }
             }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, cause },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly { path, cause }
+            }
             _ => Self::Io { path, cause },
         }
     }

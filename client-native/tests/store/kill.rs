@@ -62,7 +62,9 @@ fn what_is_durable_survives_kills() {
             let (word, seq) = line.split_once(' ').unwrap();
             let seq = seq.parse::<u64>().unwrap();
             match word {
-                "append" => assert!(used.insert(seq) && given.insert(seq), "run {run}: id {seq} is used twice"),
+                "append" => {
+                    assert!(used.insert(seq) && given.insert(seq), "run {run}: id {seq} is used twice")
+                }
                 "durable" => durable.extend(given.range(..=seq)),
                 "erase" => drop(erased.insert(seq)),
                 _ => panic!("{line}"),
@@ -87,10 +89,15 @@ fn what_is_durable_survives_kills() {
         let found = seqs(&opened.records);
         assert!(found.is_sorted_by(|one, two| one < two), "run {run}");
         let found = found.into_iter().collect::<BTreeSet<_>>();
-        let must = there.union(&durable).filter(|seq| !erased.contains(seq)).copied().collect::<BTreeSet<_>>();
+        let must =
+            there.union(&durable).filter(|seq| !erased.contains(seq)).copied().collect::<BTreeSet<_>>();
         assert!(must.is_subset(&found), "run {run}: lost {:?}", must.difference(&found).collect::<Vec<_>>());
         let may = there.union(&given).copied().collect::<BTreeSet<_>>();
-        assert!(found.is_subset(&may), "run {run}: from nowhere {:?}", found.difference(&may).collect::<Vec<_>>());
+        assert!(
+            found.is_subset(&may),
+            "run {run}: from nowhere {:?}",
+            found.difference(&may).collect::<Vec<_>>()
+        );
         unreported += found.difference(&must).count();
         if !there.is_empty() && !found.is_empty() {
             assert_eq!(id.as_ref(), Some(&opened.id), "run {run}");
