@@ -15,6 +15,8 @@ class Link extends EventEmitter {
   joined = false;
   // What becomes of a chunk that goes up (to the server) or down. Always a function of (chunk).
   #gate = { up: (chunk) => this.#write("up", chunk), down: (chunk) => this.#write("down", chunk) };
+  // Passes on what a gate holds back, before an end.
+  #flush = { up() {}, down() {} };
   // Which socket a direction ends at.
   #end;
   #timers = new Set();
@@ -29,7 +31,10 @@ class Link extends EventEmitter {
       from.on("data", (chunk) => this.#gate[direction](chunk));
       // A reset or a refusal is passed on as a reset.
       from.on("error", () => this.reset());
-      from.on("end", () => this.#end[direction].end());
+      from.on("end", () => {
+        this.#flush[direction]();
+        this.#end[direction].end();
+      });
       from.on("close", () => this.#closed(direction));
     }
   }
@@ -97,6 +102,19 @@ class Link extends EventEmitter {
     });
   }
 
+  /** What the client sends within `time` ms reaches the server at once, in one piece. */
+  gather(time) {
+    let held = [];
+    this.#flush.up = () => {
+      const chunks = held;
+      held = [];
+      if (chunks.length > 0) this.#write("up", Buffer.concat(chunks));
+    };
+    this.#gate.up = (chunk) => {
+      if (held.push(chunk) === 1) this.#later(time, this.#flush.up);
+    };
+  }
+
   #write(direction, chunk) {
     const to = this.#end[direction];
     const from = this.#end[opposite[direction]];
@@ -132,7 +150,7 @@ class Link extends EventEmitter {
   }
 }
 
-/** Emits `joined` and `change` (a link came, joined or went). `target` is the port that new connections go to. */
+/** Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to. */
 export class Proxy extends EventEmitter {
   target;
   // Those that are not over for the server either.
@@ -183,6 +201,7 @@ export class Proxy extends EventEmitter {
   #accept(client) {
     const link = new Link(client, this.target);
     this.#links.add(link);
+    this.emit("link", link);
     const change = () => this.emit("change");
     link.on("joined", change);
     link.on("left", change);

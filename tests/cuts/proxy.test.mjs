@@ -116,6 +116,19 @@ test("what was sent can arrive after the client was cut off", async (t) => {
   assert.equal(server.end, "ECONNRESET");
 });
 
+test("what is gathered arrives in one piece, before the end", async (t) => {
+  const { client, server, link } = await pair(t);
+  const pieces = [];
+  server.socket.on("data", (chunk) => pieces.push(`${chunk}`));
+  link.gather(10);
+  client.socket.write("123");
+  // On the wire by then.
+  await new Promise((resolve) => client.socket.write("45", resolve));
+  client.socket.end("67");
+  await server.closed;
+  assert.deepEqual([pieces, server.end], [["1234567"], "end"]);
+});
+
 test("a target that is not there is a reset", async (t) => {
   const { proxy } = await pair(t);
   const target = createServer();
