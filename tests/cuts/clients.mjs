@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cargo, root } from "../../client-wasm/js/cargo.mjs";
 import { buildNative } from "../wasm/build.mjs";
+import { isOnce } from "./servers.mjs";
 
 const js = join(root, "tests/cuts/drivers/js.mjs");
 
@@ -50,6 +51,5 @@ export const clients = {
 
 /** Ours: for ever, and each once where the server has the middleware. */
 function reliable(server, window) {
-  const more = server.startsWith("M") ? { exactlyOnce: true } : {};
-  return { ...endless, retryWindow: window, ...more };
+  return { ...endless, retryWindow: window, ...(isOnce(server) && { exactlyOnce: true }) };
 }

@@ -3,10 +3,10 @@
 /** The value that an ack has to carry. */
 export const valueOf = (n) => n * 7 + 1;
 
-/** What a correct client and server may show, by server. What is not named here is only counted. */
+/** What may be counted where all is as promised, by what the server does. What is not named here may be any number. */
 const stock = { inDoubt: 0, lost: 0, outOfOrder: 0, wrongAcks: 0, unaccounted: 0, contradictions: 0, errors: 0 };
 const exactlyOnce = { ...stock, twice: 0, jumps: 0 };
-export const promises = { N: stock, P: stock, M: exactlyOnce, MR: exactlyOnce };
+export const promises = { stock, exactlyOnce };
 
 /** For how many it holds. */
 function count(list, wanted) {
@@ -63,6 +63,12 @@ export function judge({ sent, settled, runs }) {
     unaccounted: count(sent, (n) => !told.has(n)),
     contradictions: count([...told.values()], (times) => times > 1),
   };
+}
+
+/** The events that ran more than once. */
+export function repeated(runs) {
+  const seen = new Set();
+  return new Set(runs.map(({ n }) => n).filter((n) => seen.has(n) || !seen.add(n)));
 }
 
 /** What of a promise the counts break, as text. */

@@ -1,7 +1,7 @@
 // The judge finds what it is there to find.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broken, judge, promises, valueOf } from "./judge.mjs";
+import { broken, judge, promises, repeated, valueOf } from "./judge.mjs";
 
 const acked = (n) => ({ n, fate: "acknowledged", value: { n, value: valueOf(n) } });
 const runs = (...numbers) => numbers.map((n, at) => ({ n, at }));
@@ -12,7 +12,11 @@ test("nothing is found where all is well", () => {
   const { events, runs, ...faults } = sum({});
   assert.deepEqual([events, runs], [4, 4]);
   for (const [what, times] of Object.entries(faults)) assert.equal(times, 0, what);
-  assert.deepEqual(broken(sum({}), promises.MR), []);
+  assert.deepEqual(broken(sum({}), promises.exactlyOnce), []);
+});
+
+test("what ran more than once", () => {
+  assert.deepEqual([...repeated(runs(0, 1, 2, 1, 1, 3, 0))], [1, 0]);
 });
 
 const cases = {
@@ -56,7 +60,7 @@ for (const [name, [changes, wanted]] of Object.entries(cases)) {
     const { events: _events, runs: _runs, ...faults } = counts;
     const found = Object.fromEntries(Object.entries(faults).filter(([, times]) => times > 0));
     assert.deepEqual(found, wanted);
-    const promised = Object.keys(wanted).filter((what) => what in promises.MR);
-    assert.equal(broken(counts, promises.MR).length, promised.length);
+    const promised = Object.keys(wanted).filter((what) => what in promises.exactlyOnce);
+    assert.equal(broken(counts, promises.exactlyOnce).length, promised.length);
   });
 }

@@ -1,10 +1,10 @@
 // One row of the table: one client, one server, and what happens to them. Everything is fresh, and gone afterwards.
 import { Child } from "./child.mjs";
 import { cut } from "./cutter.mjs";
-import { broken, judge, promises } from "./judge.mjs";
+import { broken, judge, promises, repeated } from "./judge.mjs";
 import { Proxy } from "./proxy.mjs";
 import { Random } from "./random.mjs";
-import { startServers } from "./servers.mjs";
+import { isOnce, startServers } from "./servers.mjs";
 
 /** A client of which nothing is heard for so long after the last cut will say nothing more. ms */
 const QUIET = 20_000;
@@ -80,6 +80,7 @@ async function kill(proxy, random, account, servers, count) {
  *   faults     promises that were broken
  *   problems   what kept the row from its end
  *   words      what the client said besides
+ *   panics     of the client, which its application survived
  */
 export async function play(row) {
   const { server, client, options, window, seed, cuts, kills = 0, handlerMs, loseAcks, transports, inDoubt } = row;
@@ -106,8 +107,11 @@ export async function play(row) {
     await servers.stop();
     const counts = judge({ ...account, runs: servers.runs });
     const faults = client.ours ? broken(counts, promiseOf(server, made, inDoubt)) : [];
+    const strangers = [...repeated(servers.runs)].filter((n) => kills && !made.doubtful?.includes(n));
+    if (strangers.length) problems.push(`ran twice, and were not under way when a server was killed: ${strangers}`);
     const seconds = (performance.now() - begin) / 1000;
-    return { counts, ...made, faults, problems, words: child.words, seconds };
+    const panics = child.words.filter((word) => word.startsWith("panic ")).length;
+    return { counts, ...made, faults, problems, words: child.words, panics, seconds };
   } finally {
     await child.kill();
     await servers.stop();
@@ -117,7 +121,7 @@ export async function play(row) {
 
 /** A handler that a killed node had begun may run again, unless an error is to be told instead. */
 function promiseOf(server, { kills, doubtful }, inDoubt) {
-  const promise = promises[server];
+  const promise = isOnce(server) ? promises.exactlyOnce : promises.stock;
   if (!kills) return promise;
   const most = doubtful.length;
   return { ...promise, ...(inDoubt === "fail" ? { inDoubt: most } : { twice: most, jumps: most }) };

@@ -14,13 +14,16 @@ const commands = createInterface({ input: process.stdin })[Symbol.asyncIterator]
 // `Infinity` is no JSON.
 if (options.retries === "Infinity") options.retries = Infinity;
 
-const io = (more) => client.io(url, { forceNew: true, transports, ...more });
+const io = (more) => client.io(url, { forceNew: true, transports, ...readable, ...more });
 
 /**
  * For speed; what is delivered does not depend on it. `timeout`: after a cut between the WebSocket handshake and the server's
  * first packet the published client does nothing until then, 20 s by itself.
  */
 const quick = { reconnectionDelay: 2, reconnectionDelayMax: 10, randomizationFactor: 0, timeout: 1000 };
+
+/** The proxy reads along. */
+const readable = { perMessageDeflate: false };
 
 /** Emits as long as nobody says stop, and has `ahead` of them unsettled at all times. */
 async function work() {
