@@ -275,6 +275,10 @@ impl<C: Codec> Socket<C> {
             return;
         }
         match &emit.answer {
+            Answer::Reliable(reliable) if reliable.may_have_left() => {
+                let fate = reliable.uncertain();
+                return self.finish(id, emit, fate, Err(AckError::Timeout), events);
+            }
             Answer::Reliable(_) => return self.finish(id, emit, fate, Err(AckError::NotSent(error)), events),
             Answer::Id(ack) if self.acks.remove(*ack).is_some() => {
                 events.push_back(Event::Ack {

@@ -198,7 +198,8 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         while let Some(emit) = target.outbox.give_key(&mut target.acks) {
             if let Some(key) = emit.reliable().and_then(|reliable| reliable.key) {
-                self.commands.push_back(Command::Keep { socket, key, payload: emit.payload.clone() });
+                let (payload, expires) = (emit.payload.clone(), emit.expires());
+                self.commands.push_back(Command::Keep { socket, key, payload, expires });
             }
         }
         let next = target.acks.next();
