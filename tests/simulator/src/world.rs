@@ -60,6 +60,8 @@ struct Record {
 struct Disk {
     records: BTreeMap<u64, Record>,
     next: u64,
+    /// Numbers that were ever durable.
+    ever: BTreeSet<u64>,
     /// Asked, and not done: when it will be.
     writes: VecDeque<(u64, Write)>,
 }
@@ -279,6 +281,7 @@ impl World {
         match write {
             Write::Keep { key, record } => {
                 assert!(key < self.disk.next, "the id {key} was not reserved");
+                self.disk.ever.insert(number(&record.payload));
                 assert!(self.disk.records.insert(key, record).is_none(), "the id {key} twice");
                 if told {
                     self.manager.kept(socket, key, Ok(()), now);
@@ -422,6 +425,7 @@ impl World {
                         Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
                         Frame::Ping => "ping".into(),
                     };
+                    self.check_order(&text);
                     self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
                 }
             }
@@ -434,6 +438,18 @@ impl World {
         }
         while let Some(event) = self.manager.poll_event() {
             self.hear(event);
+        }
+    }
+
+    /// Nothing leaves that is to be stored first, and is not.
+    fn check_order(&self, text: &str) {
+        let (Some(Durability::StoredFirst), Some(packet)) = (self.plan.store, text.strip_prefix("42/r,"))
+        else {
+            return;
+        };
+        if let Some((_, rest)) = packet.split_once(r#"["op","#) {
+            let number = rest.trim_end_matches(']').parse().unwrap();
+            assert!(self.disk.ever.contains(&number), "{number} left before it was stored");
         }
     }
 
