@@ -139,7 +139,7 @@ impl<C: Codec> Manager<C> {
             && !socket.is_active()
         {
             let options = SocketOptions::<C::Payload> { retries, ..SocketOptions::default() };
-            socket.outbox.set_retries(options.retries());
+            socket.outbox.set_retries(options.resending());
         }
     }
 

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 pub mod dice;
+mod disk;
 pub mod network;
 pub mod server;
 pub mod world;

@@ -1,16 +1,16 @@
 //! The client in that world: what its application does, and the laws that hold whatever happens.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
     Auth, BufferPolicy, Command, Config, Delivery, Durability, EmitId, EmitOptions, Event, Fate, Frame,
-    Input, Instant, Manager, Message, Restored, RestoredEmit, SocketId, TransportError, TransportId,
-    TransportKind,
+    Input, Instant, Manager, Message, SocketId, TransportError, TransportId, TransportKind,
 };
 
 use crate::dice::Dice;
+use crate::disk::{Disk, Record, Write};
 use crate::network::{Arrival, Link, Network};
 use crate::server::{Doing, Server, answer};
 
@@ -35,57 +35,31 @@ pub struct Plan {
 
 /// One emit of the process that runs.
 #[derive(Debug)]
-struct Emitted {
+pub(crate) struct Emitted {
     number: u64,
     fate: Option<Fate>,
 }
 
-/// What the store is asked, in order.
-#[derive(Debug)]
-enum Write {
-    Keep { key: u64, record: Record },
-    Erase { key: u64 },
-    Reserve { up_to: u64 },
-}
-
-/// An emit in the store.
-#[derive(Debug)]
-struct Record {
-    payload: Payload,
-    expires: Option<Instant>,
-}
-
-/// What is durable.
-#[derive(Debug, Default)]
-struct Disk {
-    records: BTreeMap<u64, Record>,
-    next: u64,
-    /// Numbers that were ever durable.
-    ever: BTreeSet<u64>,
-    /// Asked, and not done: when it will be.
-    writes: VecDeque<(u64, Write)>,
-}
-
 const BUFFER: usize = 40;
 /// Namespaces: plain and acked emits, and emits that are sent until they are acknowledged.
-const NAMESPACES: [&str; 2] = ["/", "/r"];
+pub(crate) const NAMESPACES: [&str; 2] = ["/", "/r"];
 
 pub struct World {
-    dice: Dice,
-    plan: Plan,
-    now: u64,
-    manager: Manager<Json>,
-    sockets: [SocketId; 2],
-    links: BTreeMap<TransportId, Link>,
-    dead: Vec<TransportId>,
-    network: Network,
-    server: Server,
-    disk: Disk,
-    emits: BTreeMap<(usize, EmitId), Emitted>,
+    pub(crate) dice: Dice,
+    pub(crate) plan: Plan,
+    pub(crate) now: u64,
+    pub(crate) manager: Manager<Json>,
+    pub(crate) sockets: [SocketId; 2],
+    pub(crate) links: BTreeMap<TransportId, Link>,
+    pub(crate) dead: Vec<TransportId>,
+    pub(crate) network: Network,
+    pub(crate) server: Server,
+    pub(crate) disk: Disk,
+    pub(crate) emits: BTreeMap<(usize, EmitId), Emitted>,
     next_number: u64,
     /// Of `/r`: numbers of which the server must have run each, and those of which it must not have.
-    owed: BTreeSet<u64>,
-    never: [BTreeSet<u64>; 2],
+    pub(crate) owed: BTreeSet<u64>,
+    pub(crate) never: [BTreeSet<u64>; 2],
     next_emit: u64,
     next_cut: u64,
     /// Processes so far.
@@ -99,11 +73,11 @@ impl std::fmt::Debug for World {
     }
 }
 
-fn instant(now: u64) -> Instant {
+pub(crate) fn instant(now: u64) -> Instant {
     Instant::from_millis(now)
 }
 
-fn start(plan: &Plan, dice: &mut Dice, now: u64) -> (Manager<Json>, [SocketId; 2]) {
+pub(crate) fn start(plan: &Plan, dice: &mut Dice, now: u64) -> (Manager<Json>, [SocketId; 2]) {
     let mut config = Config::new("http://server").unwrap();
     config.transports = vec![TransportKind::WebSocket];
     config.reconnection_delay = Duration::from_millis(20);
@@ -230,73 +204,6 @@ impl World {
         }
     }
 
-    /// The application's process is killed, and started again. What it has asked of the store may be done or not.
-    fn kill(&mut self) {
-        let done = self.dice.roll(self.disk.writes.len() as u64 + 1);
-        for _ in 0..done {
-            if let Some((_, write)) = self.disk.writes.pop_front() {
-                self.wrote(write, false);
-            }
-        }
-        // What was to be erased, and was not, is sent again.
-        for (_, write) in self.disk.writes.drain(..) {
-            if let Write::Erase { key } = write
-                && let Some(record) = self.disk.records.get(&key)
-            {
-                self.never[1].remove(&number(&record.payload));
-            }
-        }
-        for link in std::mem::take(&mut self.links).into_values() {
-            self.network.cut(link, self.now, &mut self.dice);
-        }
-        // What stood in no store is lost with its process.
-        let kept: BTreeSet<u64> = self.disk.records.values().map(|record| number(&record.payload)).collect();
-        self.owed
-            .retain(|number| kept.contains(number) || self.server.read.contains(&("/r".into(), *number)));
-        self.emits.clear();
-        self.dead.clear();
-        self.processes += 1;
-        (self.manager, self.sockets) = start(&self.plan, &mut self.dice, self.now);
-        self.open_store();
-    }
-
-    fn open_store(&mut self) {
-        if self.plan.store.is_none() {
-            return;
-        }
-        let emits = self.disk.records.iter().map(|(key, Record { payload, expires })| RestoredEmit {
-            key: *key,
-            payload: payload.clone(),
-            attempts: 0,
-            expires: *expires,
-        });
-        let restored =
-            Restored { delivery: Some("disk".into()), next: self.disk.next, emits: emits.collect() };
-        self.manager.restore(self.sockets[1], restored, instant(self.now));
-        self.drain();
-    }
-
-    fn wrote(&mut self, write: Write, told: bool) {
-        let (socket, now) = (self.sockets[1], instant(self.now));
-        match write {
-            Write::Keep { key, record } => {
-                assert!(key < self.disk.next, "the id {key} was not reserved");
-                self.disk.ever.insert(number(&record.payload));
-                assert!(self.disk.records.insert(key, record).is_none(), "the id {key} twice");
-                if told {
-                    self.manager.kept(socket, key, Ok(()), now);
-                }
-            }
-            Write::Erase { key } => drop(self.disk.records.remove(&key)),
-            Write::Reserve { up_to } => {
-                self.disk.next = up_to;
-                if told {
-                    self.manager.reserved(socket, up_to, now);
-                }
-            }
-        }
-    }
-
     /// The application wants something.
     fn wish(&mut self) {
         let at = usize::from(self.dice.roll(3) > 0);
@@ -408,7 +315,7 @@ impl World {
     }
 
     /// Does what the core wants, and hears what it tells.
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         loop {
             let mut quiet = true;
             while let Some(command) = self.manager.poll_command() {
@@ -554,6 +461,6 @@ impl World {
     }
 }
 
-fn number(payload: &Payload) -> u64 {
+pub(crate) fn number(payload: &Payload) -> u64 {
     payload.parse().unwrap()
 }
