@@ -49,6 +49,8 @@ pub struct Manager<C: Codec> {
     /// What the time was last said to be: when the messages leave that are pulled next.
     now: Instant,
     online: bool,
+    /// When an attempt may start again because the network is back.
+    next_shortcut: Instant,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
     /// The application opened the connection itself, whatever becomes of its namespaces.
@@ -107,6 +109,7 @@ impl<C: Codec> Manager<C> {
             backoff: Backoff::default(),
             now: Instant::default(),
             online: true,
+            next_shortcut: Instant::default(),
             upgraded_before: false,
             wanted: false,
             next_transport: 0,
