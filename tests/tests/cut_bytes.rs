@@ -101,7 +101,12 @@ async fn cut_after(server: &NodeServer, cutter: &Cutter, round: u64, bytes: i64)
     while last.values().filter(|fate| fate.is_final()).count() < tickets.len() {
         let change = changes.next().await.unwrap();
         let before = last.insert(change.emit, change.fate);
-        assert!(!before.is_some_and(Fate::is_final), "{:?} was {before:?}, and is {:?}", change.emit, change.fate);
+        assert!(
+            !before.is_some_and(Fate::is_final),
+            "{:?} was {before:?}, and is {:?}",
+            change.emit,
+            change.fate
+        );
         let again = matches!((before, change.fate), (Some(Fate::InFlight { .. }), Fate::Held));
         assert!(!again, "natively nothing proves that it never left");
     }

@@ -7,6 +7,7 @@ mod emit;
 mod namespace;
 mod open;
 mod outbox;
+mod receipts;
 mod recovery;
 
 pub use self::outbox::{Restored, RestoredEmit};
@@ -217,7 +218,7 @@ impl<C: Codec> Manager<C> {
                 }));
             }
             if receipts
-                && let Some(frame) = delivery::ask_for_receipt(
+                && let Some(frame) = receipts::ask_for_receipt(
                     engine,
                     &mut self.sockets,
                     &mut self.codec,
@@ -346,7 +347,7 @@ impl<C: Codec> Manager<C> {
     }
 
     fn report_flushes(&mut self) {
-        delivery::report_flushes(&mut self.sockets, &mut self.events);
+        receipts::report_flushes(&mut self.sockets, &mut self.events);
     }
 }
 
