@@ -45,7 +45,9 @@ fn supported(change: impl FnOnce(&mut Config)) -> (Sim<'static, JsonFace>, Socke
 #[test]
 fn every_attempt_has_the_same_id_and_the_window_is_sixteen() {
     let (mut sim, socket) = supported(|_| {});
-    (1..=17).for_each(|number| drop(sim.emit(socket, number)));
+    for number in 1..=17 {
+        sim.emit(socket, number);
+    }
     let lines = sim.lines();
     assert_eq!((lines.len(), lines[0].as_str(), lines[15].as_str()), (16, "w1 421<1>", "w1 4216<16>"));
     sim.server("w1", "431<7>");
