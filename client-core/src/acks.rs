@@ -76,6 +76,31 @@ impl Acks {
         self.insert(Pending { id: self.next, emit, deadline, sent: true, forgotten: false, attempt: true })
     }
 
+    /// One more attempt of an emit whose attempts all have the same id.
+    pub(crate) fn attempt_again(&mut self, id: u64, emit: EmitId, deadline: Option<Instant>) {
+        self.remove(id);
+        if let Some(deadline) = deadline {
+            queue::insert(&mut self.deadlines, (deadline, id));
+        }
+        let at = self.pending.partition_point(|pending| pending.id < id);
+        self.pending.insert(at, Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true });
+    }
+
+    /// Ids below were used by an earlier process.
+    pub(crate) fn begin_at(&mut self, id: u64) {
+        self.next = self.next.max(id);
+    }
+
+    /// Whether somebody waits for an answer.
+    pub(crate) fn is_awaited(&self, id: u64) -> bool {
+        self.find(id).and_then(|at| self.pending.get(at)).is_some_and(|pending| !pending.forgotten)
+    }
+
+    /// Whether an emit's answer is awaited, and whether it was sent.
+    pub(crate) fn of(&self, emit: EmitId) -> Option<bool> {
+        self.pending.iter().find(|pending| pending.emit == emit).map(|pending| pending.sent)
+    }
+
     fn insert(&mut self, pending: Pending) -> u64 {
         let id = self.skip();
         if let Some(deadline) = pending.deadline {
@@ -110,6 +135,16 @@ impl Acks {
         if !pending.sent {
             pending.sent = true;
             self.in_flight += 1;
+        }
+        true
+    }
+
+    /// The emit has come back from its transport, which it never left. False if nobody waits any longer.
+    pub(crate) fn mark_unsent(&mut self, id: u64) -> bool {
+        let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
+        if pending.sent {
+            pending.sent = false;
+            self.in_flight -= 1;
         }
         true
     }

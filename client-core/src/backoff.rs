@@ -34,8 +34,23 @@ impl Backoff {
 /// `reconnection_delay` doubled `exponent` times, capped, and only then spread: were the spread drawn before the cap,
 /// a whole fleet would come back at the same moment after a long outage.
 fn delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
-    let cap = micros(config.reconnection_delay_max);
-    let mut base = micros(config.reconnection_delay).min(cap);
+    doubled(
+        exponent,
+        config.reconnection_delay,
+        config.reconnection_delay_max,
+        config.randomization_factor,
+        rng,
+    )
+}
+
+/// The pause before an emit is sent again on a connection that lives, in the same way.
+pub(crate) fn retry_delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
+    doubled(exponent, config.retry_delay, config.retry_delay_max, config.randomization_factor, rng)
+}
+
+fn doubled(exponent: u32, first: Duration, cap: Duration, factor: f64, rng: &mut Rng) -> Duration {
+    let cap = micros(cap);
+    let mut base = micros(first).min(cap);
     for _ in 0..exponent {
         // Once it is at the cap, or stands at zero, it stays.
         if base == cap || base == 0 {
@@ -43,7 +58,7 @@ fn delay(exponent: u32, config: &Config, rng: &mut Rng) -> Duration {
         }
         base = base.saturating_add(base).min(cap);
     }
-    let spread = permille(base, config.randomization_factor);
+    let spread = permille(base, factor);
     let low = base.saturating_sub(spread);
     let high = base.saturating_add(spread).min(cap);
     Duration::from_micros(rng.between(low, high))

@@ -35,6 +35,33 @@ impl fmt::Display for TransportKind {
     }
 }
 
+/// What happens to an emit for which there is no room. What is in flight, or in a store, is never dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BufferPolicy {
+    /// It is refused, with the value handed back (`"refuse"`).
+    #[default]
+    Refuse,
+    /// The oldest ones that were never sent make room for it (`"dropOldest"`).
+    DropOldest,
+    /// It is dropped itself, and told as such (`"dropNewest"`).
+    DropNewest,
+}
+
+/// What may be used as a receipt: a proof that the server has read what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Receipts {
+    /// The answer to a POST, a WebSocket pong where the shell can ping, and the server's middleware for
+    /// [`SocketOptions::exactly_once`](crate::SocketOptions::exactly_once).
+    #[default]
+    Auto,
+    /// Also the refusal of a namespace that does not exist. Not for servers that accept every namespace.
+    Namespace,
+    /// None: the fate of an emit without ack stays `inFlight`, then `uncertain`.
+    Off,
+}
+
 /// Bounds on what a peer may send. Beyond them the connection is closed as `parse error` or `transport error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -128,16 +155,30 @@ pub struct Config {
     pub reconnection_delay_max: Duration,
     /// How far a delay is spread, 0 to 1 (`randomizationFactor`). Default 0.5.
     pub randomization_factor: f64,
-    /// Emits of one namespace that may wait to be sent or acknowledged. Default 10,000.
+    /// The pause before an emit is sent again on a connection that lives, doubled each time (`retryDelay`). Default none.
+    pub retry_delay: Duration,
+    /// The pause doubles up to this (`retryDelayMax`), and is spread by `randomization_factor`. Default 5 s.
+    pub retry_delay_max: Duration,
+    /// Emits of one namespace that may wait to be sent or acknowledged (`bufferSize`). Default 10,000.
     pub buffer_size: usize,
-    /// Bytes of those that wait to be sent. Default 16 MiB.
+    /// Bytes of those that wait to be sent (`bufferBytes`). Default 16 MiB.
     pub buffer_bytes: usize,
+    /// How long an emit is held before it is too old to be sent (`bufferMaxAge`). Default none: for ever.
+    pub buffer_max_age: Option<Duration>,
+    /// What happens when there is no room (`bufferPolicy`). Default [`BufferPolicy::Refuse`].
+    pub buffer_policy: BufferPolicy,
+    /// What may be used as a proof that the server has read what was sent (`receipts`). Default [`Receipts::Auto`].
+    pub receipts: Receipts,
     /// Attachments of one packet that we send. Default 10: a stock Node server closes the connection above that.
     pub send_attachments: usize,
     /// Bounds on what the peer may send.
     pub limits: Limits,
     /// Whether [`Frame::Ping`](crate::Frame::Ping) can be sent. Default true; a browser cannot.
     pub websocket_ping: bool,
+    /// Whether the shell can tell how much of what a WebSocket was handed has not left, with
+    /// [`Manager::unsent`](crate::Manager::unsent) and [`Manager::never_left`](crate::Manager::never_left). Default false; a
+    /// browser can (`bufferedAmount`).
+    pub tells_unsent: bool,
 }
 
 impl Config {
@@ -178,11 +219,17 @@ impl Config {
             reconnection_delay: Duration::from_secs(1),
             reconnection_delay_max: Duration::from_secs(5),
             randomization_factor: 0.5,
+            retry_delay: Duration::ZERO,
+            retry_delay_max: Duration::from_secs(5),
             buffer_size: 10_000,
             buffer_bytes: 16 << 20,
+            buffer_max_age: None,
+            buffer_policy: BufferPolicy::Refuse,
+            receipts: Receipts::Auto,
             send_attachments: 10,
             limits: Limits::default(),
             websocket_ping: true,
+            tells_unsent: false,
         }
     }
 }

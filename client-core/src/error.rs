@@ -194,6 +194,9 @@ pub enum EncodeError {
     /// The authentication payload must be an object.
     #[error("authentication data must be an object (a struct or a map)")]
     AuthNotObject,
+    /// With `exactly_once` the authentication payload has a field of the library's own.
+    #[error("authentication data has a field `$delivery`, which `exactlyOnce` needs for itself; rename it")]
+    AuthDelivery,
 }
 
 impl From<Infallible> for EncodeError {
@@ -235,6 +238,18 @@ pub enum EmitError {
         count: usize,
         /// The limit.
         limit: usize,
+    },
+    /// It was held for longer than its age limit. It was never sent.
+    #[error("the emit was held for longer than its age limit (`maxAge`, `bufferMaxAge`), and was never sent")]
+    Expired,
+    /// It made room for a newer one, or a newer one with the same key has replaced it. It was never sent.
+    #[error("the emit was dropped for a newer one (`bufferPolicy`, `coalesce`), and was never sent")]
+    Displaced,
+    /// The store did not take it. It was never sent.
+    #[error("the emit could not be stored, and was never sent: {cause}")]
+    Storage {
+        /// The store's word.
+        cause: String,
     },
     /// The event that this ack would answer came over a connection that has ended.
     #[error(

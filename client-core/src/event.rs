@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::codec::Codec;
 use crate::config::TransportKind;
 use crate::error::{AckError, ConnectFailure, EmitError, OpenError, TransportError};
+use crate::fate::Fate;
 
 /// A namespace of one manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -266,6 +267,45 @@ pub enum Event<C: Codec + ?Sized> {
         /// What was to be sent.
         payload: C::Payload,
     },
+    /// An emit's fate has changed. Only for emits that are watched ([`Manager::watch`](crate::Manager::watch),
+    /// [`EmitOptions::watched`](crate::EmitOptions::watched)), or all
+    /// ([`Manager::observe_fates`](crate::Manager::observe_fates)).
+    Fate {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Which emit.
+        emit: EmitId,
+        /// What is known of it now.
+        fate: Fate,
+        /// What was never sent, where it is given back.
+        payload: Option<C::Payload>,
+    },
+    /// An emit is in the store. Only for emits that are watched.
+    Stored {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Which emit.
+        emit: EmitId,
+    },
+    /// An emit of an earlier process, found in the store, is settled.
+    OutboxSettled {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Its name in the store.
+        key: u64,
+        /// What became of it.
+        fate: Fate,
+        /// What was sent.
+        payload: C::Payload,
+        /// What the server answered.
+        result: Option<C::Payload>,
+    },
+    /// The server has no middleware for [`SocketOptions::exactly_once`](crate::SocketOptions::exactly_once), or it did not
+    /// answer in time: a handler may see an event twice. Told once for each connection.
+    DeliveryUnsupported {
+        /// On which namespace.
+        socket: SocketId,
+    },
     /// A flush is settled.
     Flushed {
         /// Of which namespace.
@@ -315,6 +355,12 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::NotSent { socket, emit, error, .. } => {
                 write!(f, "NotSent({}, {}, {error})", socket.0, emit.0)
             }
+            Self::Fate { socket, emit, fate, .. } => write!(f, "Fate({}, {}, {fate})", socket.0, emit.0),
+            Self::Stored { socket, emit } => write!(f, "Stored({}, {})", socket.0, emit.0),
+            Self::OutboxSettled { socket, key, fate, .. } => {
+                write!(f, "OutboxSettled({}, {key}, {fate})", socket.0)
+            }
+            Self::DeliveryUnsupported { socket } => write!(f, "DeliveryUnsupported({})", socket.0),
             Self::Flushed { socket, emit, delivered } => {
                 write!(f, "Flushed({}, {}, {delivered})", socket.0, emit.0)
             }

@@ -11,6 +11,7 @@ use crate::codec::{Json, Payload, Value};
 use crate::config::TransportKind;
 use crate::error::{AckError, ConnectFailure, DecodeError, EmitError, OpenError, TransportError};
 use crate::event::{DisconnectReason, EmitId, Event};
+use crate::fate::Fate;
 
 /// What happens to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,19 @@ pub enum ClientEvent {
         /// How the last attempt ended.
         error: AckError,
     },
+    /// An event that an earlier process had left in the outbox is settled (`outbox_settled`).
+    OutboxSettled {
+        /// Its number in the outbox: its ack id.
+        seq: u64,
+        /// What became of it.
+        fate: Fate,
+        /// What was sent: name and arguments.
+        event: Payload,
+        /// What the server answered.
+        answer: Option<Payload>,
+    },
+    /// The server has no middleware for `exactly_once`, or it did not answer in time: a handler may see an event twice.
+    DeliveryUnsupported,
     /// A listener panicked, which ended the client.
     Panicked {
         /// The panic's word.
@@ -96,7 +110,14 @@ impl ClientEvent {
             Event::Ack { emit, result: Err(error), .. } => {
                 Self::NotAcknowledged { emit: *emit, error: error.clone() }
             }
+            Event::OutboxSettled { key, fate, payload, result, .. } => {
+                let (event, answer) = (payload.clone(), result.clone());
+                Self::OutboxSettled { seq: *key, fate: *fate, event, answer }
+            }
+            Event::DeliveryUnsupported { .. } => Self::DeliveryUnsupported,
             Event::Upgrading { .. }
+            | Event::Fate { .. }
+            | Event::Stored { .. }
             | Event::Connected { .. }
             | Event::ConnectError { .. }
             | Event::Disconnected { .. }

@@ -5,6 +5,8 @@ use core::fmt;
 
 use crate::codec::{Codec, Message};
 use crate::error::TransportError;
+use crate::event::SocketId;
+use crate::time::Instant;
 
 /// One use of a WebSocket or of a polling session. Never used again: input for a transport that is gone is ignored,
 /// so a shell need not unsubscribe in time.
@@ -59,6 +61,34 @@ pub enum Command<C: Codec + ?Sized> {
         url: String,
         /// An Engine.IO payload.
         body: C::Text,
+    },
+    /// Add an emit to the store of its namespace. Answer with [`Manager::kept`](crate::Manager::kept); emits are kept in the
+    /// order of these commands. Only with [`SocketOptions::durability`](crate::SocketOptions::durability), as the next two.
+    Keep {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Its name in the store: its ack id, rising.
+        key: u64,
+        /// Name and arguments.
+        payload: C::Payload,
+        /// When it is too old to be sent for the first time, if ever.
+        expires: Option<Instant>,
+    },
+    /// Take an emit out of the store. No answer; it may happen later. Until it has, a process that dies leaves the emit to the
+    /// next one, whatever was told of it.
+    Erase {
+        /// Of which namespace.
+        socket: SocketId,
+        /// Its name in the store.
+        key: u64,
+    },
+    /// Note in the store that ids below `up_to` may be used up. Answer with [`Manager::reserved`](crate::Manager::reserved)
+    /// once that is durable.
+    Reserve {
+        /// Of which namespace.
+        socket: SocketId,
+        /// The first id that is not reserved.
+        up_to: u64,
     },
     /// Flush what was pulled, then close the transport and abort what it has in flight. No answer.
     Close {
@@ -122,6 +152,9 @@ impl<C: Codec + ?Sized> fmt::Debug for Command<C> {
             Self::Open { transport, url } => write!(f, "Open({}, {url})", transport.0),
             Self::Get { transport, url } => write!(f, "Get({}, {url})", transport.0),
             Self::Post { transport, url, .. } => write!(f, "Post({}, {url})", transport.0),
+            Self::Keep { socket, key, .. } => write!(f, "Keep({}, {key})", socket.0),
+            Self::Erase { socket, key } => write!(f, "Erase({}, {key})", socket.0),
+            Self::Reserve { socket, up_to } => write!(f, "Reserve({}, {up_to})", socket.0),
             Self::Close { transport } => write!(f, "Close({})", transport.0),
         }
     }

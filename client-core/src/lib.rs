@@ -45,20 +45,23 @@ mod error;
 mod event;
 #[cfg(feature = "json")]
 mod face;
+mod fate;
 mod io;
 mod manager;
 mod outbox;
 pub mod packet;
 mod queue;
 mod recovery;
+mod retries;
 mod rng;
 mod router;
 mod setters;
 mod socket;
+mod sync;
 mod time;
 
-pub use codec::{Codec, Connected, Decoded, Handshake, Message};
-pub use config::{Config, Limits, TransportKind};
+pub use codec::{Codec, Connected, Credentials, Decoded, Handshake, Message};
+pub use config::{BufferPolicy, Config, Limits, Receipts, TransportKind};
 pub use engine::url::{Address, UrlError};
 pub use error::{
     AckError, ConnectFailure, DecodeError, EmitError, EncodeError, OpenError, Refused, TransportError,
@@ -66,9 +69,10 @@ pub use error::{
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, SocketId, State};
 #[cfg(feature = "json")]
 pub use face::{ClientEvent, ConnectError, FlushError};
+pub use fate::Fate;
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
-pub use manager::Manager;
+pub use manager::{Manager, Restored, RestoredEmit};
 pub use recovery::{Shape, Stamp};
 pub use router::{ListenerId, Router, Taken};
-pub use socket::{Auth, EmitOptions, SocketOptions, Status};
+pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

@@ -1,13 +1,17 @@
 //! What one namespace has been asked to send, and how far that got.
 
+use alloc::boxed::Box;
 use alloc::collections::{VecDeque, vec_deque};
+use alloc::sync::Arc;
 use core::mem;
-use core::time::Duration;
 
 use crate::config::Config;
 use crate::error::EmitError;
 use crate::event::EmitId;
+use crate::fate::{Fate, Fates};
 use crate::queue;
+use crate::retries::{Reliable, Retries, Step};
+use crate::time::Instant;
 
 /// One accepted emit.
 #[derive(Debug)]
@@ -20,6 +24,58 @@ pub(crate) struct Emit<P> {
     pub(crate) volatile: bool,
     /// [`Event::Sent`](crate::Event::Sent) was told.
     pub(crate) told: bool,
+    /// For the few that have any.
+    pub(crate) terms: Option<Box<Terms>>,
+}
+
+/// On what terms an emit is held.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// Until when.
+    pub(crate) expires: Option<Instant>,
+    /// A newer one with the same key replaces it.
+    pub(crate) key: Option<Arc<str>>,
+    /// The ticket of the first one that it replaced, which it stands for in the order.
+    pub(crate) place: Option<EmitId>,
+}
+
+impl<P> Emit<P> {
+    /// Where it stands in the order: its ticket, unless it replaced another one.
+    pub(crate) fn place(&self) -> EmitId {
+        self.terms.as_ref().and_then(|terms| terms.place).unwrap_or(self.id)
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.terms.as_ref()?.key.as_deref()
+    }
+
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.terms.as_ref()?.expires
+    }
+
+    pub(crate) fn reliable(&self) -> Option<&Reliable> {
+        match &self.answer {
+            Answer::Reliable(reliable) => Some(reliable),
+            Answer::None | Answer::Id(_) => None,
+        }
+    }
+
+    pub(crate) fn reliable_mut(&mut self) -> Option<&mut Reliable> {
+        match &mut self.answer {
+            Answer::Reliable(reliable) => Some(reliable),
+            Answer::None | Answer::Id(_) => None,
+        }
+    }
+
+    /// Whether it was never handed to a transport, and stands in no store.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.reliable().is_none_or(Reliable::is_fresh)
+    }
+
+    /// What is known when no answer will come any more.
+    pub(crate) fn uncertain(&self) -> Fate {
+        self.reliable().map_or(Fate::UNCERTAIN, Reliable::uncertain)
+    }
 }
 
 /// The ack that an emit waits for.
@@ -29,47 +85,27 @@ pub(crate) enum Answer {
     None,
     /// By its id in the namespace's `Acks`.
     Id(u64),
-    /// Every attempt has an id of its own, and so much time from when it is written.
-    Each(Option<Duration>),
+    /// It is sent until its ack comes.
+    Reliable(Box<Reliable>),
 }
 
 impl Answer {
     pub(crate) const fn id(&self) -> Option<u64> {
         match self {
             Self::Id(id) => Some(*id),
-            Self::None | Self::Each(_) => None,
+            Self::None | Self::Reliable(_) => None,
         }
     }
 }
 
-/// Resending, where a namespace has `retries`: one emit at a time, the oldest that is held, until its ack comes. It stays
-/// held all the while; what is in the engine's queue only stands for it.
-#[derive(Debug)]
-struct Retries {
-    /// Attempts after the first.
-    limit: u32,
-    /// Attempts that were written for the emit in front.
-    attempts: u32,
-    /// An attempt is in the engine's queue.
-    queued: bool,
-    /// One was written, and its answer may come.
-    in_flight: bool,
-}
-
-impl Retries {
-    const fn new(limit: u32) -> Self {
-        Self { limit, attempts: 0, queued: false, in_flight: false }
-    }
-}
-
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
-/// here until they are encoded.
-///
-/// Fates are watermarks, because order is kept: one comparison, whatever the number of emits.
+/// here until they are encoded. Emits that are sent until they are acknowledged stay; what is in the engine's queue only
+/// stands for them.
 #[derive(Debug)]
 pub(crate) struct Outbox<P> {
-    held: VecDeque<Emit<P>>,
-    retries: Option<Retries>,
+    /// In order of places.
+    pub(crate) held: VecDeque<Emit<P>>,
+    pub(crate) retries: Option<Retries>,
     /// Emits in the engine's queue.
     queued: usize,
     /// Answers to the server's events in the engine's queue.
@@ -79,40 +115,49 @@ pub(crate) struct Outbox<P> {
     next: u64,
     /// The last emit that was accepted to be sent.
     accepted: Option<EmitId>,
-    /// The last that was handed to a transport.
-    written: Option<EmitId>,
+    /// The last that is as far as a flush has to know.
+    flushed: Option<EmitId>,
     /// The last that the receipt under way will cover.
     covered: Option<EmitId>,
-    /// The last that the server has, or of which that will never be known.
-    delivered: Option<EmitId>,
-    /// Who waits for `delivered`.
+    /// Who waits for `flushed`.
     flushes: VecDeque<EmitId>,
-    /// Of something in `delivered` it will never be known, and no flush has been told so yet.
+    /// Of something in `flushed` it will never be known, and no flush has been told so yet.
     uncertain: bool,
+    /// Of held emits, in order of time; entries of those that are held no longer are passed over.
+    pub(crate) expiries: VecDeque<(Instant, EmitId)>,
+    /// An emit has taken the place of another one before.
+    replaced: bool,
+    pub(crate) fates: Fates<P>,
 }
 
-impl<P> Outbox<P> {
-    /// Unless something waits.
-    pub(crate) fn set_retries(&mut self, retries: Option<u32>) {
-        if self.held.is_empty() && self.queued == 0 {
-            self.retries = retries.map(Retries::new);
-        }
-    }
+/// Tickets of the process before come below those of this one.
+const FIRST_WITH_STORE: u64 = 1 << 32;
 
-    pub(crate) fn new(retries: Option<u32>) -> Self {
+impl<P> Outbox<P> {
+    pub(crate) fn new(retries: Option<Retries>) -> Self {
+        let next = if retries.as_ref().is_some_and(Retries::stores) { FIRST_WITH_STORE } else { 0 };
         Self {
             held: VecDeque::new(),
-            retries: retries.map(Retries::new),
+            retries,
             queued: 0,
             answers: 0,
             bytes: 0,
-            next: 0,
+            next,
             accepted: None,
-            written: None,
+            flushed: None,
             covered: None,
-            delivered: None,
             flushes: VecDeque::new(),
             uncertain: false,
+            expiries: VecDeque::new(),
+            replaced: false,
+            fates: Fates::default(),
+        }
+    }
+
+    /// Unless something waits.
+    pub(crate) fn set_retries(&mut self, retries: Option<Retries>) {
+        if self.held.is_empty() && self.queued == 0 {
+            self.retries = retries;
         }
     }
 
@@ -121,6 +166,11 @@ impl<P> Outbox<P> {
         let id = EmitId(self.next);
         self.next += 1;
         id
+    }
+
+    /// Whether a ticket was given.
+    pub(crate) const fn was_given(&self, ticket: EmitId) -> bool {
+        ticket.0 < self.next
     }
 
     /// Whether one more of `size` bytes fits beside `in_flight` unanswered ones.
@@ -132,17 +182,66 @@ impl<P> Outbox<P> {
         Ok(())
     }
 
+    /// Takes out the oldest that was never sent, to make room.
+    pub(crate) fn make_room(&mut self) -> Option<Emit<P>> {
+        let begin = self.retries.as_ref().map_or(0, Retries::handed_out);
+        let at = (begin..self.held.len()).find(|&at| self.held.get(at).is_some_and(Emit::is_fresh))?;
+        self.take(at)
+    }
+
     pub(crate) fn hold(&mut self, emit: Emit<P>) {
         self.accepted = Some(emit.id);
         self.bytes += emit.size;
+        self.expect(&emit);
+        self.fates.note(emit.id, Fate::Held);
         self.held.push_back(emit);
     }
 
+    fn expect(&mut self, emit: &Emit<P>) {
+        if let Some(expires) = emit.expires() {
+            queue::insert(&mut self.expiries, (expires, emit.id));
+        }
+    }
+
+    /// Whether an emit with this key is held that a newer one may replace.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.held.iter().any(|emit| emit.key() == Some(key) && emit.is_fresh())
+    }
+
+    /// The emit takes the place of an older one with the same key that is held and was never sent, if there is one.
+    ///
+    /// # Errors
+    /// With the emit, if there is none.
+    pub(crate) fn replace(&mut self, mut emit: Emit<P>) -> Result<Emit<P>, Emit<P>> {
+        let Some(key) = emit.key() else { return Err(emit) };
+        let Some(old) = self.held.iter_mut().find(|old| old.key() == Some(key) && old.is_fresh()) else {
+            return Err(emit);
+        };
+        let place = old.place();
+        if let Some(terms) = &mut emit.terms {
+            terms.place = Some(place);
+        }
+        if let (Some(new), Some(old)) = (emit.reliable_mut(), old.reliable_mut()) {
+            new.takes_over(old);
+        }
+        let (id, expires) = (emit.id, emit.expires());
+        self.bytes = self.bytes - old.size + emit.size;
+        self.replaced = true;
+        let old = mem::replace(old, emit);
+        self.accepted = Some(id);
+        if let Some(expires) = expires {
+            queue::insert(&mut self.expiries, (expires, id));
+        }
+        self.fates.note(id, Fate::Held);
+        Ok(old)
+    }
+
     /// The emit goes straight to the engine's queue.
-    pub(crate) const fn queue(&mut self, id: EmitId, size: usize) {
+    pub(crate) fn queue(&mut self, id: EmitId, size: usize) {
         self.accepted = Some(id);
         self.bytes += size;
         self.queued += 1;
+        self.fates.note(id, Fate::Held);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -159,15 +258,39 @@ impl<P> Outbox<P> {
         if self.retries() {
             return None;
         }
-        let emit = self.held.pop_front()?;
-        self.queued += 1;
-        Some(emit)
+        let emit = self.held.pop_front();
+        if emit.is_none() {
+            self.expiries.clear();
+        }
+        self.queued += usize::from(emit.is_some());
+        emit
     }
 
     /// A queued emit comes back to the front; to be called from the last one to the first.
     pub(crate) fn take_back(&mut self, emit: Emit<P>) {
         self.queued -= 1;
+        self.expect(&emit);
         self.held.push_front(emit);
+    }
+
+    /// An emit of an earlier process comes before all others.
+    pub(crate) fn restore_first(&mut self, emit: Emit<P>) {
+        self.bytes += emit.size;
+        self.expect(&emit);
+        self.held.push_front(emit);
+    }
+
+    /// An emit that was handed over is in the engine's queue again, because it provably never left. `before` is the last
+    /// that had been handed over before it. False if a receipt says otherwise.
+    pub(crate) fn unwrite(&mut self, emit: &Emit<P>, before: Option<EmitId>) -> bool {
+        if self.fates.is_judged(emit.place()) {
+            return false;
+        }
+        self.queued += 1;
+        self.bytes += emit.size;
+        self.fates.unwrite(before);
+        self.fates.note(emit.id, Fate::Held);
+        true
     }
 
     /// A queued emit leaves the queue: to be written, or because it is not sent after all.
@@ -176,24 +299,76 @@ impl<P> Outbox<P> {
         self.bytes -= size;
     }
 
-    /// It is encoded, so that it counts as handed over.
-    pub(crate) fn wrote(&mut self, id: EmitId) {
-        self.written = self.written.max(Some(id));
+    /// It is encoded, so that it counts as handed over. One whose answer is `forgotten` is as good as one without, unless
+    /// its fate was told already.
+    pub(crate) fn wrote(&mut self, emit: &Emit<P>, forgotten: bool) {
+        let settled = forgotten && self.fates.settled(emit.id).is_some();
+        self.fates.wrote(emit.place(), emit.id, forgotten || matches!(emit.answer, Answer::None), settled);
+    }
+
+    /// Where a held emit stands.
+    pub(crate) fn position(&self, id: EmitId) -> Option<usize> {
+        let is = |at: usize| self.held.get(at).is_some_and(|emit| emit.id == id);
+        match self.held.binary_search_by_key(&id, Emit::place) {
+            Ok(at) if is(at) => Some(at),
+            // It may have taken the place of another one.
+            _ if self.replaced => (0..self.held.len()).find(|&at| is(at)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get(&self, id: EmitId) -> Option<&Emit<P>> {
+        self.held.get(self.position(id)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: EmitId) -> Option<&mut Emit<P>> {
+        let at = self.position(id)?;
+        self.held.get_mut(at)
     }
 
     /// Takes an emit out if it is still held, and was never written.
     pub(crate) fn remove(&mut self, id: EmitId) -> Option<Emit<P>> {
-        let at = self.held.binary_search_by_key(&id, |emit| emit.id).ok()?;
-        if at == 0 && self.retries.as_ref().is_some_and(|retries| retries.attempts > 0) {
+        let at = self.position(id)?;
+        if self.held.get(at)?.reliable().is_some_and(Reliable::may_have_left) {
             return None;
         }
+        self.take(at)
+    }
+
+    /// Takes an emit out, whatever became of it.
+    pub(crate) fn take(&mut self, at: usize) -> Option<Emit<P>> {
         let emit = queue::remove(&mut self.held, at)?;
         self.bytes -= emit.size;
+        if let Some(retries) = &mut self.retries {
+            retries.removed(at);
+        }
         Some(emit)
     }
 
     pub(crate) fn is_held(&self, id: EmitId) -> bool {
-        self.held.binary_search_by_key(&id, |emit| emit.id).is_ok()
+        self.position(id).is_some()
+    }
+
+    /// The next held emit whose time is over.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<Emit<P>> {
+        while let Some(&(expires, id)) = self.expiries.front()
+            && expires <= now
+        {
+            self.expiries.pop_front();
+            // One that is on its way is judged when it comes back.
+            if let Some(at) = self.position(id)
+                && self.held.get(at)?.reliable().is_none_or(|reliable| reliable.step != Step::InFlight)
+            {
+                return self.take(at);
+            }
+        }
+        None
+    }
+
+    /// When a held emit's time, or the pause before an attempt, is over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let attempt = self.retries.as_ref().and_then(Retries::deadline);
+        crate::time::earliest(self.expiries.front().map(|&(expires, _)| expires), attempt)
     }
 
     /// An answer to an event goes to the engine's queue.
@@ -207,7 +382,10 @@ impl<P> Outbox<P> {
         self.answers -= 1;
         self.bytes -= size;
     }
+}
 
+/// Receipts.
+impl<P> Outbox<P> {
     /// Waits until all that was accepted so far has reached the server; `None` if it has.
     pub(crate) fn flush(&mut self) -> Option<EmitId> {
         let target = self.accepted?;
@@ -220,19 +398,27 @@ impl<P> Outbox<P> {
         Some(target)
     }
 
-    /// Whether a receipt would tell somebody something now.
+    /// Whether a receipt would tell a flush something now.
     pub(crate) fn wants_receipt(&self) -> bool {
-        self.flushes.front().is_some_and(|&target| !self.is_unsent(target) && self.covered < self.written)
+        self.flushes
+            .front()
+            .is_some_and(|&target| !self.is_unsent(target) && self.covered < self.fates.written())
     }
 
-    /// A receipt is asked for: it covers all that was handed over.
-    pub(crate) fn cover(&mut self) {
-        self.covered = self.written;
+    /// A receipt is asked for: it covers all that was handed over. Without `proof` it tells flushes only.
+    pub(crate) fn cover(&mut self, proof: bool) {
+        self.covered = self.fates.written();
+        if proof {
+            self.fates.cover();
+        }
     }
 
-    /// The receipt came.
-    pub(crate) fn receipt(&mut self) {
-        self.delivered = self.delivered.max(self.covered);
+    /// The receipt came; `proof` if the server itself gave it.
+    pub(crate) fn receipt(&mut self, proof: bool) {
+        self.flushed = self.flushed.max(self.covered);
+        if proof {
+            self.fates.receipt();
+        }
     }
 
     /// One flush that has become true.
@@ -244,12 +430,14 @@ impl<P> Outbox<P> {
     /// The transport is gone, and no receipt will come any more for what it was handed. Returns the flushes that will
     /// never know; what they do not cover, the next one is told ([`Self::take_uncertain`]).
     pub(crate) fn write_off(&mut self) -> VecDeque<EmitId> {
-        if self.delivered >= self.written {
+        self.fates.write_off();
+        let written = self.fates.written();
+        if self.flushed >= written {
             return VecDeque::new();
         }
-        self.covered = self.written;
-        self.delivered = self.written;
-        self.uncertain = self.flushes.back().copied() < self.written;
+        self.covered = written;
+        self.flushed = written;
+        self.uncertain = self.flushes.back().copied() < written;
         mem::take(&mut self.flushes)
     }
 
@@ -259,73 +447,13 @@ impl<P> Outbox<P> {
     }
 
     fn is_unsent(&self, target: EmitId) -> bool {
-        (self.queued > 0 && self.written < Some(target))
-            || self.held.front().is_some_and(|emit| emit.id <= target)
+        (self.queued > 0 && self.fates.written() < Some(target))
+            || self.held.front().is_some_and(|emit| emit.place() <= target)
     }
 
     fn is_flushed(&self, target: EmitId) -> bool {
-        !self.is_unsent(target) && (self.delivered >= Some(target) || self.delivered >= self.written)
-    }
-}
-
-/// Sending again.
-impl<P> Outbox<P> {
-    /// Whether emits are sent again until they are acknowledged.
-    pub(crate) const fn retries(&self) -> bool {
-        self.retries.is_some()
-    }
-
-    /// The emit whose attempt is to be queued next.
-    pub(crate) fn next_attempt(&self) -> Option<&Emit<P>> {
-        let Retries { queued: false, in_flight: false, .. } = self.retries.as_ref()? else { return None };
-        self.held.front()
-    }
-
-    /// The emit of the attempt that is in the engine's queue.
-    pub(crate) fn queued_attempt(&self) -> Option<&Emit<P>> {
-        let Retries { queued: true, in_flight: false, .. } = self.retries.as_ref()? else { return None };
-        self.held.front()
-    }
-
-    /// An attempt goes to the engine's queue, or comes back from it.
-    pub(crate) const fn queue_attempt(&mut self, queued: bool) {
-        if let Some(retries) = &mut self.retries {
-            retries.queued = queued;
-        }
-    }
-
-    /// The attempt in the engine's queue is written.
-    pub(crate) fn write_attempt(&mut self) -> Option<&Emit<P>> {
-        let retries = self.retries.as_mut()?;
-        retries.queued = false;
-        let emit = self.held.front()?;
-        retries.attempts = retries.attempts.saturating_add(1);
-        retries.in_flight = true;
-        Some(emit)
-    }
-
-    /// No answer came to the attempt that was written. Returns the emit if that was its last.
-    pub(crate) fn attempt_failed(&mut self) -> Option<Emit<P>> {
-        let retries = self.retries.as_mut()?;
-        let failed = mem::take(&mut retries.in_flight);
-        if failed && retries.attempts > retries.limit { self.give_up() } else { None }
-    }
-
-    /// An attempt was answered. Returns the emit, unless another one is in front.
-    pub(crate) fn settle(&mut self, id: EmitId) -> Option<Emit<P>> {
-        let front = self.held.front()?;
-        if front.id == id && self.retries() { self.give_up() } else { None }
-    }
-
-    /// The emit in front is not sent any more. An attempt of it that is queued now stands for the next one.
-    pub(crate) fn give_up(&mut self) -> Option<Emit<P>> {
-        if let Some(retries) = &mut self.retries {
-            retries.attempts = 0;
-            retries.in_flight = false;
-        }
-        let emit = self.held.pop_front()?;
-        self.bytes -= emit.size;
-        Some(emit)
+        let written = self.fates.written();
+        !self.is_unsent(target) && (self.flushed >= Some(target) || self.flushed >= written)
     }
 }
 
@@ -335,7 +463,12 @@ mod tests {
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
         let id = outbox.ticket();
-        Emit { id, answer: Answer::None, payload: "p", size: 10, volatile: false, told: false }
+        Emit { id, answer: Answer::None, payload: "p", size: 10, volatile: false, told: false, terms: None }
+    }
+
+    fn keyed(outbox: &mut Outbox<&'static str>, payload: &'static str) -> Emit<&'static str> {
+        let terms = Terms { expires: None, key: Some("k".into()), place: None };
+        Emit { payload, terms: Some(Box::new(terms)), ..emit(outbox) }
     }
 
     #[test]
@@ -355,15 +488,17 @@ mod tests {
     }
 
     #[test]
-    fn retries_change_only_while_nothing_waits() {
+    fn one_with_a_key_takes_the_place_of_the_older() {
         let mut outbox = Outbox::new(None);
-        let first = emit(&mut outbox);
-        outbox.hold(first);
-        outbox.set_retries(Some(1));
-        assert!(!outbox.retries());
-        outbox.remove(EmitId(0));
-        outbox.set_retries(Some(1));
-        assert!(outbox.retries());
+        let first = keyed(&mut outbox, "old");
+        assert!(outbox.replace(first).map_err(|emit| outbox.hold(emit)).is_err(), "there is none to replace");
+        let second = emit(&mut outbox);
+        outbox.hold(second);
+        let third = keyed(&mut outbox, "new");
+        assert_eq!(outbox.replace(third).unwrap().payload, "old");
+        assert_eq!((outbox.position(EmitId(2)), outbox.position(EmitId(1))), (Some(0), Some(1)));
+        assert!(!outbox.is_held(EmitId(0)));
+        assert_eq!(outbox.release().unwrap().payload, "new");
     }
 
     #[test]
@@ -376,12 +511,12 @@ mod tests {
         let first = outbox.release().unwrap();
         assert!(!outbox.wants_receipt());
         outbox.unqueue(first.size);
-        outbox.wrote(first.id);
+        outbox.wrote(&first, false);
         assert!(outbox.wants_receipt());
-        outbox.cover();
+        outbox.cover(true);
         assert!(!outbox.wants_receipt());
         assert_eq!(outbox.flushed(), None);
-        outbox.receipt();
+        outbox.receipt(true);
         assert_eq!((outbox.flushed(), outbox.flushed()), (Some(EmitId(0)), None));
         assert_eq!(outbox.flush(), None);
     }
@@ -393,7 +528,7 @@ mod tests {
         outbox.hold(first);
         let first = outbox.release().unwrap();
         outbox.unqueue(first.size);
-        outbox.wrote(first.id);
+        outbox.wrote(&first, false);
         assert_eq!(outbox.flush(), Some(EmitId(0)));
         assert_eq!(outbox.write_off(), [EmitId(0)]);
         assert_eq!((outbox.take_uncertain(), outbox.flush()), (false, None));

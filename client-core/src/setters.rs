@@ -121,8 +121,58 @@ macro_rules! config_setters {
         /// causes another attempt. An emit that nobody waits for and that is never acknowledged is told as
         /// [`ClientEvent::NotAcknowledged`](crate::ClientEvent::NotAcknowledged).
         pub fn retries(mut self, retries: Option<u32>) -> Self {
-            self.retries = retries;
+            self.delivery.retries = retries;
             self
+        }
+
+        /// How far the newest event that is sent again may be ahead of the oldest that is not settled (`retryWindow`), 1 to
+        /// 1,024. Default 1; 16 with [`exactly_once`](Self::exactly_once). After a lost connection sending goes on from the
+        /// oldest, so a server without the middleware may see up to so many events again.
+        pub fn retry_window(mut self, events: u32) -> Self {
+            self.delivery.retry_window = Some(events);
+            self
+        }
+
+        /// The pause before an event is sent again on a connection that lives (`retryDelay`), doubled each time. Default
+        /// none.
+        pub fn retry_delay(self, delay: core::time::Duration) -> Self {
+            self.set(|config| config.retry_delay = delay)
+        }
+
+        /// The pause doubles up to this (`retryDelayMax`). Default 5 s.
+        pub fn retry_delay_max(self, delay: core::time::Duration) -> Self {
+            self.set(|config| config.retry_delay_max = delay)
+        }
+
+        /// Whether a server with the middleware of the npm package's `/server` runs each event once, however often it was
+        /// sent (`exactlyOnce`). Implies [`retries`](Self::retries) without limit, unless there are some. Without that
+        /// middleware a handler may see an event twice, which
+        /// [`ClientEvent::DeliveryUnsupported`](crate::ClientEvent::DeliveryUnsupported) tells. Default false.
+        pub fn exactly_once(mut self, on: bool) -> Self {
+            self.delivery.exactly_once = on;
+            self
+        }
+
+        /// How long an event is held before it is too old to be sent (`bufferMaxAge`). Default none: for ever.
+        pub fn buffer_max_age(self, age: Option<core::time::Duration>) -> Self {
+            self.set(|config| config.buffer_max_age = age)
+        }
+
+        /// What happens to an event for which there is no room (`bufferPolicy`). Default: it is refused.
+        pub fn buffer_policy(self, policy: $crate::BufferPolicy) -> Self {
+            self.set(|config| config.buffer_policy = policy)
+        }
+
+        /// What may be used as a proof that the server has read what was sent (`receipts`). Default
+        /// [`Receipts::Auto`](crate::Receipts::Auto).
+        pub fn receipts(self, receipts: $crate::Receipts) -> Self {
+            self.set(|config| config.receipts = receipts)
+        }
+
+        /// Time to hand over what is queued, and for the server to read it, when the last namespace is left
+        /// (`closeTimeout`). Default 2 s.
+        pub fn close_timeout(self, timeout: core::time::Duration) -> Self {
+            self.set(|config| config.close_timeout = timeout)
         }
 
         /// Whether a new namespace connects by itself (`autoConnect`). Default true; otherwise call

@@ -1,13 +1,19 @@
 //! One namespace: whether it is connected, and what waits for it.
 
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::acks::Acks;
 use crate::codec::Codec;
-use crate::event::EmitId;
-use crate::outbox::Outbox;
+use crate::config::Config;
+use crate::error::{AckError, EmitError};
+use crate::event::{EmitId, Event, SocketId};
+use crate::fate::Fate;
+use crate::outbox::{Answer, Emit, Outbox};
 use crate::recovery::Recovery;
+use crate::retries::{Kept, Retries};
+use crate::sync::Sync;
 use crate::time::Instant;
 
 /// Authentication data of a namespace's CONNECT.
@@ -31,17 +37,75 @@ pub struct SocketOptions<P> {
     /// leave one after the other, except volatile ones, and each ends in one [`Event::Ack`](crate::Event::Ack). A handler
     /// may see the same event twice. Without a time for acks, only a connection that ended causes another attempt.
     pub retries: Option<u32>,
+    /// How far the newest emit that is sent again may be ahead of the oldest that is not settled (`retryWindow`), 1 to
+    /// 1,024. Default 1, as in the JavaScript client; 16 with `exactly_once`. With 1 at most one event is repeated at each
+    /// lost connection, and none overtakes another.
+    pub retry_window: Option<u32>,
+    /// A name for this process, or page, that no other has: 1 to 64 of the characters `A-Za-z0-9_.-`. Every attempt of an
+    /// emit then has the same ack id, and a server with the middleware for it runs each event once (`exactlyOnce`).
+    /// Without that middleware a handler may see an event twice, as with `retries` alone.
+    pub exactly_once: Option<String>,
+    /// Whether emits are kept in a store until they are settled ([`Command::Keep`](crate::Command::Keep)). Only with
+    /// `retries`. Default none.
+    pub durability: Option<Durability>,
+}
+
+/// How the emits of a client's namespaces are delivered: what [`SocketOptions`] has of it, for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Delivery {
+    /// See [`SocketOptions::retries`]. `exactly_once` and `durability` imply it, without limit.
+    pub retries: Option<u32>,
+    /// See [`SocketOptions::retry_window`].
+    pub retry_window: Option<u32>,
+    /// See [`SocketOptions::exactly_once`].
+    pub exactly_once: bool,
+    /// See [`SocketOptions::durability`].
+    pub durability: Option<Durability>,
+}
+
+impl Delivery {
+    /// The options of a namespace; `name` is that of this process or page.
+    #[must_use]
+    pub fn options<P>(&self, auth: Auth<P>, name: &str) -> SocketOptions<P> {
+        let implied = self.exactly_once || self.durability.is_some();
+        SocketOptions {
+            auth,
+            retries: self.retries.or(implied.then_some(u32::MAX)),
+            retry_window: self.retry_window,
+            exactly_once: self.exactly_once.then(|| name.into()),
+            durability: self.durability,
+        }
+    }
+}
+
+/// When an emit may leave whose socket has a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// Once it is stored (`"storedFirst"`).
+    #[default]
+    StoredFirst,
+    /// At once (`"writeBehind"`): a crash may lose the last emits, and what is known of those that were sent.
+    WriteBehind,
 }
 
 impl<P> Default for SocketOptions<P> {
     fn default() -> Self {
-        Self { auth: Auth::None, retries: None }
+        Self { auth: Auth::None, retries: None, retry_window: None, exactly_once: None, durability: None }
+    }
+}
+
+impl<P> SocketOptions<P> {
+    /// How emits are sent again, if they are.
+    pub(crate) fn resending(&self) -> Option<Retries> {
+        let window = self.retry_window.unwrap_or(if self.exactly_once.is_some() { 16 } else { 1 });
+        let stored_first = self.durability.map(|durability| durability == Durability::StoredFirst);
+        Some(Retries::new(self.retries?, window.clamp(1, 1024), self.exactly_once.clone(), stored_first))
     }
 }
 
 /// How one emit is to be treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EmitOptions {
+pub struct EmitOptions<'a> {
     /// Whether the server's handler is to answer.
     pub ack: bool,
     /// Time for the answer, from now; else [`Config::ack_timeout`](crate::Config::ack_timeout). With
@@ -55,6 +119,14 @@ pub struct EmitOptions {
     /// The transport has not yet taken what it was handed before, although the core cannot see that: a volatile emit is
     /// dropped.
     pub busy: bool,
+    /// How long it is held before it is too old to be sent (`maxAge`); else
+    /// [`Config::buffer_max_age`](crate::Config::buffer_max_age).
+    pub max_age: Option<core::time::Duration>,
+    /// It replaces an older emit with the same key that is still held, in its place; the older one is dropped
+    /// (`coalesce`).
+    pub coalesce: Option<&'a str>,
+    /// What becomes of it is told ([`Event::Fate`](crate::Event::Fate)).
+    pub watched: bool,
 }
 
 /// A namespace as the application sees it.
@@ -94,6 +166,7 @@ pub(crate) struct Socket<C: Codec> {
     pub(crate) outbox: Outbox<C::Payload>,
     pub(crate) acks: Acks,
     pub(crate) recovery: Recovery<C>,
+    pub(crate) sync: Sync,
     pub(crate) sessions: u32,
     pub(crate) auth_requests: u32,
     pub(crate) observed: bool,
@@ -113,11 +186,12 @@ impl<C: Codec> Socket<C> {
     pub(crate) fn new(namespace: &str, options: SocketOptions<C::Payload>) -> Self {
         Self {
             namespace: namespace.into(),
+            outbox: Outbox::new(options.resending()),
             auth: options.auth,
             state: SocketState::Inactive,
-            outbox: Outbox::new(options.retries),
             acks: Acks::default(),
             recovery: Recovery::default(),
+            sync: Sync::default(),
             sessions: 0,
             auth_requests: 0,
             observed: false,
@@ -156,5 +230,119 @@ impl<C: Codec> Socket<C> {
     pub(crate) fn abandon_acks(&mut self) -> Vec<EmitId> {
         let outbox = &self.outbox;
         self.acks.abandon(|emit| outbox.is_held(emit))
+    }
+}
+
+/// What becomes of its emits.
+impl<C: Codec> Socket<C> {
+    /// Whether an ack id may be used that no store has.
+    pub(crate) fn allows_ids(&self) -> bool {
+        self.outbox.retries.as_ref().is_none_or(|retries| retries.allows(self.acks.next()))
+    }
+
+    /// Drops the oldest emits that were never sent until one of `size` bytes fits. False if it cannot.
+    pub(crate) fn make_room(
+        &mut self,
+        id: SocketId,
+        size: usize,
+        config: &Config,
+        events: &mut VecDeque<Event<C>>,
+    ) -> bool {
+        if size > config.buffer_bytes {
+            return false;
+        }
+        while self.outbox.room(size, self.acks.in_flight(), config).is_err() {
+            let Some(old) = self.outbox.make_room() else { return false };
+            self.not_sent(id, old, EmitError::Displaced, events);
+        }
+        true
+    }
+
+    /// An accepted emit cannot be sent after all; its caller is told.
+    pub(crate) fn not_sent(
+        &mut self,
+        id: SocketId,
+        emit: Emit<C::Payload>,
+        error: EmitError,
+        events: &mut VecDeque<Event<C>>,
+    ) {
+        let fate = match error {
+            EmitError::Expired => Fate::Expired,
+            EmitError::Displaced => Fate::Dropped,
+            _ => Fate::Refused,
+        };
+        if self.is_told(&emit) {
+            return;
+        }
+        match &emit.answer {
+            Answer::Reliable(reliable) if reliable.may_have_left() => {
+                let fate = reliable.uncertain();
+                return self.finish(id, emit, fate, Err(AckError::Timeout), events);
+            }
+            Answer::Reliable(_) => return self.finish(id, emit, fate, Err(AckError::NotSent(error)), events),
+            Answer::Id(ack) if self.acks.remove(*ack).is_some() => {
+                events.push_back(Event::Ack {
+                    socket: id,
+                    emit: emit.id,
+                    result: Err(AckError::NotSent(error)),
+                });
+            }
+            Answer::Id(_) | Answer::None => {
+                let payload = emit.payload.clone();
+                events.push_back(Event::NotSent { socket: id, emit: emit.id, error, payload });
+            }
+        }
+        self.outbox.fates.settle(emit.id, fate, Some(emit.payload));
+    }
+
+    /// Whether its end was told although it might still have left: the namespace was left meanwhile.
+    pub(crate) fn is_told(&self, emit: &Emit<C::Payload>) -> bool {
+        emit.answer.id().is_some_and(|ack| !self.acks.is_awaited(ack))
+            && self.outbox.fates.settled(emit.id).is_some()
+    }
+
+    /// No answers will come to attempts that were written. True if an emit ended with that.
+    pub(crate) fn fail_attempts(&mut self, id: SocketId, events: &mut VecDeque<Event<C>>) -> bool {
+        let failed = self.outbox.attempts_failed();
+        let any = !failed.is_empty();
+        for emit in failed {
+            let fate = emit.uncertain();
+            self.finish(id, emit, fate, Err(AckError::Disconnected), events);
+        }
+        any
+    }
+
+    /// An emit that was sent until its ack came is settled.
+    pub(crate) fn finish(
+        &mut self,
+        id: SocketId,
+        emit: Emit<C::Payload>,
+        fate: Fate,
+        result: Result<C::Payload, AckError>,
+        events: &mut VecDeque<Event<C>>,
+    ) {
+        self.acks.settled(emit.id);
+        let reliable = emit.reliable();
+        let key = reliable.and_then(|reliable| reliable.key);
+        if let (Some(key), Some(retries)) = (key, &mut self.outbox.retries)
+            && reliable.is_some_and(|reliable| reliable.kept != Kept::No)
+        {
+            retries.erase.push_back(key);
+        }
+        let unsent = matches!(fate, Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled);
+        if reliable.is_some_and(|reliable| reliable.restored) {
+            let (result, payload) = (result.ok(), emit.payload);
+            events.push_back(Event::OutboxSettled {
+                socket: id,
+                key: key.unwrap_or(0),
+                fate,
+                payload,
+                result,
+            });
+            self.outbox.fates.settle(emit.id, fate, None);
+            return;
+        }
+        events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+        self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
     }
 }

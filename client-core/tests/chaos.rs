@@ -16,8 +16,9 @@ use integer::Integer;
 use scenarios::Face;
 use server::{Proof, Retried, answers};
 use socketio_client_core::{
-    AckId, Auth, AuthRequest, Command, Config, DisconnectReason, EmitId, EmitOptions, Event, Flush, Frame,
-    Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, BufferPolicy, Command, Config, DisconnectReason, EmitId, EmitOptions, Event,
+    Fate, Flush, Frame, Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError,
+    TransportId, TransportKind,
 };
 
 /// Numbers that depend on the seed only.
@@ -64,6 +65,12 @@ struct World {
     replayed: Option<(SocketId, usize)>,
     /// Namespaces whose session was left.
     left: BTreeSet<SocketId>,
+    /// What was told of each emit last.
+    fates: BTreeMap<(SocketId, EmitId), Fate>,
+    /// What each WebSocket was handed: bytes, and the packet.
+    handed: BTreeMap<TransportId, Vec<(usize, String)>>,
+    /// Numbers of which it was told that they never left. They may be sent again.
+    stuck: BTreeSet<u32>,
 }
 
 const WIRES: &[&str] = &[
@@ -122,12 +129,27 @@ impl World {
         config.ack_timeout = (dice.roll(2) == 0).then_some(std::time::Duration::from_secs(2));
         config.remember_upgrade = dice.roll(2) == 0;
         config.websocket_ping = dice.roll(2) == 0;
+        config.tells_unsent = dice.roll(2) == 0;
+        config.buffer_policy = match dice.roll(3) {
+            0 => BufferPolicy::Refuse,
+            1 => BufferPolicy::DropOldest,
+            _ => BufferPolicy::DropNewest,
+        };
+        config.buffer_max_age = (dice.roll(3) == 0).then_some(std::time::Duration::from_secs(20));
+        config.retry_delay = std::time::Duration::from_millis(dice.roll(2) * 300);
+        let retry_window = Some(1 + u32::try_from(dice.roll(3)).unwrap());
         let websocket_ping = config.websocket_ping;
         let mut manager = Manager::new(Integer, config, seed);
         let limit = u32::try_from(dice.roll(3)).unwrap();
         let sockets = [("/", Auth::None, None), ("/a", Auth::Ask, None), ("/r", Auth::None, Some(limit))]
-            .map(|(namespace, auth, retries)| manager.socket(namespace, SocketOptions { auth, retries }))
+            .map(|(namespace, auth, retries)| {
+                manager.socket(
+                    namespace,
+                    SocketOptions { auth, retries, retry_window, ..SocketOptions::default() },
+                )
+            })
             .to_vec();
+        sockets.iter().for_each(|socket| manager.observe_fates(*socket, true));
         Self {
             dice,
             manager,
@@ -148,6 +170,9 @@ impl World {
             retried: Retried::new(limit),
             replayed: None,
             left: BTreeSet::new(),
+            fates: BTreeMap::new(),
+            handed: BTreeMap::new(),
+            stuck: BTreeSet::new(),
         }
     }
 
@@ -248,6 +273,7 @@ impl World {
         let link = self.links.get_mut(&transport).unwrap();
         let input = if fails {
             self.links.remove(&transport);
+            self.stuck(transport);
             Input::Closed { transport, error: TransportError::Lost { cause: "chaos".into() } }
         } else {
             match link {
@@ -262,6 +288,7 @@ impl World {
                 }
                 Link::WebSocketOpen if wire == "6" => {
                     self.proof.prove(transport, true);
+                    self.handed.remove(&transport);
                     Input::Pong { transport }
                 }
                 Link::WebSocketOpen => Input::Message { transport, message: Message::Text(wire.into()) },
@@ -283,6 +310,23 @@ impl World {
             }
         };
         self.manager.handle_input(input, self.now);
+    }
+
+    /// The last frames that a WebSocket was handed never left.
+    fn stuck(&mut self, transport: TransportId) {
+        let handed = self.handed.remove(&transport).unwrap_or_default();
+        let count = self.dice.roll(handed.len() as u64 + 1) as usize;
+        let stuck = &handed[handed.len() - count..];
+        let numbers: BTreeSet<u32> = stuck.iter().filter_map(|(_, packet)| plain_number(packet)).collect();
+        stuck.iter().filter_map(|(_, packet)| retried_number(packet)).for_each(|n| self.retried.stuck(n));
+        let bytes = stuck.iter().map(|(bytes, _)| bytes).sum();
+        self.manager.never_left(transport, bytes);
+        self.sent.retain(|number| !numbers.contains(number));
+        if let Some((unproven, covered)) = self.proof.unproven.get_mut(&transport) {
+            unproven.retain(|number| !numbers.contains(number));
+            *covered = None;
+        }
+        self.stuck.extend(numbers);
     }
 
     fn drain(&mut self) {
@@ -337,11 +381,26 @@ impl World {
                 }
             }
             Command::Close { transport } => drop(self.links.remove(&transport)),
-            Command::Resolve { .. } => unreachable!("not asked for"),
+            Command::Resolve { .. }
+            | Command::Keep { .. }
+            | Command::Erase { .. }
+            | Command::Reserve { .. } => {
+                unreachable!("not asked for")
+            }
         }
     }
 
     fn pulled(&mut self, transport: TransportId, frame: &Frame<Integer>) {
+        let handed = match frame {
+            Frame::Message(Message::Text(text)) => (text.len(), text.clone()),
+            Frame::Message(Message::Binary(_)) => (1, String::new()),
+            Frame::Ping => (0, String::new()),
+        };
+        self.handed.entry(transport).or_default().push(handed);
+        if self.dice.roll(8) == 0 {
+            let last = self.handed[&transport].iter().rev().take(self.dice.roll(5) as usize);
+            self.manager.unsent(transport, last.map(|(bytes, _)| bytes).sum());
+        }
         match frame {
             Frame::Message(Message::Text(text)) => self.sent(transport, text),
             Frame::Message(Message::Binary(_)) => {}
@@ -357,10 +416,8 @@ impl World {
 
     /// Plain emits of `/` leave in the order in which they were accepted, each at most once.
     fn sent(&mut self, transport: TransportId, packet: &str) {
-        if let Some((_, number)) = packet.strip_prefix("42/r,").and_then(|packet| packet.split_once('#'))
-            && number != "0"
-        {
-            self.retried.sent(number.parse().unwrap());
+        if let Some(number) = retried_number(packet) {
+            self.retried.sent(number);
         }
         for (socket, prefix) in self.sockets.iter().zip(["40@", "40/a,@", "40/r,@"]) {
             assert!(
@@ -368,7 +425,7 @@ impl World {
                 "{packet} claims what was left"
             );
         }
-        let Some(number) = packet.strip_prefix("42#").and_then(|number| number.parse().ok()) else { return };
+        let Some(number) = plain_number(packet) else { return };
         assert!(self.accepted.contains(&number), "{number} was not accepted");
         assert!(self.sent.last().is_none_or(|last| *last < number), "{number} after {:?}", self.sent.last());
         self.sent.push(number);
@@ -409,6 +466,16 @@ impl World {
                     false => self.proof.uncertain = self.proof.uncertain.max(Some(emit)),
                 }
             }
+            Event::Fate { socket, emit, fate, .. } => {
+                let before = self.fates.insert((socket, emit), fate);
+                assert!(!before.is_some_and(Fate::is_final), "{emit:?} was {before:?}, and is {fate:?}");
+                let now = self.manager.fate(socket, emit).unwrap();
+                assert!(now == fate || !fate.is_final(), "{emit:?} was told as {fate:?}, and is {now:?}");
+                let number = self.proof.numbers.get(&emit).filter(|_| socket == self.sockets[0]);
+                if let (Fate::Delivered, Some(number)) = (fate, number) {
+                    assert!(self.proof.proven.contains(number), "{number} is not known to have come");
+                }
+            }
             Event::NotSent { payload, .. } => {
                 let (number, _) = Integer.read(&payload);
                 self.accepted.retain(|accepted| *accepted != number);
@@ -438,10 +505,16 @@ impl World {
         for _ in 0..200 {
             self.kindness();
         }
+        let left: BTreeSet<u32> = self.sent.iter().copied().collect();
+        self.accepted.retain(|number| left.contains(number) || !self.stuck.contains(number));
         assert_eq!(self.sent, self.accepted, "everything that was accepted has left, in order, once");
         assert!(self.unsettled.is_empty(), "{:?}", self.unsettled);
         assert_eq!(self.manager.queued(self.sockets[2]), 0, "everything that was sent again is settled");
         assert!(self.flushes.is_empty(), "flushes without an end: {:?}", self.flushes);
+        for (emit, fate) in &self.fates {
+            let unproven = matches!(fate, Fate::InFlight { .. }) && !self.websocket_ping;
+            assert!(fate.is_final() || unproven, "{emit:?} has no end: {fate:?}");
+        }
     }
 
     fn kindness(&mut self) {
@@ -507,6 +580,17 @@ impl World {
             self.manager.reconnect_now(self.now);
         }
     }
+}
+
+/// Of an attempt of `/r`.
+fn retried_number(packet: &str) -> Option<u32> {
+    let (_, number) = packet.strip_prefix("42/r,")?.split_once('#')?;
+    number.parse().ok().filter(|number| *number > 0)
+}
+
+/// Of a plain emit of `/`.
+fn plain_number(packet: &str) -> Option<u32> {
+    packet.strip_prefix("42#").and_then(|number| number.parse().ok())
 }
 
 fn variable(name: &str, default: u64) -> u64 {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use socketio_client_core::codec::{Arguments, Json, Payload, Value};
 use socketio_client_core::packet::{Header, PacketKind};
-use socketio_client_core::{Codec, DecodeError, Decoded, EncodeError, Limits, Message};
+use socketio_client_core::{Codec, Credentials, DecodeError, Decoded, EncodeError, Limits, Message};
 
 type Packet = (Header, Option<Payload>);
 
@@ -734,22 +734,42 @@ fn the_last_argument_may_be_an_offset() {
 
 #[test]
 fn a_claim_carries_the_authentication_data_whose_keys_win() {
-    let claim = |auth: Option<&Payload>, offset: Option<&str>| {
-        let offset = offset.map(Box::from);
-        Json.connect(auth, Some(("P", offset.as_ref()))).unwrap().json().to_string()
+    let connect = |auth: Option<Payload>, recovery: Option<(&str, Option<&str>)>| {
+        let offset = recovery.and_then(|(_, offset)| offset).map(Box::from);
+        let recovery = recovery.map(|(pid, _)| (pid, offset.as_ref()));
+        let payload = Json.connect(auth.as_ref(), Credentials { recovery, delivery: None }).unwrap();
+        payload.map(|payload| payload.json().to_string())
     };
-    let object =
-        |pairs: &[(&str, &str)]| Payload::object(&pairs.iter().copied().collect::<BTreeMap<_, _>>()).unwrap();
+    let claim = |auth: Option<Payload>, offset: Option<&str>| connect(auth, Some(("P", offset))).unwrap();
     assert_eq!(claim(None, None), r#"{"pid":"P"}"#);
     assert_eq!(claim(None, Some("o")), r#"{"pid":"P","offset":"o"}"#);
-    assert_eq!(claim(Some(&object(&[])), Some("o")), r#"{"pid":"P","offset":"o"}"#);
-    assert_eq!(claim(Some(&object(&[("t", "1")])), Some("o")), r#"{"pid":"P","offset":"o","t":"1"}"#);
-    assert_eq!(claim(Some(&object(&[("pid", "1")])), Some("o")), r#"{"offset":"o","pid":"1"}"#);
-    assert_eq!(claim(Some(&object(&[("offset", "1"), ("pid", "2")])), None), r#"{"offset":"1","pid":"2"}"#);
-    let quoted = Json.connect(None, Some(("\"\n", None))).unwrap();
-    assert_eq!(quoted.json(), r#"{"pid":"\"\n"}"#);
+    assert_eq!(claim(Some(object(&[])), Some("o")), r#"{"pid":"P","offset":"o"}"#);
+    assert_eq!(claim(Some(object(&[("t", "1")])), Some("o")), r#"{"pid":"P","offset":"o","t":"1"}"#);
+    assert_eq!(claim(Some(object(&[("pid", "1")])), Some("o")), r#"{"offset":"o","pid":"1"}"#);
+    assert_eq!(claim(Some(object(&[("offset", "1"), ("pid", "2")])), None), r#"{"offset":"1","pid":"2"}"#);
+    assert_eq!(connect(None, Some(("\"\n", None))).unwrap(), r#"{"pid":"\"\n"}"#);
     // What is no object is sent alone, and without a session to resume nothing is added.
-    assert_eq!(claim(Some(&Payload::args(&1).unwrap()), Some("o")), "[1]");
-    assert_eq!(Json.connect(Some(&object(&[("t", "1")])), None).unwrap().json(), r#"{"t":"1"}"#);
-    assert!(Json.connect(None, None).is_none());
+    assert_eq!(claim(Some(Payload::args(&1).unwrap()), Some("o")), "[1]");
+    assert_eq!(connect(Some(object(&[("t", "1")])), None).unwrap(), r#"{"t":"1"}"#);
+    assert_eq!(connect(None, None), None);
+}
+
+fn object(pairs: &[(&str, &str)]) -> Payload {
+    Payload::object(&pairs.iter().copied().collect::<BTreeMap<_, _>>()).unwrap()
+}
+
+#[test]
+fn the_name_for_exactly_once_goes_beside_the_authentication_data() {
+    let connect = |auth: Option<&Payload>| {
+        let credentials = Credentials { recovery: None, delivery: Some(("q3", 17)) };
+        Json.connect(auth, credentials).map(|payload| payload.unwrap().json().to_string())
+    };
+    assert_eq!(connect(None).unwrap(), r#"{"$delivery":{"v":1,"id":"q3","base":17}}"#);
+    assert_eq!(
+        connect(Some(&object(&[("t", "1")]))).unwrap(),
+        r#"{"$delivery":{"v":1,"id":"q3","base":17},"t":"1"}"#
+    );
+    assert_eq!(connect(Some(&Payload::args(&1).unwrap())), Err(EncodeError::AuthNotObject));
+    assert_eq!(connect(Some(&object(&[("$delivery", "1")]))), Err(EncodeError::AuthDelivery));
+    assert_eq!(Json.sync().json(), r#"["$delivery",{"sync":1}]"#);
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{Auth, Config, EncodeError, UrlError};
+use socketio_client_core::{Auth, Config, Delivery, EncodeError, UrlError};
 
 use tokio::runtime::RuntimeFlavor;
 
@@ -44,7 +44,7 @@ pub struct ClientBuilder {
     provider: Provider,
     auth: Result<Auth<Payload>, EncodeError>,
     auth_with: Option<Box<AuthFn>>,
-    retries: Option<u32>,
+    delivery: Delivery,
     auto_connect: bool,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
@@ -57,7 +57,7 @@ impl ClientBuilder {
             provider: Provider { url, ..Provider::default() },
             auth: Ok(Auth::None),
             auth_with: None,
-            retries: None,
+            delivery: Delivery::default(),
             auto_connect: true,
             connector: None,
             ca_file: None,
@@ -178,17 +178,26 @@ impl ClientBuilder {
         let namespace = config.address.namespace.clone();
         // A clock before 1970 resumes no sessions, and harms nothing else. The shell's own begins now.
         config.unix_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Seeded by the standard library's hasher, which asks the operating system.
-        let manager = Manager::new(Json, config, RandomState::new().build_hasher().finish());
+        let manager = Manager::new(Json, config, random());
         let threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let shared =
-            Shared::new(manager, auth, self.auth_with, self.retries, self.auto_connect, namespace, threads);
+            Shared::new(manager, auth, self.auth_with, self.delivery, self.auto_connect, namespace, threads);
         let shared = Arc::new(shared);
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
         runtime.spawn(dispatcher::run(Arc::clone(&shared)));
         Ok(Client::new(shared))
     }
+}
+
+/// From the operating system, which the standard library asks.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A name that no other process has.
+pub(crate) fn unique_name() -> String {
+    format!("{:016x}{:016x}", random(), random())
 }
 
 /// Room in the write buffer for batches of small frames beside the largest message.

@@ -319,6 +319,8 @@ impl Driver {
                         Done::Posted(http.post(&url, &headers, body.into_bytes()).await)
                     });
                 }
+                // No namespace has a store.
+                Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
                 Command::Close { transport } => {
                     self.pending.retain(|pending| pending.transport != transport);
                     self.headers.take_if(|(id, _)| *id == transport);

@@ -88,8 +88,9 @@ pub use message::{Message, Outgoing};
 pub use socket::{Socket, Volatile};
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
-    AckError, ClientEvent, ConnectError, DecodeError, DisconnectReason, EmitError, EmitId, EncodeError,
-    FlushError, Limits, ListenerId, State, TransportError, TransportKind as Transport, UrlError,
+    AckError, BufferPolicy, ClientEvent, ConnectError, DecodeError, DisconnectReason, Durability, EmitError,
+    EmitId, EncodeError, Fate, FlushError, Limits, ListenerId, Receipts, State, TransportError,
+    TransportKind as Transport, UrlError,
 };
 pub use stream::Messages;
 pub use transport::{BoxedIo, Connector, TlsOptions};

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, ConnectError, EmitError, EmitId, EmitOptions, FlushError, Instant, SocketId,
-    SocketOptions, State as Connection,
+    AckError, AckId, Auth, ConnectError, Delivery, EmitError, EmitId, EmitOptions, FlushError, Instant,
+    SocketId, State as Connection,
 };
 use tokio::sync::oneshot;
 
@@ -40,7 +40,9 @@ pub(crate) struct Shared {
     threads: bool,
     pub(crate) auth: Auth<Payload>,
     pub(crate) auth_with: Option<Box<AuthFn>>,
-    retries: Option<u32>,
+    delivery: Delivery,
+    /// By which a server with the middleware knows this process again.
+    name: String,
     pub(crate) auto_connect: bool,
     /// The namespace that the URL names.
     pub(crate) default_namespace: String,
@@ -91,7 +93,7 @@ impl Shared {
         manager: Manager,
         auth: Auth<Payload>,
         auth_with: Option<Box<AuthFn>>,
-        retries: Option<u32>,
+        delivery: Delivery,
         auto_connect: bool,
         default_namespace: String,
         threads: bool,
@@ -110,7 +112,8 @@ impl Shared {
             threads,
             auth,
             auth_with,
-            retries,
+            delivery,
+            name: crate::builder::unique_name(),
             auto_connect,
             default_namespace,
             epoch: tokio::time::Instant::now(),
@@ -148,9 +151,7 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let id = state
-                .manager
-                .socket(namespace, SocketOptions { auth: self.auth.clone(), retries: self.retries });
+            let id = state.manager.socket(namespace, self.delivery.options(self.auth.clone(), &self.name));
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
                 state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
@@ -166,7 +167,7 @@ impl Shared {
         &self,
         socket: SocketId,
         payload: Payload,
-        options: EmitOptions,
+        options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
         // A refused payload is dropped after the lock is released: what it holds may be the application's.
         let emitted = {
@@ -187,7 +188,7 @@ impl Shared {
         &self,
         socket: SocketId,
         payload: Payload,
-        options: EmitOptions,
+        options: EmitOptions<'_>,
     ) -> Result<(EmitId, oneshot::Receiver<AckResult>), EmitError> {
         let (waiter, receiver) = oneshot::channel();
         let emitted = self.change(|state, now| {

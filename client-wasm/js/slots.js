@@ -115,18 +115,33 @@ export function offset(slot) {
   return put(last);
 }
 
-/** A number for the object that resumes a session; -1 where `auth` is no object, which is sent alone. -1 as `auth` or
- * `offset` means none. Further: the bytes of its text. */
-export function connect(auth, pid, offset) {
+/** A number for CONNECT's object, with the session to resume, and the name for `exactlyOnce`; -1 where `auth` is no object,
+ * which is sent alone; -2 where it has a field `$delivery` of its own. -1 as `auth` or `offset`, and an empty text, mean
+ * none. Further: the bytes of its text. */
+export function connect(auth, pid, offset, delivery, base) {
   // With an application's own parser there is no text, and the value is a copy.
   const bare = auth >= 0 && entries[auth].json === undefined;
   // From its text: a copy, and nobody's getters.
   const data = auth < 0 ? {} : bare ? value(auth) : JSON.parse(json(auth));
   if (!isObject(data) || Array.isArray(data)) return -1;
-  const object = { pid, offset: offset < 0 ? undefined : value(offset), ...data };
+  if (delivery && "$delivery" in data) return -2;
+  const object = {
+    pid: pid || undefined,
+    offset: offset < 0 ? undefined : value(offset),
+    ...(delivery ? { $delivery: { v: 1, id: delivery, base } } : undefined),
+    ...data,
+  };
   const text = bare ? undefined : JSON.stringify(object);
   rest = [bare ? 0 : byteLength(text)];
   return put(object, text);
+}
+
+/** A number for the question to the server's middleware for `exactlyOnce`. */
+export function sync(version) {
+  const event = ["$delivery", { sync: version }];
+  const text = JSON.stringify(event);
+  rest = [text.length];
+  return put(event, text);
 }
 
 // --- Values on their way out -----------------------------------------------------------------------------------

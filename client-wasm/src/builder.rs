@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{Address, Auth, Config, EncodeError, SocketOptions, UrlError};
+use socketio_client_core::{Address, Auth, Config, Delivery, EncodeError, SocketOptions, UrlError};
 use thiserror::Error;
 
 use crate::client::Client;
@@ -37,7 +37,9 @@ pub(crate) struct Sources {
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
     auth: Auth<Payload>,
     auth_with: Option<AskAuth>,
-    retries: Option<u32>,
+    delivery: Delivery,
+    /// By which a server with the middleware knows this page again.
+    name: String,
     pub(crate) auto_connect: bool,
 }
 
@@ -66,7 +68,7 @@ impl Sources {
     }
 
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
-        SocketOptions { auth: self.auth.clone(), retries: self.retries }
+        self.delivery.options(self.auth.clone(), &self.name)
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -84,7 +86,7 @@ pub struct ClientBuilder {
     query_with: Option<Rc<dyn Fn() -> Pairs>>,
     headers: Pairs,
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
-    retries: Option<u32>,
+    delivery: Delivery,
     auto_connect: bool,
 }
 
@@ -98,7 +100,7 @@ impl ClientBuilder {
             query_with: None,
             headers: Vec::new(),
             headers_with: None,
-            retries: None,
+            delivery: Delivery::default(),
             auto_connect: true,
         }
     }
@@ -175,6 +177,7 @@ impl ClientBuilder {
             (None, None) => Auth::None,
         };
         config.websocket_ping = false;
+        config.tells_unsent = true;
         config.ask_address =
             self.url_with.is_some() || self.query_with.is_some() || self.headers_with.is_some();
         let sources = Sources {
@@ -186,11 +189,21 @@ impl ClientBuilder {
             headers_with: self.headers_with,
             auth,
             auth_with: self.auth_with,
-            retries: self.retries,
+            delivery: self.delivery,
+            name: unique_name(),
             auto_connect: self.auto_connect,
         };
         Ok(Client::new(config, sources))
     }
+}
+
+/// A name that no other page has: more than 100 random bits.
+fn unique_name() -> String {
+    // 53 bits are all that `Math.random` has; it is not a secret, and the time is in it too.
+    let part = || js_sys::Math::random() * 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]
+    let [first, second, now] = [part(), part(), js_sys::Date::now()].map(|number| number as u64);
+    format!("{first:x}-{second:x}-{now:x}")
 }
 
 impl fmt::Debug for ClientBuilder {

@@ -26,7 +26,7 @@ use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{Heard, Link};
 
 /// While the browser has much to send, it is looked at again after this. A WebSocket has no event for that.
-const RETRY: Duration = Duration::from_millis(20);
+const RETRY: Duration = Duration::from_millis(5);
 
 /// What all handles share.
 pub(crate) struct Shared(RefCell<Inner>);
@@ -200,6 +200,8 @@ impl Inner {
             Command::Post { transport, url, body } => {
                 self.request(transport, Method::Post, &url, Some(&body), now);
             }
+            // No namespace has a store.
+            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
             Command::Close { transport } => {
                 self.links.retain(|(id, _)| *id != transport);
                 self.requests.retain(|(id, _, _)| *id != transport);

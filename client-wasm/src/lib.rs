@@ -95,6 +95,6 @@ pub use socketio_client_core::{
 };
 #[cfg(feature = "rust")]
 pub use socketio_client_core::{
-    ClientEvent, ConnectError, FlushError,
+    BufferPolicy, ClientEvent, ConnectError, Durability, Fate, FlushError, Receipts,
     codec::{Arguments, Value},
 };

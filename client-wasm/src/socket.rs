@@ -101,7 +101,7 @@ impl Socket {
         Volatile(self)
     }
 
-    fn send(&self, payload: Payload, options: EmitOptions) -> Result<EmitId, EmitError> {
+    fn send(&self, payload: Payload, options: EmitOptions<'_>) -> Result<EmitId, EmitError> {
         self.handle
             .call(|inner, now| inner.manager.emit(self.id, payload, options, now))
             .map_err(|refused| refused.error)

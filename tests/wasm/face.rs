@@ -425,7 +425,7 @@ pub async fn flood(url: &str, unstick: &js_sys::Function) -> Result<Lines, JsErr
         let client = quick(url, "websocket").build()?;
         let socket = client.socket("/");
         socket.connected().await?;
-        let text = "x".repeat(10_000);
+        let text = "x".repeat(100_000);
         let mut acks: Vec<_> =
             (0..100).map(|_| socket.emit_with_ack::<String>("call", &text).send()).collect();
         let last = acks.pop().unwrap();

@@ -1,5 +1,6 @@
 //! The objects that open a session and connect a namespace.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -10,8 +11,8 @@ use core::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::payload::mismatch;
-use super::{Connected, Handshake, Payload};
-use crate::error::{DecodeError, brief};
+use super::{Connected, Credentials, Handshake, Payload};
+use crate::error::{DecodeError, EncodeError, brief};
 
 /// Longer waits than this (49 days) are as good as for ever, and must not overflow a clock.
 const LONGEST: f64 = u32::MAX as f64;
@@ -37,18 +38,32 @@ pub(super) fn connected(payload: &Payload) -> Result<Connected, DecodeError> {
 }
 
 /// Writes CONNECT's object.
-pub(super) fn connect(auth: Option<&Payload>, pid: &str, offset: Option<&str>) -> Payload {
+pub(super) fn connect(
+    auth: Option<&Payload>,
+    credentials: Credentials<'_, Box<str>>,
+) -> Result<Payload, EncodeError> {
+    let Credentials { recovery, delivery } = credentials;
     let taken: BTreeMap<String, IgnoredAny> = match auth.map(Payload::parse_value) {
         Some(Ok(taken)) => taken,
         None => BTreeMap::new(),
+        Some(Err(_)) if delivery.is_some() => return Err(EncodeError::AuthNotObject),
         // No object, so it is sent alone.
-        Some(Err(_)) => return auth.cloned().unwrap_or_else(|| Payload::unchecked("{}".into())),
+        Some(Err(_)) => return Ok(auth.cloned().unwrap_or_else(|| Payload::unchecked("{}".into()))),
     };
+    if delivery.is_some() && taken.contains_key("$delivery") {
+        return Err(EncodeError::AuthDelivery);
+    }
+    // A text has a form in JSON whatever is in it.
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let (pid, offset) = (recovery.map(|(pid, _)| pid), recovery.and_then(|(_, offset)| offset));
+    let fields = [
+        ("pid", pid.map(quoted)),
+        ("offset", offset.map(|offset| quoted(offset))),
+        ("$delivery", delivery.map(|(id, base)| format!(r#"{{"v":1,"id":{},"base":{base}}}"#, quoted(id)))),
+    ];
     let mut text = String::from("{");
-    for (key, value) in [("pid", Some(pid)), ("offset", offset)] {
+    for (key, value) in fields {
         if let Some(value) = value.filter(|_| !taken.contains_key(key)) {
-            // A text has a form in JSON whatever is in it.
-            let value = serde_json::to_string(value).unwrap_or_default();
             text.push_str(&format!("{}\"{key}\":{value}", if text.len() > 1 { "," } else { "" }));
         }
     }
@@ -57,7 +72,7 @@ pub(super) fn connect(auth: Option<&Payload>, pid: &str, offset: Option<&str>) -
         text.push(',');
     }
     text.push_str(fields);
-    Payload::unchecked(text)
+    Ok(Payload::unchecked(text))
 }
 
 fn handshake_error(cause: impl Into<String>) -> DecodeError {

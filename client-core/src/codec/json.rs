@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use super::payload::{PLAIN, RESERVED};
 use super::placeholder::Placeholders;
 use super::scan::{Deaf, scan, without_lone_surrogates};
-use super::{Codec, Connected, Decoded, Handshake, Message, Payload, handshake, polling};
+use super::{Codec, Connected, Credentials, Decoded, Handshake, Message, Payload, handshake, polling};
 use crate::config::Limits;
 use crate::engine::PacketType;
 use crate::error::{DecodeError, EncodeError};
@@ -174,12 +174,16 @@ impl Codec for Json {
     fn connect(
         &mut self,
         auth: Option<&Payload>,
-        recovery: Option<(&str, Option<&Box<str>>)>,
-    ) -> Option<Payload> {
-        match recovery {
-            Some((pid, offset)) => Some(handshake::connect(auth, pid, offset.map(|offset| &**offset))),
-            None => auth.cloned(),
+        credentials: Credentials<'_, Box<str>>,
+    ) -> Result<Option<Payload>, EncodeError> {
+        match credentials {
+            Credentials { recovery: None, delivery: None } => Ok(auth.cloned()),
+            credentials => handshake::connect(auth, credentials).map(Some),
         }
+    }
+
+    fn sync(&mut self) -> Payload {
+        Payload::unchecked(r#"["$delivery",{"sync":1}]"#.into())
     }
 
     fn offset(&mut self, payload: &Payload) -> Option<(Box<str>, Stamp)> {

@@ -91,12 +91,17 @@ pub struct Connected {
     pub pid: Option<String>,
 }
 
+/// What CONNECT says beside the application's authentication data.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a, O> {
+    /// `pid` and `offset` of the session to resume.
+    pub recovery: Option<(&'a str, Option<&'a O>)>,
+    /// `$delivery`: by which the server knows emits again, and the lowest ack id of one that is not settled.
+    pub delivery: Option<(&'a str, u64)>,
+}
+
 /// Texts, payloads and their forms on the wire.
 pub trait Codec {
-    /// Whether anybody calls [`Manager::flush`](crate::Manager::flush). Where size counts, a face that never does turns it
-    /// off: then all is told as delivered, and no receipt is asked for.
-    const RECEIPTS: bool = true;
-
     /// Whether each namespace is told what happens to all of them: that the connection could not be opened, or ended. Where
     /// size counts, a face to which [`Event::OpenFailed`](crate::Event::OpenFailed) and
     /// [`Event::Closed`](crate::Event::Closed) suffice turns it off.
@@ -195,13 +200,19 @@ pub trait Codec {
     /// If it has no `sid`.
     fn connected(&mut self, payload: &Self::Payload) -> Result<Connected, DecodeError>;
 
-    /// The payload of CONNECT: the authentication data, and `pid` and `offset` of the session to resume. Keys of the
-    /// authentication data win, and what is no object is sent alone.
+    /// The payload of CONNECT: the authentication data, `pid` and `offset` of the session to resume, and `$delivery`. Keys of
+    /// the authentication data win, and what is no object is sent alone.
+    ///
+    /// # Errors
+    /// With `$delivery`: if the authentication data is no object, or has such a field.
     fn connect(
         &mut self,
         auth: Option<&Self::Payload>,
-        recovery: Option<(&str, Option<&Self::Offset>)>,
-    ) -> Option<Self::Payload>;
+        credentials: Credentials<'_, Self::Offset>,
+    ) -> Result<Option<Self::Payload>, EncodeError>;
+
+    /// The event `["$delivery",{"sync":1}]`, which only the server's middleware answers.
+    fn sync(&mut self) -> Self::Payload;
 
     /// The last argument of an event, if it is a text shaped like an offset ([`Stamp::of`]).
     fn offset(&mut self, payload: &Self::Payload) -> Option<(Self::Offset, Stamp)>;

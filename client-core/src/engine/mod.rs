@@ -18,7 +18,7 @@ use upgrade::Upgrade;
 use crate::codec::{Codec, Decoded, Handshake, Message};
 use crate::config::{Limits, TransportKind};
 use crate::error::DecodeError;
-use crate::event::SocketId;
+use crate::event::{EmitId, SocketId};
 use crate::io::TransportId;
 use crate::outbox::Emit;
 use crate::packet::Header;
@@ -30,8 +30,13 @@ pub(crate) enum Outgoing<P> {
         socket: SocketId,
         emit: Emit<P>,
     },
-    /// One attempt of the emit that is then the oldest of its namespace.
+    /// One attempt of an emit that its outbox holds.
     Attempt {
+        socket: SocketId,
+        emit: EmitId,
+    },
+    /// The question to the server's middleware.
+    Sync {
         socket: SocketId,
     },
     Ack {
@@ -44,21 +49,35 @@ pub(crate) enum Outgoing<P> {
         socket: SocketId,
         payload: Option<P>,
     },
+    /// Unless `force`, it waits until the server has read what was sent before: a Node server drops events that it reads
+    /// together with it.
     Disconnect {
         socket: SocketId,
+        force: bool,
     },
 }
 
 impl<P> Outgoing<P> {
-    const fn socket(&self) -> SocketId {
+    pub(crate) const fn socket(&self) -> SocketId {
         match self {
             Self::Emit { socket, .. }
-            | Self::Attempt { socket }
+            | Self::Attempt { socket, .. }
+            | Self::Sync { socket }
             | Self::Ack { socket, .. }
             | Self::Connect { socket, .. }
-            | Self::Disconnect { socket } => *socket,
+            | Self::Disconnect { socket, .. } => *socket,
         }
     }
+}
+
+/// A packet that a WebSocket was handed, and that may not have left.
+pub(crate) struct Written<P> {
+    /// `None` for what would not be sent again.
+    pub(crate) packet: Option<(Outgoing<P>, Option<u64>)>,
+    /// The last that its namespace had written before.
+    pub(crate) before: Option<EmitId>,
+    /// At least as many as it has.
+    pub(crate) bytes: usize,
 }
 
 /// What carries the session.
@@ -66,6 +85,20 @@ pub(crate) enum Link {
     WebSocket(TransportId),
     Polling(Polling),
 }
+
+/// A proof that the server has read what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// Not asked for.
+    None,
+    /// A WebSocket ping is unanswered, or a CONNECT to a namespace that does not exist.
+    Asked,
+    /// There is no way to ask: the server gets a moment.
+    Moment(Instant),
+}
+
+/// How long that is. It is no proof; a Node server needs the events of two reads, a millisecond on a fast way.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// One open session. Everything that belongs to it dies with it.
 pub(crate) struct Engine<C: Codec> {
@@ -82,15 +115,23 @@ pub(crate) struct Engine<C: Codec> {
     partial: Option<(C::Partial, Instant)>,
     upgrade_due: bool,
     pong_due: bool,
-    /// A WebSocket ping is unanswered.
-    pub(crate) receipt_due: bool,
+    pub(crate) receipt: Receipt,
+    /// When the next one may be asked for that only fates wait for.
+    pub(crate) next_receipt: Instant,
     /// Namespaces whose DISCONNECT the server may not have handled yet.
     left: Vec<SocketId>,
-    /// How many of them the ping covers.
+    /// How many of them the receipt under way covers.
     left_covered: usize,
+    /// Namespaces of whose packets the server may not have read all.
+    unread: Vec<SocketId>,
+    /// How many of them the receipt under way covers.
+    unread_covered: usize,
     /// Messages of the packet that is being handed over.
     pub(crate) messages: VecDeque<Message<C>>,
     pub(crate) queue: VecDeque<Outgoing<C::Payload>>,
+    /// What may not have left, where the shell can tell.
+    pub(crate) written: VecDeque<Written<C::Payload>>,
+    written_bytes: usize,
 }
 
 /// What a message turned out to be.
@@ -123,11 +164,16 @@ impl<C: Codec> Engine<C> {
             partial: None,
             upgrade_due: false,
             pong_due: false,
-            receipt_due: false,
+            receipt: Receipt::None,
+            next_receipt: now,
             left: Vec::new(),
             left_covered: 0,
+            unread: Vec::new(),
+            unread_covered: 0,
             messages: VecDeque::new(),
             queue: VecDeque::new(),
+            written: VecDeque::new(),
+            written_bytes: 0,
         }
     }
 
@@ -258,15 +304,57 @@ impl<C: Codec> Engine<C> {
         Some(old)
     }
 
+    /// A packet is handed over, and may come back.
+    pub(crate) fn keep_written(&mut self, written: Written<C::Payload>) {
+        self.written_bytes = self.written_bytes.saturating_add(written.bytes);
+        self.written.push_back(written);
+    }
+
+    /// All but so many bytes have left.
+    pub(crate) fn forget_written(&mut self, unsent: usize) {
+        while let Some(oldest) = self.written.front()
+            && self.written_bytes - oldest.bytes >= unsent
+        {
+            self.written_bytes -= oldest.bytes;
+            self.written.pop_front();
+        }
+    }
+
+    /// The last packet, if it lies within the bytes that have not left, which are fewer then.
+    pub(crate) fn take_written(&mut self, unsent: &mut usize) -> Option<Written<C::Payload>> {
+        *unsent = unsent.checked_sub(self.written.back()?.bytes)?;
+        let last = self.written.pop_back()?;
+        self.written_bytes -= last.bytes;
+        Some(last)
+    }
+
     /// A DISCONNECT is handed over.
     pub(crate) fn left(&mut self, socket: SocketId) {
         self.left.push(socket);
     }
 
-    /// Whether a packet is a CONNECT that must wait: a Node server that reads it together with the DISCONNECT before it
-    /// closes the whole connection.
+    /// Another packet is.
+    pub(crate) fn wrote(&mut self, socket: SocketId) {
+        // What the receipt under way covers does not cover this one.
+        let new = self.unread.get(self.unread_covered..).unwrap_or_default();
+        if !new.contains(&socket) {
+            self.unread.push(socket);
+        }
+    }
+
+    /// Whether a packet must wait until the server has read what was sent before: a Node server that reads a DISCONNECT
+    /// together with events drops them, and one that reads CONNECT together with the DISCONNECT before it closes the whole
+    /// connection.
     fn must_wait(&self, outgoing: &Outgoing<C::Payload>) -> bool {
-        matches!(outgoing, Outgoing::Connect { socket, .. } if self.left.contains(socket))
+        match outgoing {
+            Outgoing::Connect { socket, .. } => {
+                let leaves =
+                    |o: &Outgoing<_>| matches!(o, Outgoing::Disconnect { socket: s, .. } if s == socket);
+                self.left.contains(socket) || self.queue.iter().any(leaves)
+            }
+            Outgoing::Disconnect { socket, force: false } => self.unread.contains(socket),
+            _ => false,
+        }
     }
 
     /// Whether one does. The others pass it, so it comes to the front.
@@ -279,15 +367,29 @@ impl<C: Codec> Engine<C> {
         self.queue.iter().position(|outgoing| !self.must_wait(outgoing))
     }
 
-    /// A receipt is asked for.
-    pub(crate) const fn cover_left(&mut self) {
+    /// A receipt is asked for, or there is none, and the server gets a moment.
+    pub(crate) fn cover(&mut self, receipt: Receipt) {
         self.left_covered = self.left.len();
+        self.unread_covered = self.unread.len();
+        self.receipt = receipt;
+    }
+
+    /// The receipt of what is handed over now, where it cannot be asked for.
+    pub(crate) fn moment(now: Instant) -> Receipt {
+        Receipt::Moment(now + MOMENT)
+    }
+
+    /// Whether the moment is over.
+    pub(crate) fn is_read(&self, now: Instant) -> bool {
+        matches!(self.receipt, Receipt::Moment(until) if now >= until)
     }
 
     /// The receipt came.
-    pub(crate) fn left_handled(&mut self) {
+    pub(crate) fn covered_is_read(&mut self) {
         self.left.drain(..self.left_covered.min(self.left.len()));
-        self.left_covered = 0;
+        self.unread.drain(..self.unread_covered.min(self.unread.len()));
+        (self.left_covered, self.unread_covered) = (0, 0);
+        self.receipt = Receipt::None;
     }
 
     /// Takes out all that waits for a namespace.
@@ -335,8 +437,17 @@ impl<C: Codec> Engine<C> {
         self.request_deadline().is_some_and(|deadline| now >= deadline)
     }
 
+    /// When the moment is over.
+    pub(crate) const fn receipt_deadline(&self) -> Option<Instant> {
+        match self.receipt {
+            Receipt::Moment(until) => Some(until),
+            Receipt::None | Receipt::Asked => None,
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         let others = earliest(self.partial.as_ref().map(|&(_, deadline)| deadline), self.upgrade.deadline());
+        let others = earliest(others, self.receipt_deadline());
         earliest(others, self.request_deadline()).map_or(self.heartbeat, |other| other.min(self.heartbeat))
     }
 }

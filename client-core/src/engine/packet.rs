@@ -61,4 +61,6 @@ pub(crate) mod control {
     pub(crate) const PONG: &str = "3";
     pub(crate) const PROBE: &str = "2probe";
     pub(crate) const UPGRADE: &str = "5";
+    /// CONNECT to a namespace that does not exist: its refusal proves that all before it was read.
+    pub(crate) const FENCE: &str = "40/$fence,";
 }

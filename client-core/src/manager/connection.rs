@@ -12,7 +12,9 @@ use crate::engine::url::request;
 use crate::engine::{Engine, Link, Outgoing, PacketType, Received};
 use crate::error::{AckError, DecodeError, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
+use crate::fate::Fate;
 use crate::io::{Command, TransportId};
+use crate::sync::Sync;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -256,10 +258,12 @@ impl<C: Codec> Manager<C> {
             if socket.session_lost() && C::TELLS_EACH {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
-            let retried = socket.outbox.attempt_failed().map(|emit| emit.id);
-            for emit in socket.acks.lost().into_iter().chain(retried) {
+            socket.sync = Sync::Off;
+            for emit in socket.acks.lost() {
+                socket.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
                 self.events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::Disconnected) });
             }
+            socket.fail_attempts(id, &mut self.events);
         }
         self.report_flushes();
         self.schedule(now);
@@ -274,7 +278,7 @@ impl<C: Codec> Manager<C> {
         for outgoing in engine.queue.into_iter().rev() {
             self.give_back(outgoing);
         }
-        if !C::RECEIPTS || self.lingering.is_some() {
+        if self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.
             return;
         }
@@ -294,21 +298,25 @@ impl<C: Codec> Manager<C> {
                     return socket.outbox.take_back(emit);
                 }
                 socket.outbox.unqueue(emit.size);
+                if socket.is_told(&emit) {
+                    return;
+                }
+                socket.outbox.fates.settle(emit.id, Fate::Dropped, Some(emit.payload));
                 if emit.answer.id().and_then(|ack| socket.acks.remove(ack)).is_some() {
                     let result = Err(AckError::Dropped);
                     self.events.push_back(Event::Ack { socket: id, emit: emit.id, result });
                 }
                 self.report_flushes();
             }
-            Outgoing::Attempt { socket } => {
+            Outgoing::Attempt { socket, emit } => {
                 let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
-                socket.outbox.queue_attempt(false);
+                socket.outbox.take_attempt_back(emit);
             }
             Outgoing::Ack { socket, size, .. } => {
                 let Some(socket) = self.sockets.get_mut(socket.0 as usize) else { return };
                 socket.outbox.answered(size);
             }
-            Outgoing::Connect { .. } | Outgoing::Disconnect { .. } => {}
+            Outgoing::Connect { .. } | Outgoing::Disconnect { .. } | Outgoing::Sync { .. } => {}
         }
     }
 
@@ -344,6 +352,7 @@ impl<C: Codec> Manager<C> {
         if self.lingering.as_ref().is_some_and(|lingering| now >= lingering.deadline) {
             self.end_lingering();
         }
+        self.moment_over(now);
         match &self.phase {
             Phase::Waiting { until, attempt } if now >= *until => self.start(*attempt, now),
             Phase::Resolving { deadline, .. } if now >= *deadline => {

@@ -2,24 +2,34 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use core::time::Duration;
 
+use super::receipts::{cover, is_only_receipt, report_flushes};
 use super::{Lingering, Manager, Phase};
 use crate::codec::{Codec, Message};
-use crate::config::TransportKind;
+use crate::config::{Config, TransportKind};
 use crate::engine::packet::control;
 use crate::engine::polling::{body_size, request_deadline};
-use crate::engine::{Engine, Link, Outgoing};
+use crate::engine::{Engine, Link, Outgoing, Receipt, Written};
 use crate::error::{AckError, EmitError};
-use crate::event::{Event, SocketId};
+use crate::event::{EmitId, Event, SocketId};
+use crate::fate::Fate;
 use crate::io::{Command, TransportId};
-use crate::outbox::{Answer, Emit};
+use crate::outbox::Emit;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
 use crate::queue;
 use crate::socket::Socket;
+use crate::sync::Sync;
 use crate::time::Instant;
 
 type Sockets<C> = [Socket<C>];
+
+/// Time for the middleware's word that the connection lives.
+const PROBE: Duration = Duration::from_millis(2000);
+
+/// Time for its first word.
+const SYNC: Duration = Duration::from_millis(5000);
 
 /// Where nothing is known, what an Engine.IO server accepts by default.
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
@@ -63,6 +73,7 @@ pub(super) fn encode_next<C: Codec>(
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
+    config: &Config,
     now: Instant,
 ) -> bool {
     let Some(outgoing) = engine.next().and_then(|at| queue::remove(&mut engine.queue, at)) else {
@@ -72,7 +83,13 @@ pub(super) fn encode_next<C: Codec>(
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
             socket.outbox.unqueue(emit.size);
+            if emit.expires().is_some_and(|expires| expires <= now) {
+                socket.not_sent(id, emit, EmitError::Expired, events);
+                report_flushes(sockets, events);
+                return true;
+            }
             let ack = emit.answer.id();
+            let forgotten = ack.is_some_and(|ack| !socket.acks.is_awaited(ack));
             if ack.is_some_and(|ack| !socket.acks.mark_sent(ack)) {
                 // Its time ran out, or it was abandoned, while it waited here.
                 report_flushes(sockets, events);
@@ -80,40 +97,93 @@ pub(super) fn encode_next<C: Codec>(
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
-                Ok(()) => socket.outbox.wrote(emit.id),
+                Ok(()) => {
+                    let before = socket.outbox.fates.written();
+                    socket.outbox.wrote(&emit, forgotten);
+                    engine.wrote(id);
+                    if keeps_written(engine, config) {
+                        let bytes = bytes(codec, &emit.payload, &socket.namespace);
+                        let packet = (!emit.volatile).then(|| (Outgoing::Emit { socket: id, emit }, ack));
+                        engine.keep_written(Written { packet, before, bytes });
+                    }
+                }
                 Err(error) => {
-                    not_sent(id, socket, emit, EmitError::Encode(error.into()), events);
+                    socket.not_sent(id, emit, EmitError::Encode(error.into()), events);
                     report_flushes(sockets, events);
                 }
             }
         }
-        Outgoing::Attempt { socket: id } => {
+        Outgoing::Attempt { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
-            if write_attempt(id, socket, engine, codec, events, now) {
-                queue_attempt(id, socket, engine, codec, events);
+            engine.wrote(id);
+            let tells_unsent = keeps_written(engine, config);
+            if write_attempt(id, socket, emit, engine, codec, events, (now, tells_unsent)) {
+                queue_attempts(id, socket, engine, codec, events, now);
                 report_flushes(sockets, events);
             }
         }
-        Outgoing::Ack { socket, id, payload, size } => {
+        Outgoing::Sync { socket } => {
             let Some(socket) = sockets.get_mut(socket.0 as usize) else { return true };
+            let Sync::Queued { probe } = socket.sync else { return true };
+            let id = socket.acks.skip();
+            let payload = codec.sync();
+            // Where a ping or a POST's answer tells, it may cover more than this.
+            if is_only_receipt(engine, config) {
+                socket.outbox.fates.cover();
+            }
+            let header = header(PacketKind::Event, 0, socket, Some(id));
+            let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
+            let patience = if probe { PROBE } else { config.ack_timeout.unwrap_or(SYNC) };
+            socket.sync = Sync::Asked { id, deadline: now + patience, probe };
+        }
+        Outgoing::Ack { socket: owner, id, payload, size } => {
+            let Some(socket) = sockets.get_mut(owner.0 as usize) else { return true };
             socket.outbox.answered(size);
+            engine.wrote(owner);
             let header = header(PacketKind::Ack, codec.attachments(&payload), socket, Some(id));
             // The application's parser refused: the server's ack stays unanswered, as if the handler had not run.
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
         Outgoing::Connect { socket, payload } => {
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Connect, 0, socket, None);
             let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
+            if keeps_written(engine, config) {
+                let payload = payload.as_ref().map_or(0, |payload| codec.size(payload));
+                let bytes = body_size(payload, 0, socket.namespace.len());
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
-        Outgoing::Disconnect { socket } => {
+        Outgoing::Disconnect { socket, .. } => {
             engine.left(socket);
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
             let header = header(PacketKind::Disconnect, 0, socket, None);
             let _ = codec.encode(&header, None, &mut engine.messages);
+            if keeps_written(engine, config) {
+                let bytes = body_size(0, 0, socket.namespace.len());
+                engine.keep_written(Written { packet: None, before: None, bytes });
+            }
         }
     }
     true
+}
+
+/// Whether what is handed over may come back.
+fn keeps_written<C: Codec>(engine: &Engine<C>, config: &Config) -> bool {
+    config.tells_unsent && engine.kind() == TransportKind::WebSocket
+}
+
+/// At least as many as the packet has on a WebSocket, or as text.
+fn bytes<C: Codec>(codec: &C, payload: &C::Payload, namespace: &str) -> usize {
+    body_size(codec.size(payload), codec.attachments(payload), namespace.len())
 }
 
 /// Tells that an emit is on its way to the transport, once and if somebody wants to know.
@@ -128,68 +198,81 @@ pub(super) fn tell_sent<C: Codec>(
     }
 }
 
-/// Encodes one attempt of a namespace's oldest emit. True if the emit ends with that.
+/// Encodes one attempt of an emit. True if the emit ends with that.
 fn write_attempt<C: Codec>(
     id: SocketId,
     socket: &mut Socket<C>,
+    emit: EmitId,
     engine: &mut Engine<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
-    now: Instant,
+    (now, tells_unsent): (Instant, bool),
 ) -> bool {
     let connected = socket.is_connected();
-    let Some(emit) = socket.outbox.write_attempt() else { return false };
-    let Answer::Each(timeout) = emit.answer else { return false };
-    let ack = if connected {
-        socket.acks.attempt(emit.id, timeout.map(|timeout| now + timeout))
-    } else {
-        // The namespace was left: the server hears of it, but answers no more.
-        socket.acks.skip()
+    let Some(emit) = socket.outbox.write_attempt(emit, now) else { return false };
+    let (ticket, payload) = (emit.id, emit.payload.clone());
+    let Some((key, timeout)) = emit.reliable().map(|reliable| (reliable.key, reliable.timeout)) else {
+        return false;
     };
-    let (attachments, namespace) = (codec.attachments(&emit.payload), socket.namespace.clone());
-    let header = Header { kind: PacketKind::Event, attachments, namespace, ack: Some(ack) };
-    let error = match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
-        Ok(()) => {
-            if socket.observed {
-                events.push_back(Event::Sent { socket: id, payload: emit.payload.clone() });
-            }
+    let deadline = timeout.map(|timeout| now + timeout);
+    let ack = match key {
+        Some(key) => {
             if connected {
-                return false;
+                socket.acks.attempt_again(key, ticket, deadline);
             }
-            let Some(emit) = socket.outbox.attempt_failed() else { return false };
-            (emit.id, AckError::Disconnected)
+            key
         }
-        Err(error) => (emit.id, AckError::NotSent(EmitError::Encode(error.into()))),
+        None if connected => socket.acks.attempt(ticket, deadline),
+        // The namespace was left: the server hears of it, but answers no more.
+        None => socket.acks.skip(),
     };
-    let (emit, error) = error;
-    if matches!(error, AckError::NotSent(_)) {
-        socket.outbox.give_up();
-        socket.acks.settled(emit);
+    let header = header(PacketKind::Event, codec.attachments(&payload), socket, Some(ack));
+    match codec.encode(&header, Some(&payload), &mut engine.messages) {
+        Ok(()) => {
+            if tells_unsent {
+                let bytes = bytes(codec, &payload, &socket.namespace);
+                let packet = Some((Outgoing::Attempt { socket: id, emit: ticket }, Some(ack)));
+                engine.keep_written(Written { packet, before: socket.outbox.fates.written(), bytes });
+            }
+            if socket.observed {
+                events.push_back(Event::Sent { socket: id, payload });
+            }
+            !connected && socket.fail_attempts(id, events)
+        }
+        Err(error) => {
+            let error = EmitError::Encode(error.into());
+            let Some(emit) = socket.outbox.settle(ticket) else { return false };
+            socket.finish(id, emit, Fate::Refused, Err(AckError::NotSent(error)), events);
+            true
+        }
     }
-    events.push_back(Event::Ack { socket: id, emit, result: Err(error) });
-    true
 }
 
-/// Sends the oldest emit of a namespace that resends, unless an attempt of it is under way.
-pub(super) fn queue_attempt<C: Codec>(
+/// Sends emits of a namespace that resends, as far as its window goes.
+pub(super) fn queue_attempts<C: Codec>(
     id: SocketId,
     socket: &mut Socket<C>,
     engine: &mut Engine<C>,
     codec: &C,
     events: &mut VecDeque<Event<C>>,
+    now: Instant,
 ) {
     while socket.is_connected()
-        && let Some(emit) = socket.outbox.next_attempt()
+        && let Some(emit) = socket.outbox.next_attempt(now)
     {
-        let ack = Some(socket.acks.next());
-        let Some(error) = oversize(codec, &emit.payload, &socket.namespace, ack, Some(engine)) else {
-            socket.outbox.queue_attempt(true);
-            engine.queue.push_back(Outgoing::Attempt { socket: id });
-            return;
-        };
-        let emit = emit.id;
-        socket.outbox.give_up();
-        events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::NotSent(error)) });
+        let (ticket, key) = (emit.id, emit.reliable().and_then(|reliable| reliable.key));
+        let ack = Some(key.unwrap_or(socket.acks.next()));
+        match oversize(codec, &emit.payload, &socket.namespace, ack, Some(engine)) {
+            None => {
+                socket.outbox.queue_attempt(ticket);
+                engine.queue.push_back(Outgoing::Attempt { socket: id, emit: ticket });
+            }
+            Some(error) => {
+                let Some(emit) = socket.outbox.settle(ticket) else { return };
+                let fate = if emit.is_fresh() { Fate::Refused } else { emit.uncertain() };
+                socket.finish(id, emit, fate, Err(AckError::NotSent(error)), events);
+            }
+        }
     }
 }
 
@@ -202,59 +285,13 @@ fn header<C: Codec>(
     Header { kind, attachments, namespace: socket.namespace.clone(), ack }
 }
 
-/// An accepted emit cannot be sent after all; its caller is told.
-pub(super) fn not_sent<C: Codec>(
-    id: SocketId,
-    socket: &mut Socket<C>,
-    emit: Emit<C::Payload>,
-    error: EmitError,
-    events: &mut VecDeque<Event<C>>,
-) {
-    match emit.answer.id().and_then(|ack| socket.acks.remove(ack)) {
-        Some(settled) => {
-            events.push_back(Event::Ack {
-                socket: id,
-                emit: settled.emit,
-                result: Err(AckError::NotSent(error)),
-            });
-        }
-        None => events.push_back(Event::NotSent { socket: id, emit: emit.id, error, payload: emit.payload }),
-    }
-}
-
-/// All that is handed over so far is covered by the receipt that is asked for now.
-pub(super) fn cover<C: Codec>(sockets: &mut Sockets<C>) {
-    if C::RECEIPTS {
-        sockets.iter_mut().for_each(|socket| socket.outbox.cover());
-    }
-}
-
-/// The receipt came.
-pub(super) fn receipt<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
-    if C::RECEIPTS {
-        sockets.iter_mut().for_each(|socket| socket.outbox.receipt());
-        report_flushes(sockets, events);
-    }
-}
-
-pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
-    if !C::RECEIPTS {
-        return;
-    }
-    for (socket, id) in sockets.iter_mut().zip(0..) {
-        while let Some(emit) = socket.outbox.flushed() {
-            events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
-        }
-    }
-}
-
 impl<C: Codec> Manager<C> {
     /// A POST with all that waits, if a session polls and none of its POSTs is in flight.
     pub(super) fn post(&mut self) -> Option<Command<C>> {
         let Self { codec, config, rng, phase, lingering, sockets, events, now, .. } = self;
         let (now, deadline) = (*now, request_deadline(config, *now));
         let post = lingering.as_mut().and_then(|Lingering { engine, said_goodbye, .. }| {
-            fill_body(engine, sockets, codec, events, now)?;
+            fill_body(engine, sockets, codec, events, config, now)?;
             // In a POST of its own: the Node server handles a packet a tick after the body, and the end of the session at
             // once, so packets beside it would be lost.
             if engine.queue.is_empty() && engine.messages.is_empty() && !*said_goodbye {
@@ -266,7 +303,7 @@ impl<C: Codec> Manager<C> {
         let receipts = lingering.is_none();
         let post = post.or_else(|| {
             let Phase::Open(engine) = phase else { return None };
-            fill_body(engine, sockets, codec, events, now)?;
+            fill_body(engine, sockets, codec, events, config, now)?;
             take_body(engine, sockets, codec, receipts, deadline)
         });
         let (transport, sid, body) = post?;
@@ -279,6 +316,7 @@ impl<C: Codec> Manager<C> {
             && let Some(polling) = lingering.engine.polling(transport)
         {
             polling.posting = None;
+            lingering.engine.covered_is_read();
             self.receipts(transport);
             self.finish_lingering(transport);
             return;
@@ -286,38 +324,9 @@ impl<C: Codec> Manager<C> {
         let Phase::Open(engine) = &mut self.phase else { return };
         let Some(polling) = engine.polling(transport) else { return };
         polling.posting = None;
-        engine.left_handled();
+        engine.covered_is_read();
         self.receipts(transport);
         self.switch_if_idle();
-    }
-
-    pub(super) fn pong(&mut self, transport: TransportId) {
-        if !C::RECEIPTS {
-            return;
-        }
-        let engine = match (&mut self.phase, &mut self.lingering) {
-            (Phase::Open(engine), _) if engine.transport() == transport => engine,
-            (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,
-            _ => return,
-        };
-        if core::mem::take(&mut engine.receipt_due) {
-            engine.left_handled();
-            self.receipts(transport);
-            self.finish_lingering(transport);
-        }
-    }
-
-    /// Whether receipts of this transport count. As long as a session that was left goes on, no namespace is connected on
-    /// a newer one, so all that was handed over left on the former.
-    pub(super) fn gives_receipts(&self, transport: TransportId) -> bool {
-        self.lingering.as_ref().is_none_or(|lingering| lingering.engine.transport() == transport)
-    }
-
-    fn receipts(&mut self, transport: TransportId) {
-        if !self.gives_receipts(transport) {
-            return;
-        }
-        receipt(&mut self.sockets, &mut self.events);
     }
 
     /// Closes the transport of a session that was left, once nothing waits for it any more.
@@ -327,7 +336,7 @@ impl<C: Codec> Manager<C> {
                 Link::WebSocket(_) => true,
                 Link::Polling(polling) => *said_goodbye && polling.posting.is_none(),
             };
-            engine.transport() == transport && idle && engine.is_drained() && !engine.receipt_due
+            engine.transport() == transport && idle && engine.is_drained() && engine.receipt == Receipt::None
         });
         if done {
             self.end_lingering();
@@ -341,6 +350,7 @@ fn fill_body<C: Codec>(
     sockets: &mut Sockets<C>,
     codec: &mut C,
     events: &mut VecDeque<Event<C>>,
+    config: &Config,
     now: Instant,
 ) -> Option<()> {
     let Link::Polling(polling) = &engine.link else { return None };
@@ -362,7 +372,7 @@ fn fill_body<C: Codec>(
         if size > room && !engine.messages.is_empty() {
             break;
         }
-        encode_next(engine, sockets, codec, events, now);
+        encode_next(engine, sockets, codec, events, config, now);
         room = room.saturating_sub(size);
     }
     Some(())
@@ -382,7 +392,7 @@ fn take_body<C: Codec>(
     if receipts && engine.messages.is_empty() {
         cover(sockets);
     }
-    engine.cover_left();
+    engine.cover(Receipt::None);
     let transport = engine.transport();
     if let Link::Polling(polling) = &mut engine.link {
         polling.posting = Some(deadline);
@@ -394,13 +404,16 @@ fn take_body<C: Codec>(
 fn next_size<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>, codec: &C) -> Option<usize> {
     let (socket, payload) = match engine.queue.get(engine.next()?)? {
         Outgoing::Emit { socket, emit } => (socket, Some(&emit.payload)),
-        Outgoing::Attempt { socket } => {
-            let emit = sockets.get(socket.0 as usize).and_then(|socket| socket.outbox.queued_attempt());
+        Outgoing::Attempt { socket, emit } => {
+            let outbox = sockets.get(socket.0 as usize).map(|socket| &socket.outbox);
+            let emit = outbox.and_then(|outbox| outbox.get(*emit));
             (socket, emit.map(|emit| &emit.payload))
         }
+        // Shorter than the bound for the header of any packet.
+        Outgoing::Sync { socket } => (socket, None),
         Outgoing::Ack { socket, payload, .. } => (socket, Some(payload)),
         Outgoing::Connect { socket, payload } => (socket, payload.as_ref()),
-        Outgoing::Disconnect { socket } => (socket, None),
+        Outgoing::Disconnect { socket, .. } => (socket, None),
     };
     let namespace = sockets.get(socket.0 as usize).map_or(0, |socket| socket.namespace.len());
     let (size, attachments) =

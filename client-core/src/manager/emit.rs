@@ -1,11 +1,17 @@
 //! What the application sends: emits, the answers to events, and what is known of them.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
 use super::{Manager, Phase, delivery};
 use crate::codec::Codec;
+use crate::config::BufferPolicy;
 use crate::engine::Outgoing;
 use crate::error::{AckError, EmitError, Refused};
 use crate::event::{AckId, EmitId, Event, Flush, SocketId};
-use crate::outbox::{Answer, Emit};
+use crate::fate::Fate;
+use crate::outbox::{Answer, Emit, Terms};
+use crate::retries::Reliable;
 use crate::socket::{EmitOptions, SocketState};
 use crate::time::Instant;
 
@@ -19,7 +25,7 @@ impl<C: Codec> Manager<C> {
         &mut self,
         socket: SocketId,
         payload: C::Payload,
-        options: EmitOptions,
+        options: EmitOptions<'_>,
         now: Instant,
     ) -> Result<EmitId, Refused<C::Payload>> {
         self.tell_time(now);
@@ -48,9 +54,15 @@ impl<C: Codec> Manager<C> {
         let engine = engine.filter(|engine| target.is_connected() && passes && engine.takes_emits(now));
         let timeout = options.timeout.or(self.config.ack_timeout);
         let room = target.outbox.room(size, target.acks.in_flight(), &self.config);
-        let writable = !options.busy && engine.as_ref().is_some_and(|engine| engine.is_writable());
+        let writable = !options.busy
+            && engine.as_ref().is_some_and(|engine| engine.is_writable())
+            && (!options.ack || target.allows_ids());
         if options.volatile && !writable {
             let emit = target.outbox.ticket();
+            if options.watched {
+                target.outbox.fates.watch(emit);
+            }
+            target.outbox.fates.settle(emit, Fate::Dropped, Some(payload));
             if options.ack && options.quiet_drop && room.is_ok() {
                 let ack = target.acks.register(emit, timeout.map(|timeout| now + timeout));
                 target.acks.mark_sent(ack);
@@ -59,18 +71,47 @@ impl<C: Codec> Manager<C> {
             }
             return Ok(emit);
         }
-        if let Err(error) = room {
-            return Err(Refused { error, payload });
-        }
+        let dropped = match room {
+            Ok(()) => false,
+            Err(_) if options.coalesce.is_some_and(|key| target.outbox.has_key(key)) => false,
+            Err(error) => match self.config.buffer_policy {
+                BufferPolicy::DropNewest => true,
+                BufferPolicy::DropOldest
+                    if target.make_room(socket, size, &self.config, &mut self.events) =>
+                {
+                    false
+                }
+                BufferPolicy::Refuse | BufferPolicy::DropOldest => return Err(Refused { error, payload }),
+            },
+        };
         let id = target.outbox.ticket();
+        if options.watched {
+            target.outbox.fates.watch(id);
+        }
         let answer = if retried {
-            Answer::Each(timeout)
+            Answer::Reliable(Box::new(Reliable::new(timeout)))
         } else if options.ack {
             Answer::Id(target.acks.register(id, timeout.map(|timeout| now + timeout)))
         } else {
             Answer::None
         };
-        let mut emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false };
+        let expires = options.max_age.or(self.config.buffer_max_age).map(|age| now + age);
+        let terms = (expires.is_some() || options.coalesce.is_some())
+            .then(|| Box::new(Terms { expires, key: options.coalesce.map(Arc::from), place: None }));
+        let mut emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false, terms };
+        if dropped {
+            target.not_sent(socket, emit, EmitError::Displaced, &mut self.events);
+            return Ok(id);
+        }
+        if options.coalesce.is_some() {
+            match target.outbox.replace(emit) {
+                Ok(old) => {
+                    target.not_sent(socket, old, EmitError::Displaced, &mut self.events);
+                    return Ok(id);
+                }
+                Err(given_back) => emit = given_back,
+            }
+        }
         match engine {
             Some(engine) if !retried => {
                 target.outbox.queue(id, size);
@@ -78,8 +119,10 @@ impl<C: Codec> Manager<C> {
                 engine.queue.push_back(Outgoing::Emit { socket, emit });
             }
             _ => {
+                target.outbox.line_up(&mut emit);
                 target.outbox.hold(emit);
                 if retried {
+                    self.keep(socket);
                     self.release(socket);
                 }
             }
@@ -87,28 +130,51 @@ impl<C: Codec> Manager<C> {
         Ok(id)
     }
 
-    /// Takes an emit back. True if it was still held: then it is certainly never sent, and an ack that it asked for
-    /// settles as cancelled.
+    /// Takes an emit back. True if it was still held: then it is certainly never sent. An ack that it asked for settles as
+    /// cancelled in any case; one that was on its way already ends as uncertain.
     pub fn cancel(&mut self, socket: SocketId, emit: EmitId) -> bool {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
-        let Some(removed) = target.outbox.remove(emit) else { return false };
-        let waited = match removed.answer {
-            Answer::None => false,
-            Answer::Id(id) => target.acks.remove(id).is_some(),
-            Answer::Each(_) => true,
-        };
-        if waited {
+        if let Some(removed) = target.outbox.remove(emit) {
+            if target.is_told(&removed) {
+                return false;
+            }
+            match removed.answer {
+                Answer::None => target.outbox.fates.settle(emit, Fate::Cancelled, Some(removed.payload)),
+                Answer::Id(id) => {
+                    target.outbox.fates.settle(emit, Fate::Cancelled, Some(removed.payload));
+                    if target.acks.remove(id).is_some() {
+                        self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
+                    }
+                }
+                Answer::Reliable(_) => {
+                    let result = Err(AckError::Cancelled);
+                    target.finish(socket, removed, Fate::Cancelled, result, &mut self.events);
+                    self.release(socket);
+                }
+            }
+            self.report_flushes();
+            return true;
+        }
+        if let Some(removed) = target.outbox.settle(emit) {
+            let fate = removed.uncertain();
+            target.finish(socket, removed, fate, Err(AckError::Cancelled), &mut self.events);
+            self.release(socket);
+        } else if target.acks.of(emit) == Some(true) {
+            target.acks.forget(emit);
+            target.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
         }
-        self.report_flushes();
-        true
+        false
     }
 
     /// Drops an emit that is still held, without a word: an ack that it asked for ends as if the emit had been lost on its
     /// way, when its time is over or with the connection.
     pub fn discard(&mut self, socket: SocketId, emit: EmitId) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        if let Some(id) = target.outbox.remove(emit).and_then(|removed| removed.answer.id()) {
+        let Some(removed) = target.outbox.remove(emit) else { return };
+        let ack = removed.answer.id();
+        target.outbox.fates.settle(emit, Fate::Dropped, Some(removed.payload));
+        if let Some(id) = ack {
             target.acks.mark_sent(id);
         }
         self.report_flushes();
@@ -139,6 +205,13 @@ impl<C: Codec> Manager<C> {
     /// is not taken back.
     pub fn forget_ack(&mut self, socket: SocketId, emit: EmitId) {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            // From now on only a receipt tells what becomes of it.
+            if target.outbox.get(emit).is_none()
+                && target.acks.of(emit) == Some(true)
+                && target.outbox.fates.tells(emit)
+            {
+                target.outbox.fates.watch_in_flight(emit);
+            }
             target.acks.forget(emit);
         }
     }
@@ -182,8 +255,7 @@ impl<C: Codec> Manager<C> {
     /// took it. Emits that were cancelled, or not sent for another reason, do not count: they have had an event of their
     /// own.
     pub fn flush(&mut self, socket: SocketId) -> Flush {
-        let target = self.sockets.get_mut(socket.0 as usize).filter(|_| C::RECEIPTS);
-        let Some(target) = target else { return Flush::Delivered };
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return Flush::Delivered };
         if target.outbox.take_uncertain() {
             return Flush::Uncertain;
         }

@@ -6,7 +6,11 @@ mod delivery;
 mod emit;
 mod namespace;
 mod open;
+mod outbox;
+mod receipts;
 mod recovery;
+
+pub use self::outbox::{Restored, RestoredEmit};
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
@@ -17,8 +21,8 @@ use core::time::Duration;
 use crate::backoff::Backoff;
 use crate::codec::{Codec, Message};
 use crate::config::{Config, TransportKind};
-use crate::engine::Engine;
 use crate::engine::packet::control;
+use crate::engine::{Engine, Written};
 use crate::event::{Event, SocketId, State};
 use crate::io::{Command, Frame, Input, ResolveId, TransportId};
 use crate::rng::Rng;
@@ -46,6 +50,8 @@ pub struct Manager<C: Codec> {
     /// What the time was last said to be: when the messages leave that are pulled next.
     now: Instant,
     online: bool,
+    /// When an attempt may start again because the network is back.
+    next_shortcut: Instant,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
     /// The application opened the connection itself, whatever becomes of its namespaces.
@@ -57,6 +63,7 @@ pub struct Manager<C: Codec> {
 }
 
 /// What the connection is doing. What belongs to one phase lives in its variant and dies with it.
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is mostly open")]
 enum Phase<C: Codec> {
     Idle,
     Waiting { until: Instant, attempt: Attempt },
@@ -80,6 +87,9 @@ struct Opening {
     share: Instant,
 }
 
+/// Bytes of an answer to a heartbeat, and more.
+const CONTROL: usize = 8;
+
 struct Lingering<C: Codec> {
     engine: Engine<C>,
     deadline: Instant,
@@ -100,6 +110,7 @@ impl<C: Codec> Manager<C> {
             backoff: Backoff::default(),
             now: Instant::default(),
             online: true,
+            next_shortcut: Instant::default(),
             upgraded_before: false,
             wanted: false,
             next_transport: 0,
@@ -131,7 +142,8 @@ impl<C: Codec> Manager<C> {
         if let Some(socket) = self.sockets.get_mut(socket.0 as usize)
             && !socket.is_active()
         {
-            socket.outbox.set_retries(retries);
+            let options = SocketOptions::<C::Payload> { retries, ..SocketOptions::default() };
+            socket.outbox.set_retries(options.resending());
         }
     }
 
@@ -170,7 +182,7 @@ impl<C: Codec> Manager<C> {
     /// What the shell does next. To be drained after every other call.
     #[must_use]
     pub fn poll_command(&mut self) -> Option<Command<C>> {
-        self.commands.pop_front().or_else(|| self.post())
+        self.commands.pop_front().or_else(|| self.erase()).or_else(|| self.post())
     }
 
     /// The next message for a WebSocket. To be pulled only while its sink accepts more; what is not pulled comes back to
@@ -191,6 +203,9 @@ impl<C: Codec> Manager<C> {
             return None;
         }
         if let Some(message) = engine.control(&mut self.codec) {
+            if self.config.tells_unsent {
+                engine.keep_written(Written { packet: None, before: None, bytes: CONTROL });
+            }
             return Some(Frame::Message(message));
         }
         loop {
@@ -202,20 +217,20 @@ impl<C: Codec> Manager<C> {
                     message => message,
                 }));
             }
-            let wanted = engine.is_blocked()
-                || (C::RECEIPTS && self.sockets.iter().any(|socket| socket.outbox.wants_receipt()));
-            if receipts && !engine.receipt_due && wanted {
-                delivery::cover(&mut self.sockets);
-                engine.cover_left();
-                if C::RECEIPTS && self.config.websocket_ping {
-                    engine.receipt_due = true;
-                    return Some(Frame::Ping);
-                }
-                engine.left_handled();
-                delivery::receipt(&mut self.sockets, &mut self.events);
-            }
-            if !delivery::encode_next(engine, &mut self.sockets, &mut self.codec, &mut self.events, self.now)
+            if receipts
+                && let Some(frame) = receipts::ask_for_receipt(
+                    engine,
+                    &mut self.sockets,
+                    &mut self.codec,
+                    &mut self.events,
+                    &self.config,
+                    self.now,
+                )
             {
+                return Some(frame);
+            }
+            let Self { sockets, codec, events, config, now, .. } = self;
+            if !delivery::encode_next(engine, sockets, codec, events, config, *now) {
                 break;
             }
         }
@@ -226,7 +241,7 @@ impl<C: Codec> Manager<C> {
     /// What the application is to be told, in order.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<C>> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.fate_changed())
     }
 
     /// When [`Manager::handle_timeout`] is to be called. It can change with every other call.
@@ -239,7 +254,9 @@ impl<C: Codec> Manager<C> {
             Phase::Opening(opening) => Some(opening.share),
             Phase::Open(engine) => Some(engine.deadline()),
         };
-        let lingering = self.lingering.as_ref().map(|lingering| lingering.deadline);
+        let lingering = self.lingering.as_ref().map(|Lingering { engine, deadline, .. }| {
+            engine.receipt_deadline().map_or(*deadline, |receipt| receipt.min(*deadline))
+        });
         let soonest = self.sockets.iter().fold(earliest(connection, lingering), |soonest, socket| {
             let connect = match socket.state {
                 SocketState::Authenticating { deadline, .. } | SocketState::Connecting { deadline } => {
@@ -250,8 +267,10 @@ impl<C: Codec> Manager<C> {
                 | SocketState::Connected { .. }
                 | SocketState::Leaving => None,
             };
-            earliest(soonest, earliest(connect, socket.acks.deadline()))
+            let outbox = earliest(socket.outbox.deadline(), socket.sync.deadline());
+            earliest(soonest, earliest(outbox, earliest(connect, socket.acks.deadline())))
         });
+        let soonest = earliest(soonest, self.receipt_deadline());
         soonest.filter(|soonest| *soonest != Instant::NEVER)
     }
 
@@ -328,7 +347,7 @@ impl<C: Codec> Manager<C> {
     }
 
     fn report_flushes(&mut self) {
-        delivery::report_flushes(&mut self.sockets, &mut self.events);
+        receipts::report_flushes(&mut self.sockets, &mut self.events);
     }
 }
 

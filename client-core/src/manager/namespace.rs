@@ -3,13 +3,17 @@
 use alloc::string::{String, ToString};
 use core::mem;
 
+use super::receipts::FENCE;
 use super::{Manager, Phase, delivery};
-use crate::codec::{Codec, Connected};
+use crate::codec::{Codec, Connected, Credentials};
 use crate::engine::Outgoing;
 use crate::error::{AckError, ConnectFailure, TransportError};
 use crate::event::{AuthRequest, DisconnectReason, Event, SocketId};
+use crate::fate::Fate;
 use crate::packet::{Header, PacketKind};
+use crate::retries::{Retries, TimedOut};
 use crate::socket::{Auth, SocketState};
+use crate::sync::Sync;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -42,9 +46,20 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// Leaves a namespace for good; what was emitted before still leaves first. With the last namespace the connection is
+    /// Leaves a namespace for good. What was emitted before still leaves first, and the server is given the time to read
+    /// it: a Node server drops events that it reads together with the goodbye. With the last namespace the connection is
     /// closed.
     pub fn disconnect(&mut self, socket: SocketId, now: Instant) {
+        self.leave_namespace(socket, false, now);
+    }
+
+    /// The same without that time, as the JavaScript client does.
+    pub fn disconnect_at_once(&mut self, socket: SocketId, now: Instant) {
+        self.leave_namespace(socket, true, now);
+    }
+
+    fn leave_namespace(&mut self, socket: SocketId, force: bool, now: Instant) {
+        self.tell_time(now);
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         match (&target.state, &mut self.phase) {
             (SocketState::Inactive | SocketState::Leaving, _) => return,
@@ -53,7 +68,7 @@ impl<C: Codec> Manager<C> {
                 target.state = if withdrawn { SocketState::Inactive } else { SocketState::Leaving };
             }
             (SocketState::Connected { .. }, Phase::Open(engine)) => {
-                engine.queue.push_back(Outgoing::Disconnect { socket });
+                engine.queue.push_back(Outgoing::Disconnect { socket, force });
                 return self.left(socket, DisconnectReason::ClientDisconnect, now);
             }
             _ => target.state = SocketState::Inactive,
@@ -101,6 +116,9 @@ impl<C: Codec> Manager<C> {
         if !matches!(target.state, SocketState::Waiting) || !matches!(self.phase, Phase::Open(_)) {
             return;
         }
+        if target.outbox.retries.as_ref().is_some_and(Retries::waits_for_its_name) {
+            return;
+        }
         match &target.auth {
             Auth::None => self.send_connect(socket, None, now),
             Auth::Value(payload) => {
@@ -124,13 +142,22 @@ impl<C: Codec> Manager<C> {
             return;
         };
         target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
-        let payload = self.codec.connect(payload.as_ref(), target.recovery.claim());
-        engine.queue.push_back(Outgoing::Connect { socket, payload });
+        let base = target.outbox.lowest_key().unwrap_or(target.acks.next());
+        let delivery = target.outbox.retries.as_ref().and_then(|retries| retries.delivery.as_deref());
+        let credentials =
+            Credentials { recovery: target.recovery.claim(), delivery: delivery.map(|id| (id, base)) };
+        match self.codec.connect(payload.as_ref(), credentials) {
+            Ok(payload) => engine.queue.push_back(Outgoing::Connect { socket, payload }),
+            Err(error) => self.refused(socket, ConnectFailure::Auth { cause: error.to_string() }, now),
+        }
     }
 
     /// A packet came. Those for a namespace that is not in a state to expect them are late, and ignored.
     pub(super) fn packet(&mut self, header: Header<C::Name>, payload: Option<C::Payload>, now: Instant) {
         let Some(at) = self.sockets.iter().position(|socket| *socket.namespace == *header.namespace) else {
+            if *header.namespace == *FENCE {
+                self.fence_answered();
+            }
             return;
         };
         let Some(target) = self.sockets.get_mut(at) else { return };
@@ -147,15 +174,20 @@ impl<C: Codec> Manager<C> {
                 }
             }
             (PacketKind::Ack, SocketState::Connected { .. }) => {
-                if let (Some(id), Some(payload)) = (header.ack, payload)
-                    && let Some(emit) = target.acks.answered(id)
-                {
-                    let retried = target.outbox.settle(emit).is_some();
-                    self.events.push_back(Event::Ack { socket, emit, result: Ok(payload) });
-                    if retried {
-                        target.acks.settled(emit);
-                        self.release(socket);
+                let (Some(id), Some(payload)) = (header.ack, payload) else { return };
+                if let Some(emit) = target.acks.answered(id) {
+                    match target.outbox.settle(emit) {
+                        Some(emit) => {
+                            target.finish(socket, emit, Fate::Acknowledged, Ok(payload), &mut self.events);
+                            self.release(socket);
+                        }
+                        None => {
+                            target.outbox.fates.settle(emit, Fate::Acknowledged, None);
+                            self.events.push_back(Event::Ack { socket, emit, result: Ok(payload) });
+                        }
                     }
+                } else {
+                    self.sync_answered(socket, id);
                 }
             }
             (PacketKind::Connect, SocketState::Connecting { .. }) => {
@@ -164,7 +196,7 @@ impl<C: Codec> Manager<C> {
             (PacketKind::Connect, SocketState::Leaving) => {
                 target.state = SocketState::Inactive;
                 if let Phase::Open(engine) = &mut self.phase {
-                    engine.queue.push_back(Outgoing::Disconnect { socket });
+                    engine.queue.push_back(Outgoing::Disconnect { socket, force: true });
                 }
             }
             (PacketKind::ConnectError, SocketState::Connecting { .. }) => {
@@ -203,8 +235,10 @@ impl<C: Codec> Manager<C> {
         target.sessions = target.sessions.wrapping_add(1);
         target.state = SocketState::Connected { sid, session: target.sessions };
         target.recovery.connected(pid.filter(|_| self.config.recovery));
+        target.outbox.restart();
         self.backoff.reset();
         self.replay(socket);
+        self.ask_middleware(socket);
         self.release(socket);
     }
 
@@ -222,7 +256,7 @@ impl<C: Codec> Manager<C> {
             match delivery::oversize(&self.codec, &emit.payload, &target.namespace, ack, Some(engine)) {
                 Some(error) => {
                     target.outbox.unqueue(emit.size);
-                    delivery::not_sent(socket, target, emit, error, &mut self.events);
+                    target.not_sent(socket, emit, error, &mut self.events);
                 }
                 None => {
                     // Before whatever comes next, though a request may be under way that it has to wait for.
@@ -231,7 +265,7 @@ impl<C: Codec> Manager<C> {
                 }
             }
         }
-        delivery::queue_attempt(socket, target, engine, &self.codec, &mut self.events);
+        delivery::queue_attempts(socket, target, engine, &self.codec, &mut self.events, self.now);
         self.report_flushes();
     }
 
@@ -251,12 +285,16 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
         target.recovery.left();
-        let mut abandoned = target.abandon_acks();
-        abandoned.extend(target.outbox.attempt_failed().map(|emit| emit.id));
+        target.sync = Sync::Off;
+        let abandoned = target.abandon_acks();
         self.leave_if_unused(now);
         self.events.push_back(Event::Disconnected { socket, reason, error: None });
-        for emit in abandoned {
-            self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            for emit in abandoned {
+                target.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
+                self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+            }
+            target.fail_attempts(socket, &mut self.events);
         }
         self.report_flushes();
         // A CONNECT whose time is over was waited for only because of those that were connected.
@@ -270,6 +308,7 @@ impl<C: Codec> Manager<C> {
     pub(super) fn namespace_timeout(&mut self, now: Instant) {
         for socket in self.socket_ids() {
             self.ack_timeout(socket, now);
+            self.outbox_timeout(socket, now);
             self.connect_timeout(socket, now);
         }
     }
@@ -277,18 +316,33 @@ impl<C: Codec> Manager<C> {
     fn ack_timeout(&mut self, socket: SocketId, now: Instant) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         let (mut removed, mut attempted) = (false, false);
+        let mut probe = false;
         while let Some(settled) = target.acks.expired(now) {
             let emit = settled.emit;
             if settled.attempt {
                 attempted = true;
-                if target.outbox.attempt_failed().is_none() {
-                    continue;
+                let sure = target.sync.is_hoped_for();
+                match target.outbox.attempt_timed_out(emit, sure, now, &self.config, &mut self.rng) {
+                    Some(TimedOut::GaveUp(emit)) => {
+                        let fate = emit.uncertain();
+                        target.finish(socket, emit, fate, Err(AckError::Timeout), &mut self.events);
+                    }
+                    Some(TimedOut::Probe { key, timeout }) => {
+                        probe = true;
+                        target.acks.attempt_again(key, emit, timeout.map(|timeout| now + timeout));
+                    }
+                    Some(TimedOut::Again) | None => {}
                 }
-                target.acks.settled(emit);
+                continue;
             }
             // One that was not sent yet is not sent any more; in the engine's queue it is passed over.
             removed |= !settled.sent && target.outbox.remove(emit).is_some();
+            let fate = if settled.sent { Fate::UNCERTAIN } else { Fate::Expired };
+            target.outbox.fates.settle(emit, fate, None);
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Timeout) });
+        }
+        if probe {
+            self.probe_middleware(socket);
         }
         if attempted {
             self.release(socket);

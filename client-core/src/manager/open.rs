@@ -38,6 +38,8 @@ impl<C: Codec> Manager<C> {
         self.tell_time(now);
         if let Phase::Open(engine) = &mut self.phase {
             engine.messages.push_back(message);
+            // Its bytes are not known here, so of what was before it none can be said not to have left.
+            engine.forget_written(0);
         }
     }
 

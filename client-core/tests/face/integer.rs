@@ -7,7 +7,8 @@ use scenarios::Face;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{Header, header};
 use socketio_client_core::{
-    Codec, Connected, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape, Stamp,
+    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape,
+    Stamp,
 };
 
 /// Payloads on the wire are `#` and a decimal number. Its low 24 bits are the scenario's number, the next 4 the count of
@@ -33,6 +34,9 @@ fn pack(number: u32, attachments: &[u8]) -> u64 {
 }
 
 const OFFSET: u64 = 1 << 28;
+
+/// The question to the middleware.
+const SYNC: u64 = 0x00ff_fffe;
 
 /// What CONNECT says: the length of the token, the session's number, and the offset and one.
 fn claim(token: Option<u64>, pid: &str, offset: Option<u64>) -> u64 {
@@ -201,11 +205,19 @@ impl Codec for Integer {
         Ok(Connected { sid: format!("S{}", payload & 0xffff), pid })
     }
 
-    fn connect(&mut self, auth: Option<&u64>, recovery: Option<(&str, Option<&u64>)>) -> Option<u64> {
-        match recovery {
+    fn connect(
+        &mut self,
+        auth: Option<&u64>,
+        credentials: Credentials<'_, u64>,
+    ) -> Result<Option<u64>, EncodeError> {
+        Ok(match credentials.recovery {
             Some((pid, offset)) => Some(claim(auth.copied(), pid, offset.copied())),
             None => auth.copied(),
-        }
+        })
+    }
+
+    fn sync(&mut self) -> u64 {
+        SYNC
     }
 
     fn offset(&mut self, payload: &u64) -> Option<(u64, Stamp)> {

@@ -51,20 +51,29 @@ pub(crate) fn answers(text: &str) -> Vec<String> {
 pub(crate) struct Retried {
     /// Attempts after the first.
     pub(crate) limit: u32,
-    /// The number that was sent last, and how often.
-    last: (u32, u32),
+    /// How often each number was sent.
+    times: BTreeMap<u32, u32>,
 }
 
 impl Retried {
     pub(crate) const fn new(limit: u32) -> Self {
-        Self { limit, last: (0, 0) }
+        Self { limit, times: BTreeMap::new() }
     }
 
-    /// The oldest goes before the next, and no oftener than it may.
+    /// An attempt never left.
+    pub(crate) fn stuck(&mut self, number: u32) {
+        if let Some(times) = self.times.get_mut(&number) {
+            *times -= 1;
+        }
+        self.times.retain(|_, times| *times > 0);
+    }
+
+    /// None is sent for the first time before an older one, and none oftener than it may.
     pub(crate) fn sent(&mut self, number: u32) {
-        let (last, times) = self.last;
-        assert!(number >= last, "{number} after {last}");
-        self.last = (number, if number == last { times + 1 } else { 1 });
-        assert!(self.last.1 <= self.limit + 1, "{number} was sent {} times", self.last.1);
+        let newest = self.times.keys().next_back().copied().unwrap_or(0);
+        let times = self.times.entry(number).or_default();
+        assert!(*times > 0 || number > newest, "{number} after {newest}");
+        *times += 1;
+        assert!(*times <= self.limit + 1, "{number} was sent {times} times");
     }
 }

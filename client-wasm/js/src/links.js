@@ -22,8 +22,9 @@ import { parseQuery, queryText } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
-/** A WebSocket that has more than this to send gets no more for a while. */
-const HIGH_WATER = 1024 * 1024;
+/** A WebSocket that has more than this to send gets no more for a while. It is looked at again only every few
+ * milliseconds, and must not run dry in between. */
+const HIGH_WATER = 4 * 1024 * 1024;
 /** Packets of one polling body. */
 const PACKETS = 100_000;
 

@@ -165,7 +165,8 @@ impl Inner {
             }
             say::NAMESPACE => {
                 let retries = (a >= 0.0).then_some(index(a));
-                let socket = manager.socket(text, SocketOptions { auth: Auth::Ask, retries });
+                let socket = manager
+                    .socket(text, SocketOptions { auth: Auth::Ask, retries, ..SocketOptions::default() });
                 manager.set_retries(socket, retries);
             }
             _ => {}

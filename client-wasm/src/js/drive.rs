@@ -11,7 +11,7 @@ use super::{Core, Inner, Link, Step};
 use crate::slots::{Head, Inbox, Part, Payload, SentHead, Slots, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
-const RETRY: u64 = 20;
+const RETRY: u64 = 5;
 
 impl Inner {
     pub(super) fn payload(&mut self, slot: u32, length: u32) -> Payload {
@@ -156,6 +156,8 @@ impl Core {
                 }
                 self.host.post(transport.number(), &url);
             }
+            // No namespace has a store.
+            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);
                 self.host.shut(transport.number());

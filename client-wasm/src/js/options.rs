@@ -67,7 +67,7 @@ const VOLATILE: u32 = 2;
 /// The transport has not yet taken what it was handed in this turn of the event loop.
 const BUSY: u32 = 4;
 
-pub(super) fn emit(flags: u32, timeout: f64) -> EmitOptions {
+pub(super) fn emit(flags: u32, timeout: f64) -> EmitOptions<'static> {
     EmitOptions {
         ack: flags & ACK != 0,
         timeout: optional(timeout),
@@ -75,5 +75,6 @@ pub(super) fn emit(flags: u32, timeout: f64) -> EmitOptions {
         // The original waits for the answer to what it dropped, too.
         quiet_drop: true,
         busy: flags & BUSY != 0,
+        ..EmitOptions::default()
     }
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Codec, Connected, DecodeError, Decoded, Handshake, Limits, Message, Shape as OffsetShape, Stamp,
-    TransportKind,
+    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message,
+    Shape as OffsetShape, Stamp, TransportKind,
 };
 
 pub use self::table::Slot;
@@ -131,6 +131,9 @@ pub struct Partial {
     bytes: usize,
 }
 
+/// What `connect` of the table returns where the authentication data has the library's own field.
+const TAKEN: i32 = -2;
+
 const WEBSOCKET: &str = TransportKind::WebSocket.as_str();
 
 /// What is wrong. The npm package has words of its own for each error, and none of these.
@@ -170,8 +173,7 @@ fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
 }
 
 impl Codec for Slots {
-    // Nothing that the module asks for, or listens to.
-    const RECEIPTS: bool = !cfg!(feature = "npm");
+    // Nothing that the module listens to.
     const TELLS_EACH: bool = !cfg!(feature = "npm");
 
     type Text = Text;
@@ -326,15 +328,29 @@ impl Codec for Slots {
     fn connect(
         &mut self,
         auth: Option<&Payload>,
-        recovery: Option<(&str, Option<&Slot>)>,
-    ) -> Option<Payload> {
-        let Some((pid, offset)) = recovery else { return auth.cloned() };
-        let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
-        let slot = table::connect(number(auth.map(Payload::slot)), pid, number(offset.map(Slot::number)));
-        match u32::try_from(slot) {
-            Ok(slot) => Some(Payload::plain(slot, whole(table::further(0)) as u32)),
-            Err(_) => auth.cloned(),
+        credentials: Credentials<'_, Slot>,
+    ) -> Result<Option<Payload>, EncodeError> {
+        let Credentials { recovery, delivery } = credentials;
+        if recovery.is_none() && delivery.is_none() {
+            return Ok(auth.cloned());
         }
+        let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
+        let (pid, offset) = recovery.unwrap_or_default();
+        let (id, base) = delivery.unwrap_or_default();
+        let auth_slot = number(auth.map(Payload::slot));
+        #[expect(clippy::cast_precision_loss, reason = "ids stay below 2^53")]
+        let slot = table::connect(auth_slot, pid, number(offset.map(Slot::number)), id, base as f64);
+        match u32::try_from(slot) {
+            Ok(slot) => Ok(Some(Payload::plain(slot, whole(table::further(0)) as u32))),
+            Err(_) if slot == TAKEN => Err(EncodeError::AuthDelivery),
+            Err(_) if delivery.is_some() => Err(EncodeError::AuthNotObject),
+            Err(_) => Ok(auth.cloned()),
+        }
+    }
+
+    fn sync(&mut self) -> Payload {
+        let slot = table::sync(1);
+        Payload::plain(slot, whole(table::further(0)) as u32)
     }
 
     fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {

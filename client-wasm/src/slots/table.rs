@@ -23,8 +23,11 @@ extern "C" {
     pub(super) fn assemble(slot: u32) -> i32;
     /// A new number for the last argument if it is shaped like an offset, or -1. Further: the stamp's shape, time, count.
     pub(super) fn offset(slot: u32) -> i32;
-    /// A number for CONNECT's object, or -1 if the authentication data is no object. Further: the bytes of its text.
-    pub(super) fn connect(auth: i32, pid: &str, offset: i32) -> i32;
+    /// A number for CONNECT's object, -1 if the authentication data is no object, or -2 if it has a field `$delivery` where
+    /// one is added. Further: the bytes of its text.
+    pub(super) fn connect(auth: i32, pid: &str, offset: i32, delivery: &str, base: f64) -> i32;
+    /// A number for the question to the server's middleware, in this version. Further: the bytes of its text.
+    pub(super) fn sync(version: u32) -> u32;
     /// What the last of these had to say further.
     pub(super) fn further(place: u32) -> f64;
 }

@@ -13,8 +13,9 @@ use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::{authority, reason};
 
-/// More than this waits in the core, where it can still be dropped, reordered or given back.
-const HIGH_WATER: u32 = 256 << 10;
+/// More than this waits in the core, where it can still be dropped, reordered or given back. The browser is looked at again
+/// only every few milliseconds, and must not run dry in between.
+const HIGH_WATER: u32 = 4 << 20;
 
 /// What a WebSocket tells.
 pub(crate) enum Heard {

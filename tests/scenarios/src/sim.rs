@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Address, Auth, Codec, Command, Config, ConnectFailure, EmitId, EmitOptions, Event, Frame, Input, Instant,
-    Manager, Message, Refused, SocketId, SocketOptions, TransportError, TransportId,
+    Address, Auth, Codec, Command, Config, ConnectFailure, EmitId, EmitOptions, Event, Fate, Frame, Input,
+    Instant, Manager, Message, Refused, SocketId, SocketOptions, TransportError, TransportId,
 };
 
 use crate::Face;
@@ -155,6 +155,17 @@ impl<'f, F: Face> Sim<'f, F> {
         self.try_emit(socket, number, &[], EmitOptions::default()).unwrap()
     }
 
+    /// What speaks for the codec.
+    pub const fn face(&self) -> &F {
+        self.face
+    }
+
+    /// An emit that is watched.
+    pub fn watched(&mut self, socket: SocketId, number: u32) -> EmitId {
+        let options = EmitOptions { watched: true, ..EmitOptions::default() };
+        self.try_emit(socket, number, &[], options).unwrap()
+    }
+
     /// An emit with ack that must be accepted.
     pub fn emit_with_ack(&mut self, socket: SocketId, number: u32, timeout: Option<Duration>) -> EmitId {
         let options = EmitOptions { ack: true, timeout, ..EmitOptions::default() };
@@ -167,7 +178,7 @@ impl<'f, F: Face> Sim<'f, F> {
         socket: SocketId,
         number: u32,
         attachments: &[u8],
-        options: EmitOptions,
+        options: EmitOptions<'_>,
     ) -> Result<EmitId, Refused<Payload<F>>> {
         let payload = self.face.event(number, attachments);
         self.manager.emit(socket, payload, options, self.now)
@@ -361,6 +372,11 @@ impl<'f, F: Face> Sim<'f, F> {
                 }
                 format!("close {name}")
             }
+            Command::Keep { socket, key, payload, .. } => {
+                format!("keep {} {key} {}", number(socket), self.face.read(&payload).0)
+            }
+            Command::Erase { socket, key } => format!("erase {} {key}", number(socket)),
+            Command::Reserve { socket, up_to } => format!("reserve {} {up_to}", number(socket)),
         };
         self.lines.push_back(line);
     }
@@ -429,6 +445,25 @@ impl<'f, F: Face> Sim<'f, F> {
                     value(self.face, &payload)
                 )
             }
+            Event::Fate { socket, emit, fate, payload } => {
+                let back =
+                    payload.map(|payload| format!(" {}", value(self.face, &payload))).unwrap_or_default();
+                let detail = match fate {
+                    Fate::InFlight { attempt } => format!(" {attempt}"),
+                    Fate::Uncertain { attempts, key, .. } => {
+                        format!(" {attempts}{}", key.map(|key| format!(" key {key}")).unwrap_or_default())
+                    }
+                    _ => String::new(),
+                };
+                format!("fate {} #{} {fate}{detail}{back}", number(socket), number(emit))
+            }
+            Event::Stored { socket, emit } => format!("stored {} #{}", number(socket), number(emit)),
+            Event::OutboxSettled { socket, key, fate, payload, result } => {
+                let result =
+                    result.map(|result| format!(" {}", value(self.face, &result))).unwrap_or_default();
+                format!("settled {} {key} {}: {fate}{result}", number(socket), value(self.face, &payload))
+            }
+            Event::DeliveryUnsupported { socket } => format!("unsupported {}", number(socket)),
             Event::Flushed { socket, emit, delivered } => {
                 format!("flushed {} #{} {delivered}", number(socket), number(emit))
             }

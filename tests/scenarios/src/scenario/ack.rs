@@ -108,7 +108,9 @@ pub fn leaving_settles_acks<F: Face>(face: &F) {
     sim.lines();
     sim.emit_with_ack(socket, 2, None);
     sim.manager.disconnect(socket, sim.now);
-    sim.expect_lines(&["w1 421<2>", "w1 41", "close w1"]);
+    sim.expect_lines(&["w1 421<2>", "w1 ping"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 41", "close w1"]);
     let lost = AckError::Disconnected;
     sim.expect_events(&[
         "closed forced close",

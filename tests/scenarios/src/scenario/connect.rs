@@ -131,17 +131,74 @@ pub fn auth_that_fails_is_reported<F: Face>(face: &F) {
     sim.expect_lines(&["close w1"]);
 }
 
-/// The application leaves: what was emitted goes first, then DISCONNECT, then the transport closes.
+/// The application leaves: what was emitted goes first, then, once the server has read it, DISCONNECT, then the transport
+/// closes.
 pub fn disconnect_flushes_and_closes<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connected();
     sim.emit(socket, 1);
     sim.manager.disconnect(socket, sim.now);
-    sim.expect_lines(&["w1 42<1>", "w1 41", "close w1"]);
+    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
     sim.expect_events(&["closed forced close", "disconnected 0 io client disconnect"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 41", "close w1"]);
     sim.advance(secs(120));
     sim.expect_lines(&[]);
     assert_eq!(sim.manager.state(), State::Disconnected);
+}
+
+/// Where nobody can ask whether the server has read everything, it is given a moment; and if it never answers, no more than
+/// `close_timeout`.
+pub fn a_goodbye_gives_the_server_a_moment<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.websocket_ping = false);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["w1 42<1>"]);
+    sim.advance(millis(49));
+    sim.expect_lines(&[]);
+    sim.advance(millis(1));
+    sim.expect_lines(&["w1 41", "close w1"]);
+
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
+    sim.advance(secs(2));
+    sim.expect_lines(&["close w1"]);
+}
+
+/// Nothing waits where nothing was sent, or where the application wants it so.
+pub fn a_goodbye_can_be_said_at_once<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["w1 41", "close w1"]);
+
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    sim.manager.disconnect_at_once(socket, sim.now);
+    sim.expect_lines(&["w1 42<1>", "w1 41", "close w1"]);
+}
+
+/// A namespace that is left while the connection goes on waits in the same way, and so does its next CONNECT.
+pub fn a_namespace_is_left_once_its_events_are_read<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let root = sim.connected();
+    let other = sim.connect("/a");
+    sim.server("w1", "40/a,{S2}");
+    sim.lines();
+    sim.emit(other, 1);
+    sim.manager.disconnect(other, sim.now);
+    sim.manager.connect(other, sim.now);
+    sim.emit(root, 2);
+    sim.expect_lines(&["w1 42/a,<1>", "w1 ping", "w1 42<2>"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 41/a,", "w1 ping"]);
+    sim.pong("w1");
+    sim.expect_lines(&["w1 40/a,"]);
 }
 
 /// Leaving one namespace keeps the connection for the others.

@@ -158,13 +158,15 @@ pub fn a_close_packet_ends_the_session<F: Face>(face: &F) {
     sim.expect_lines(&["close p1"]);
 }
 
-/// Leaving posts what waits and DISCONNECT, then a close packet alone, beside which a Node server would drop them, and then
+/// Leaving posts what waits, then DISCONNECT, then a close packet, each alone, beside which a Node server would drop them, and then
 /// lets go of the GET.
 pub fn leaving_says_goodbye<F: Face>(face: &F) {
     let (mut sim, socket) = Sim::polling(face);
     sim.emit(socket, 1);
     sim.manager.disconnect(socket, sim.now);
-    sim.expect_lines(&["post p1 42<1> 41"]);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.posted("p1");
+    sim.expect_lines(&["post p1 41"]);
     sim.posted("p1");
     sim.expect_lines(&["post p1 1"]);
     sim.posted("p1");

@@ -1,0 +1,327 @@
+//! What the application asks of its emits, their store, and the server's middleware.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Manager, Phase};
+use crate::codec::Codec;
+use crate::engine::{Outgoing, Written};
+use crate::error::{EmitError, TransportError};
+use crate::event::{DisconnectReason, EmitId, Event, SocketId};
+use crate::fate::{Change, Fate};
+use crate::io::{Command, TransportId};
+use crate::outbox::{Answer, Emit, Terms};
+use crate::retries::{Kept, Reliable, Step};
+use crate::sync::Sync;
+use crate::time::Instant;
+
+/// What a store holds of one namespace.
+#[derive(Clone, Debug)]
+pub struct Restored<P> {
+    /// The name under which the server knows these emits ([`SocketOptions::exactly_once`](crate::SocketOptions::exactly_once)):
+    /// the one that the store was made with.
+    pub delivery: Option<String>,
+    /// The first ack id that no process has reserved.
+    pub next: u64,
+    /// Emits that are not settled, by rising keys.
+    pub emits: Vec<RestoredEmit<P>>,
+}
+
+/// An emit from a store.
+#[derive(Clone, Debug)]
+pub struct RestoredEmit<P> {
+    /// Its name there: its ack id.
+    pub key: u64,
+    /// Name and arguments.
+    pub payload: P,
+    /// How often it is known to have been sent.
+    pub attempts: u32,
+    /// When it is too old, if ever.
+    pub expires: Option<Instant>,
+}
+
+/// Fates.
+impl<C: Codec> Manager<C> {
+    /// What is known of an emit. `None` for tickets that were never given, and for those of which nothing is remembered any
+    /// more: final fates that are not `delivered` are remembered for the last 4,096 emits.
+    #[must_use]
+    pub fn fate(&self, socket: SocketId, emit: EmitId) -> Option<Fate> {
+        let target = self.sockets.get(socket.0 as usize)?;
+        let outbox = &target.outbox;
+        if !outbox.was_given(emit) {
+            return None;
+        }
+        if let Some(fate) = outbox.fates.settled(emit) {
+            return Some(fate);
+        }
+        if let Some(held) = outbox.get(emit) {
+            return Some(match held.reliable() {
+                Some(Reliable { step: Step::InFlight | Step::Pausing, attempts, .. }) => {
+                    Fate::InFlight { attempt: *attempts }
+                }
+                _ => Fate::Held,
+            });
+        }
+        match target.acks.of(emit) {
+            Some(true) => Some(Fate::InFlight { attempt: 1 }),
+            Some(false) => Some(Fate::Held),
+            None => outbox.fates.by_watermark(emit),
+        }
+    }
+
+    /// Asks to be told what becomes of an emit ([`Event::Fate`], [`Event::Stored`]), and tells what is known. Where that is
+    /// final already, nothing follows.
+    pub fn watch(&mut self, socket: SocketId, emit: EmitId) -> Option<Fate> {
+        let fate = self.fate(socket, emit)?;
+        let target = self.sockets.get_mut(socket.0 as usize)?;
+        if !fate.is_final() {
+            target.outbox.fates.watch(emit);
+            let plain = target.outbox.get(emit).is_none() && target.acks.of(emit).is_none();
+            if plain && matches!(fate, Fate::InFlight { .. }) {
+                target.outbox.fates.watch_in_flight(emit);
+            }
+        }
+        Some(fate)
+    }
+
+    /// Whether what becomes of every emit of a namespace is told, from now on.
+    pub fn observe_fates(&mut self, socket: SocketId, on: bool) {
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.outbox.fates.observe(on);
+        }
+    }
+
+    pub(super) fn fate_changed(&mut self) -> Option<Event<C>> {
+        let (change, socket) = self.sockets.iter_mut().zip(0..).find_map(|(socket, id)| {
+            let change = socket.outbox.fates.change()?;
+            Some((change, SocketId(id)))
+        })?;
+        let Change { emit, fate, payload } = change;
+        Some(Event::Fate { socket, emit, fate, payload })
+    }
+}
+
+/// The store.
+impl<C: Codec> Manager<C> {
+    /// The store of a namespace is open, and this is what it holds. Until then nothing of the namespace is sent, and with
+    /// `exactly_once` it is not connected.
+    pub fn restore(&mut self, socket: SocketId, restored: Restored<C::Payload>, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let Some(retries) = target.outbox.retries.as_mut().filter(|retries| retries.is_opening()) else {
+            return;
+        };
+        let Restored { delivery, next, emits } = restored;
+        retries.opened(delivery, next);
+        target.acks.begin_at(next);
+        let first = (1 << 32) - emits.len() as u64;
+        let codec = &self.codec;
+        let timeout = self.config.ack_timeout;
+        let emits = emits.into_iter().map(|emit| {
+            let mut reliable = Reliable::new(timeout);
+            (reliable.key, reliable.attempts) = (Some(emit.key), emit.attempts);
+            (reliable.kept, reliable.restored) = (Kept::Yes, true);
+            let size = codec.size(&emit.payload);
+            let terms = emit.expires.map(|expires| Terms { expires: Some(expires), key: None, place: None });
+            Emit {
+                id: EmitId(0),
+                answer: Answer::Reliable(Box::new(reliable)),
+                payload: emit.payload,
+                size,
+                volatile: false,
+                told: false,
+                terms: terms.map(Box::new),
+            }
+        });
+        target.outbox.restore(emits.collect(), first);
+        self.keep(socket);
+        self.join(socket, now);
+        self.release(socket);
+    }
+
+    /// The store cannot be used: emits are held in memory, as if there were none.
+    pub fn go_without_store(&mut self, socket: SocketId, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if let Some(retries) = &mut target.outbox.retries {
+            retries.closed();
+        }
+        target.outbox.forget_store();
+        self.keep(socket);
+        self.join(socket, now);
+        self.release(socket);
+    }
+
+    /// An emit is in the store ([`Command::Keep`]), or why it is not.
+    pub fn kept(&mut self, socket: SocketId, key: u64, result: Result<(), String>, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let Some(emit) = target.outbox.with_key(key) else { return };
+        let ticket = emit.id;
+        let fresh = emit.reliable().is_some_and(|reliable| reliable.attempts == 0);
+        let Some(reliable) = emit.reliable_mut() else { return };
+        match result {
+            Ok(()) => {
+                reliable.kept = Kept::Yes;
+                if target.outbox.fates.tells(ticket) {
+                    self.events.push_back(Event::Stored { socket, emit: ticket });
+                }
+            }
+            // It is on its way already, and goes on from memory.
+            Err(_) if !fresh || reliable.step != Step::Held => reliable.kept = Kept::No,
+            Err(cause) => {
+                if let Some(emit) = target.outbox.remove(ticket) {
+                    target.not_sent(socket, emit, EmitError::Storage { cause }, &mut self.events);
+                }
+            }
+        }
+        self.release(socket);
+    }
+
+    /// Ids below `up_to` are reserved ([`Command::Reserve`]).
+    pub fn reserved(&mut self, socket: SocketId, up_to: u64, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if let Some(retries) = &mut target.outbox.retries {
+            retries.reserved(up_to);
+        }
+        self.keep(socket);
+        self.release(socket);
+    }
+
+    /// Gives keys to emits that have none yet, and has them stored.
+    pub(super) fn keep(&mut self, socket: SocketId) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        while let Some(emit) = target.outbox.give_key(&mut target.acks) {
+            if let Some(key) = emit.reliable().and_then(|reliable| reliable.key) {
+                let (payload, expires) = (emit.payload.clone(), emit.expires());
+                self.commands.push_back(Command::Keep { socket, key, payload, expires });
+            }
+        }
+        let next = target.acks.next();
+        if let Some(up_to) = target.outbox.retries.as_mut().and_then(|retries| retries.reserve(next)) {
+            self.commands.push_back(Command::Reserve { socket, up_to });
+        }
+    }
+
+    /// What is to be taken out of a store.
+    pub(super) fn erase(&mut self) -> Option<Command<C>> {
+        self.sockets.iter_mut().zip(0..).find_map(|(socket, id)| {
+            let key = socket.outbox.retries.as_mut()?.erase.pop_front()?;
+            Some(Command::Erase { socket: SocketId(id), key })
+        })
+    }
+
+    /// Held emits that are too old, and pauses between attempts.
+    pub(super) fn outbox_timeout(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let due = target.outbox.deadline().is_some_and(|deadline| deadline <= now);
+        while let Some(emit) = target.outbox.expired(now) {
+            target.not_sent(socket, emit, EmitError::Expired, &mut self.events);
+        }
+        if due {
+            self.release(socket);
+        }
+        self.middleware_timeout(socket, now);
+    }
+}
+
+/// The server's middleware.
+impl<C: Codec> Manager<C> {
+    /// The namespace is connected: the first packet asks for the middleware.
+    pub(super) fn ask_middleware(&mut self, socket: SocketId) {
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return;
+        };
+        let delivery = target.outbox.retries.as_ref().is_some_and(|retries| retries.delivery.is_some());
+        if delivery && target.allows_ids() {
+            target.sync = Sync::Queued { probe: false };
+            engine.queue.push_back(Outgoing::Sync { socket });
+        }
+    }
+
+    /// Asks whether the connection lives, unless that is being asked.
+    pub(super) fn probe_middleware(&mut self, socket: SocketId) {
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
+        else {
+            return;
+        };
+        if matches!(target.sync, Sync::Answered) && target.allows_ids() {
+            target.sync = Sync::Queued { probe: true };
+            engine.queue.push_back(Outgoing::Sync { socket });
+        }
+    }
+
+    pub(super) fn sync_answered(&mut self, socket: SocketId, id: u64) {
+        let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &self.phase)
+        else {
+            return;
+        };
+        if !matches!(target.sync, Sync::Asked { id: asked, .. } if asked == id) {
+            return;
+        }
+        target.sync = Sync::Answered;
+        if super::receipts::is_only_receipt(engine, &self.config) {
+            target.outbox.fates.receipt();
+        }
+    }
+
+    fn middleware_timeout(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        match target.sync {
+            Sync::Asked { deadline, probe: true, .. } if deadline <= now => {
+                self.end_session(DisconnectReason::TransportError, Some(TransportError::Timeout), now);
+            }
+            Sync::Asked { deadline, probe: false, .. } if deadline <= now => {
+                target.sync = Sync::Unsupported;
+                self.events.push_back(Event::DeliveryUnsupported { socket });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What never left.
+impl<C: Codec> Manager<C> {
+    /// Tells how many bytes, at most, of what a WebSocket was handed it has not sent yet. What has left can be forgotten. To
+    /// be told now and then while much is written, with [`Config::tells_unsent`](crate::Config::tells_unsent).
+    pub fn unsent(&mut self, transport: TransportId, bytes: usize) {
+        if let Phase::Open(engine) = &mut self.phase
+            && engine.transport() == transport
+        {
+            engine.forget_written(bytes);
+        }
+    }
+
+    /// A WebSocket has ended, and the last so many of the bytes that it was handed never left: packets that lie within them
+    /// go back to their places. To be told just before [`Input::Closed`](crate::Input::Closed).
+    pub fn never_left(&mut self, transport: TransportId, bytes: usize) {
+        let Phase::Open(engine) = &mut self.phase else { return };
+        if engine.transport() != transport {
+            return;
+        }
+        let mut bytes = bytes;
+        while let Some(Written { packet, before, .. }) = engine.take_written(&mut bytes) {
+            let Some((outgoing, ack)) = packet else { continue };
+            let Some(target) = self.sockets.get_mut(outgoing.socket().0 as usize) else { continue };
+            let comes_back = match &outgoing {
+                Outgoing::Emit { emit, .. } => {
+                    ack.is_none_or(|ack| target.acks.mark_unsent(ack)) && target.outbox.unwrite(emit, before)
+                }
+                Outgoing::Attempt { emit, .. } => {
+                    let waits = target.outbox.unwrite_attempt(*emit);
+                    if let (true, Some(ack)) = (waits, ack) {
+                        target.acks.remove(ack);
+                    }
+                    waits
+                }
+                _ => false,
+            };
+            if comes_back {
+                engine.queue.push_front(outgoing);
+            }
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! Emits that are sent again until their ack comes.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::acks::Acks;
+use crate::config::Config;
+use crate::event::EmitId;
+use crate::fate::Fate;
+use crate::outbox::{Emit, Outbox};
+use crate::queue;
+use crate::rng::Rng;
+use crate::time::Instant;
+
+/// What an emit has that is sent until its ack comes.
+#[derive(Debug)]
+pub(crate) struct Reliable {
+    /// Time for each attempt, from when it is written.
+    pub(crate) timeout: Option<Duration>,
+    /// The ack id of every attempt, and its name in the store; without one each attempt has an id of its own.
+    pub(crate) key: Option<u64>,
+    /// That were written.
+    pub(crate) attempts: u32,
+    pub(crate) step: Step,
+    pub(crate) kept: Kept,
+    /// It was accepted by an earlier process.
+    pub(crate) restored: bool,
+    last_sent: Option<Instant>,
+    /// Rises by one with each: the window counts those that are settled out of order.
+    order: u64,
+}
+
+/// Where an emit stands that is sent until its ack comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Waits for its turn.
+    Held,
+    /// An attempt is in the engine's queue.
+    Queued,
+    /// An attempt was written.
+    InFlight,
+    /// An attempt was not answered in time; the next one waits.
+    Pausing,
+}
+
+/// Whether an emit is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    No,
+    Asked,
+    Yes,
+}
+
+impl Reliable {
+    pub(crate) const fn new(timeout: Option<Duration>) -> Self {
+        Self {
+            timeout,
+            key: None,
+            attempts: 0,
+            step: Step::Held,
+            kept: Kept::No,
+            restored: false,
+            last_sent: None,
+            order: 0,
+        }
+    }
+
+    /// Whether it was never handed to a transport, and stands in no store.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No))
+    }
+
+    /// Whether it was handed to a transport; of an earlier process that is not known.
+    pub(crate) const fn may_have_left(&self) -> bool {
+        self.attempts > 0 || self.restored
+    }
+
+    /// What is known when no answer will come any more.
+    pub(crate) const fn uncertain(&self) -> Fate {
+        if !self.may_have_left() {
+            return Fate::Cancelled;
+        }
+        Fate::Uncertain { attempts: self.attempts, last_sent: self.last_sent, key: self.key }
+    }
+
+    pub(crate) const fn takes_over(&mut self, old: &Self) {
+        self.key = old.key;
+        self.order = old.order;
+    }
+}
+
+/// How the emits of a namespace are sent again.
+#[derive(Debug)]
+pub(crate) struct Retries {
+    /// Attempts after the first.
+    limit: u32,
+    /// How far the newest emit that is sent may be ahead of the oldest that is not settled.
+    window: u64,
+    /// By which the server knows emits again: together with their keys.
+    pub(crate) delivery: Option<String>,
+    pub(crate) store: Option<Store>,
+    /// Emits in front that were handed out since the namespace was connected.
+    handed_out: usize,
+    /// Emits in front that have keys, where they have any.
+    keyed: usize,
+    orders: u64,
+    /// Before further attempts, in order of time.
+    pauses: VecDeque<(Instant, EmitId)>,
+    /// To be taken out of the store.
+    pub(crate) erase: VecDeque<u64>,
+}
+
+/// The store in which a namespace's emits are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Store {
+    /// Nothing is sent before it is kept.
+    stored_first: bool,
+    open: bool,
+    /// Ack ids below it are ours.
+    reserved: u64,
+    /// Asked for.
+    asked: u64,
+}
+
+/// Ack ids that are reserved at once, and how many are left when more are asked for.
+const BLOCK: u64 = 1024;
+const LEFT: u64 = BLOCK / 2;
+
+/// Orders of emits of earlier processes come below.
+const FIRST_ORDER: u64 = 1 << 32;
+
+/// What an attempt that was not answered in time leads to.
+pub(crate) enum TimedOut<P> {
+    /// It was the last one.
+    GaveUp(Emit<P>),
+    /// Another one follows.
+    Again,
+    /// With the server's middleware another attempt on a connection that lives is for nothing: it is to be proven that it
+    /// does, or ended.
+    Probe { key: u64, timeout: Option<Duration> },
+}
+
+impl Retries {
+    pub(crate) const fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
+        let store = match store {
+            Some(stored_first) => Some(Store { stored_first, open: false, reserved: 0, asked: 0 }),
+            None => None,
+        };
+        Self {
+            limit,
+            window: if window == 0 { 1 } else { window as u64 },
+            delivery,
+            store,
+            handed_out: 0,
+            keyed: 0,
+            orders: FIRST_ORDER,
+            pauses: VecDeque::new(),
+            erase: VecDeque::new(),
+        }
+    }
+
+    pub(crate) const fn stores(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Whether the store is still being opened.
+    pub(crate) const fn is_opening(&self) -> bool {
+        matches!(self.store, Some(Store { open: false, .. }))
+    }
+
+    /// Whether the namespace cannot be connected before the store is open, which knows its name.
+    pub(crate) const fn waits_for_its_name(&self) -> bool {
+        self.is_opening() && self.delivery.is_some()
+    }
+
+    /// Whether an ack id may be used.
+    pub(crate) fn allows(&self, id: u64) -> bool {
+        self.store.is_none_or(|store| store.open && id < store.reserved)
+    }
+
+    /// Up to where ids are to be reserved now.
+    pub(crate) fn reserve(&mut self, next: u64) -> Option<u64> {
+        let store = self.store.as_mut().filter(|store| store.open)?;
+        if next + LEFT < store.asked {
+            return None;
+        }
+        store.asked = store.asked.max(next) + BLOCK;
+        Some(store.asked)
+    }
+
+    pub(crate) const fn reserved(&mut self, up_to: u64) {
+        if let Some(store) = &mut self.store
+            && up_to > store.reserved
+        {
+            store.reserved = up_to;
+        }
+    }
+
+    /// The store is open, and its ids below `next` may be used up.
+    pub(crate) fn opened(&mut self, delivery: Option<String>, next: u64) {
+        if let Some(store) = &mut self.store {
+            *store = Store { open: true, reserved: next, asked: next, ..*store };
+            if self.delivery.is_some() {
+                self.delivery = delivery.or(self.delivery.take());
+            }
+        }
+    }
+
+    /// There is no store after all.
+    pub(crate) fn closed(&mut self) {
+        self.store = None;
+    }
+
+    /// Whether emits get keys.
+    const fn keys(&self) -> bool {
+        self.delivery.is_some() || self.store.is_some()
+    }
+
+    pub(crate) const fn handed_out(&self) -> usize {
+        self.handed_out
+    }
+
+    /// The emit at a place in the queue is gone.
+    pub(crate) const fn removed(&mut self, at: usize) {
+        self.handed_out -= (at < self.handed_out) as usize;
+        self.keyed -= (at < self.keyed) as usize;
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.pauses.front().map(|&(until, _)| until)
+    }
+}
+
+impl<P> Outbox<P> {
+    /// Whether emits are sent again until they are acknowledged.
+    pub(crate) const fn retries(&self) -> bool {
+        self.retries.is_some()
+    }
+
+    /// Gives the emit its place in the order of those that are sent again.
+    pub(crate) fn line_up(&mut self, emit: &mut Emit<P>) {
+        if let (Some(retries), Some(reliable)) = (&mut self.retries, emit.reliable_mut()) {
+            reliable.order = retries.orders;
+            retries.orders += 1;
+        }
+    }
+
+    /// The next emit that gets its key now; the store wants it.
+    pub(crate) fn give_key(&mut self, acks: &mut Acks) -> Option<&Emit<P>> {
+        let retries = self.retries.as_mut().filter(|retries| retries.keys())?;
+        while let Some(emit) = self.held.get(retries.keyed) {
+            let Some(reliable) = emit.reliable() else { break };
+            if reliable.key.is_none() && !retries.allows(acks.next()) {
+                return None;
+            }
+            retries.keyed += 1;
+            let at = retries.keyed - 1;
+            let Some(reliable) = self.held.get_mut(at).and_then(Emit::reliable_mut) else { break };
+            reliable.key.get_or_insert_with(|| acks.skip());
+            if retries.store.is_some() && reliable.kept == Kept::No {
+                reliable.kept = Kept::Asked;
+                return self.held.get(at);
+            }
+        }
+        None
+    }
+
+    /// The lowest key of an emit that is not settled.
+    pub(crate) fn lowest_key(&self) -> Option<u64> {
+        self.held.iter().find_map(|emit| emit.reliable()?.key)
+    }
+
+    /// Whether an answer to the question of the store is awaited for an emit with this key.
+    pub(crate) fn with_key(&mut self, key: u64) -> Option<&mut Emit<P>> {
+        self.held.iter_mut().find(|emit| emit.reliable().is_some_and(|reliable| reliable.key == Some(key)))
+    }
+
+    /// There is no store after all: nothing waits for it.
+    pub(crate) fn forget_store(&mut self) {
+        for emit in &mut self.held {
+            if let Some(reliable) = emit.reliable_mut() {
+                reliable.kept = Kept::No;
+            }
+        }
+    }
+
+    /// Emits of an earlier process come before all others.
+    pub(crate) fn restore(&mut self, emits: Vec<Emit<P>>, first: u64) {
+        let count = emits.len();
+        let first_order = FIRST_ORDER - count as u64;
+        for (mut emit, at) in emits.into_iter().rev().zip((0..count as u64).rev()) {
+            emit.id = EmitId(first + at);
+            if let Some(reliable) = emit.reliable_mut() {
+                reliable.order = first_order + at;
+            }
+            self.restore_first(emit);
+        }
+        if let Some(retries) = &mut self.retries {
+            retries.keyed += count;
+        }
+    }
+
+    /// The emit whose attempt is to be queued next.
+    pub(crate) fn next_attempt(&mut self, now: Instant) -> Option<&Emit<P>> {
+        while let Some(&(until, id)) = self.retries.as_ref()?.pauses.front()
+            && until <= now
+        {
+            if let Some(retries) = &mut self.retries {
+                retries.pauses.pop_front();
+            }
+            if let Some(at) = self.position(id)
+                && self.held.get(at)?.reliable()?.step == Step::Pausing
+            {
+                return self.held.get(at);
+            }
+        }
+        let retries = self.retries.as_ref()?;
+        let emit = self.held.get(retries.handed_out)?;
+        let reliable = emit.reliable()?;
+        let oldest = self.held.front()?.reliable()?.order;
+        if reliable.order - oldest >= retries.window || (retries.keys() && reliable.key.is_none()) {
+            return None;
+        }
+        if retries.store.is_some_and(|store| store.stored_first) && reliable.kept != Kept::Yes {
+            return None;
+        }
+        Some(emit)
+    }
+
+    /// An attempt goes to the engine's queue.
+    pub(crate) fn queue_attempt(&mut self, id: EmitId) {
+        let at = self.position(id);
+        if let (Some(at), Some(retries)) = (at, &mut self.retries) {
+            retries.handed_out = retries.handed_out.max(at + 1);
+        }
+        self.step(id, Step::Queued);
+    }
+
+    /// It comes back from there, because the connection has ended, or the namespace was left.
+    pub(crate) fn take_attempt_back(&mut self, id: EmitId) {
+        self.step(id, Step::Held);
+    }
+
+    fn step(&mut self, id: EmitId, step: Step) {
+        if let Some(reliable) = self.get_mut(id).and_then(Emit::reliable_mut) {
+            reliable.step = step;
+        }
+    }
+
+    /// The attempt in the engine's queue is written, if it is still wanted.
+    pub(crate) fn write_attempt(&mut self, id: EmitId, now: Instant) -> Option<&Emit<P>> {
+        let at = self.position(id)?;
+        let reliable = self.held.get_mut(at)?.reliable_mut()?;
+        if reliable.step != Step::Queued {
+            return None;
+        }
+        reliable.step = Step::InFlight;
+        reliable.attempts = reliable.attempts.saturating_add(1);
+        reliable.last_sent = Some(now);
+        let attempt = reliable.attempts;
+        self.fates.note(id, Fate::InFlight { attempt });
+        self.held.get(at)
+    }
+
+    /// The attempt that was written provably never left, and is in the engine's queue again. False if it is settled.
+    pub(crate) fn unwrite_attempt(&mut self, id: EmitId) -> bool {
+        let Some(reliable) = self.get_mut(id).and_then(Emit::reliable_mut) else { return false };
+        if reliable.step != Step::InFlight {
+            return false;
+        }
+        reliable.attempts = reliable.attempts.saturating_sub(1);
+        reliable.step = Step::Queued;
+        self.fates.note(id, Fate::Held);
+        true
+    }
+
+    /// No answers will come to attempts that were written. Returns the emits of which these were the last, in order; the
+    /// others are sent again from the first on.
+    pub(crate) fn attempts_failed(&mut self) -> Vec<Emit<P>> {
+        let Some(retries) = &mut self.retries else { return Vec::new() };
+        let (limit, handed_out) = (retries.limit, retries.handed_out);
+        retries.pauses.clear();
+        let mut given_up = Vec::new();
+        for at in (0..handed_out.min(self.held.len())).rev() {
+            let Some(reliable) = self.held.get_mut(at).and_then(Emit::reliable_mut) else { continue };
+            match reliable.step {
+                Step::InFlight | Step::Pausing if reliable.attempts > limit => given_up.extend(self.take(at)),
+                Step::InFlight | Step::Pausing => {
+                    reliable.step = Step::Held;
+                    self.held_again(at);
+                }
+                Step::Queued | Step::Held => {}
+            }
+        }
+        given_up.reverse();
+        given_up
+    }
+
+    fn held_again(&mut self, at: usize) {
+        let Some(emit) = self.held.get(at) else { return };
+        self.fates.note(emit.id, Fate::Held);
+        if let Some(expires) = emit.expires() {
+            queue::insert(&mut self.expiries, (expires, emit.id));
+        }
+    }
+
+    /// The namespace is connected anew: all that was handed out is sent again, from the first on.
+    pub(crate) fn restart(&mut self) {
+        let Some(retries) = &mut self.retries else { return };
+        retries.pauses.clear();
+        let handed_out = core::mem::take(&mut retries.handed_out);
+        for emit in self.held.iter_mut().take(handed_out) {
+            if let Some(reliable) = emit.reliable_mut() {
+                reliable.step = Step::Held;
+            }
+        }
+    }
+
+    /// An attempt was not answered in time.
+    pub(crate) fn attempt_timed_out(
+        &mut self,
+        id: EmitId,
+        middleware: bool,
+        now: Instant,
+        config: &Config,
+        rng: &mut Rng,
+    ) -> Option<TimedOut<P>> {
+        let at = self.position(id)?;
+        let retries = self.retries.as_mut()?;
+        let reliable = self.held.get_mut(at)?.reliable_mut()?;
+        if reliable.step != Step::InFlight {
+            return None;
+        }
+        if let Some(key) = reliable.key.filter(|_| middleware) {
+            return Some(TimedOut::Probe { key, timeout: reliable.timeout });
+        }
+        if reliable.attempts > retries.limit {
+            return self.take(at).map(TimedOut::GaveUp);
+        }
+        reliable.step = Step::Pausing;
+        let pause = crate::backoff::retry_delay(reliable.attempts.saturating_sub(1), config, rng);
+        queue::insert(&mut retries.pauses, (now + pause, id));
+        Some(TimedOut::Again)
+    }
+
+    /// An attempt was answered.
+    pub(crate) fn settle(&mut self, id: EmitId) -> Option<Emit<P>> {
+        if !self.retries() {
+            return None;
+        }
+        let at = self.position(id)?;
+        self.take(at)
+    }
+}

@@ -1,0 +1,144 @@
+//! Emits that are kept in a store.
+
+use socketio_client_core::{
+    Durability, EmitError, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
+};
+
+use crate::{Face, Sim, secs};
+
+fn open<'f, F: Face>(face: &'f F, durability: Durability) -> (Sim<'f, F>, SocketId) {
+    let mut sim = Sim::new(face);
+    let options = SocketOptions {
+        retries: Some(9),
+        retry_window: Some(4),
+        durability: Some(durability),
+        ..SocketOptions::default()
+    };
+    let socket = sim.manager.socket("/", options);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.events();
+    (sim, socket)
+}
+
+fn restore<F: Face>(sim: &mut Sim<'_, F>, socket: SocketId, next: u64, left: &[(u64, u32)]) {
+    let emits = left
+        .iter()
+        .map(|&(key, number)| RestoredEmit {
+            key,
+            payload: sim.face().event(number, &[]),
+            attempts: 1,
+            expires: None,
+        })
+        .collect();
+    sim.manager.restore(socket, Restored { delivery: None, next, emits }, sim.now);
+}
+
+/// No byte leaves before the emit is in the store; it is erased once it is settled.
+pub fn stored_first<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    let first = sim.watched(socket, 1);
+    sim.emit(socket, 2);
+    sim.expect_lines(&[]);
+    restore(&mut sim, socket, 0, &[]);
+    sim.expect_lines(&["reserve 0 1024"]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.expect_lines(&["keep 0 0 1", "keep 0 1 2"]);
+    sim.manager.kept(socket, 0, Ok(()), sim.now);
+    sim.expect_lines(&["w1 420<1>"]);
+    sim.expect_events(&["fate 0 #4294967296 held", "stored 0 #4294967296", "fate 0 #4294967296 inFlight 1"]);
+    sim.manager.kept(socket, 1, Ok(()), sim.now);
+    sim.expect_lines(&["w1 421<2>"]);
+    sim.server("w1", "430<7>");
+    sim.expect_lines(&["erase 0 0"]);
+    assert_eq!(sim.manager.fate(socket, first), Some(Fate::Acknowledged));
+}
+
+/// It leaves while it is being stored.
+pub fn write_behind<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::WriteBehind);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.lines();
+    sim.emit(socket, 1);
+    sim.expect_lines(&["keep 0 0 1", "w1 420<1>"]);
+    sim.server("w1", "430<7>");
+    sim.expect_lines(&["erase 0 0"]);
+    // Its word comes late, and changes nothing.
+    sim.manager.kept(socket, 0, Ok(()), sim.now);
+    sim.expect_lines(&[]);
+}
+
+/// The value comes back, and the others go on.
+pub fn a_store_that_refuses<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    let first = sim.watched(socket, 1);
+    sim.emit(socket, 2);
+    sim.lines();
+    sim.events();
+    sim.manager.kept(socket, 0, Err("disk full".into()), sim.now);
+    let error = EmitError::Storage { cause: "disk full".into() };
+    sim.expect_events(&[&format!("ack 0 #4294967296: not sent: {error}"), "fate 0 #4294967296 refused 1"]);
+    assert_eq!(sim.manager.fate(socket, first), Some(Fate::Refused));
+    sim.manager.kept(socket, 1, Ok(()), sim.now);
+    sim.expect_lines(&["erase 0 0", "w1 421<2>"]);
+}
+
+/// No id is used that another process might use too: more are asked for in time, and emits wait if they do not come.
+pub fn ids_are_reserved<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::WriteBehind);
+    restore(&mut sim, socket, 1024, &[]);
+    sim.expect_lines(&["reserve 0 2048"]);
+    sim.emit(socket, 1);
+    sim.expect_lines(&[]);
+    sim.manager.reserved(socket, 2048, sim.now);
+    sim.expect_lines(&["keep 0 1024 1", "w1 421024<1>"]);
+    let acked = EmitOptions { ack: true, volatile: true, ..EmitOptions::default() };
+    for number in 0..1022 {
+        sim.try_emit(socket, number, &[], acked).unwrap();
+        sim.drain();
+    }
+    sim.emit(socket, 2);
+    let lines = sim.lines();
+    assert!(lines.contains(&"reserve 0 3072".to_string()), "{:?}", lines.last());
+    assert_eq!(lines[lines.len() - 3..], ["keep 0 2047 2", "reserve 0 3072", "w1 422047<2>"]);
+    sim.try_emit(socket, 3, &[], acked).unwrap();
+    sim.expect_lines(&[]);
+}
+
+/// What an earlier process has left goes before anything new, under the same names, and is told when it is settled.
+pub fn what_was_left_comes_first<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    sim.emit(socket, 9);
+    restore(&mut sim, socket, 1024, &[(3, 1), (5, 2)]);
+    sim.manager.reserved(socket, 2048, sim.now);
+    sim.expect_lines(&["reserve 0 2048", "keep 0 1024 9", "w1 423<1>", "w1 425<2>"]);
+    sim.events();
+    sim.server("w1", "433<7>");
+    sim.expect_lines(&["erase 0 3"]);
+    sim.expect_events(&["settled 0 3 1: acknowledged 7"]);
+    sim.manager.kept(socket, 1024, Ok(()), sim.now);
+    sim.cut("w1");
+    sim.events();
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 425<2>", "w2 421024<9>"]);
+    sim.server("w2", "431024<8>");
+    sim.expect_lines(&["erase 0 1024"]);
+    assert!(sim.events().contains(&"ack 0 #4294967296: 8".to_string()));
+}
+
+/// Then all is as if there had never been one.
+pub fn without_a_store_after_all<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    sim.emit(socket, 1);
+    sim.manager.go_without_store(socket, sim.now);
+    sim.expect_lines(&["w1 420<1>"]);
+    sim.server("w1", "430<7>");
+    sim.expect_events(&["ack 0 #4294967296: 7"]);
+}
