@@ -53,9 +53,14 @@ impl Job {
 
 impl Options {
     fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
-        builder
+        let builder = builder
             .retries(self.retries.as_ref().map(|_| u32::MAX))
             .ack_timeout(self.ack_timeout.map(Duration::from_millis))
+            .exactly_once(self.exactly_once);
+        match self.retry_window {
+            Some(window) => builder.retry_window(window),
+            None => builder,
+        }
     }
 }
 
