@@ -12,7 +12,7 @@ use crate::event::{DisconnectReason, EmitId, Event, SocketId};
 use crate::fate::{Change, Fate};
 use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
-use crate::retries::{Kept, Reliable, Step};
+use crate::retries::{Kept, Reliable, Retries, Step};
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -86,6 +86,21 @@ impl<C: Codec> Manager<C> {
             }
         }
         Some(fate)
+    }
+
+    /// Whether an emit is in the store, or has left it because it is acknowledged. `None` if those who watch it are to be
+    /// told: by [`Event::Stored`], unless its fate becomes final before.
+    #[must_use]
+    pub fn is_stored(&self, socket: SocketId, emit: EmitId) -> Option<bool> {
+        let Some(target) = self.sockets.get(socket.0 as usize) else { return Some(false) };
+        if !target.outbox.retries.as_ref().is_some_and(Retries::stores) {
+            return Some(false);
+        }
+        match target.outbox.get(emit).map(Emit::reliable) {
+            Some(Some(reliable)) => (reliable.kept == Kept::Yes).then_some(true),
+            Some(None) => Some(false),
+            None => Some(self.fate(socket, emit) == Some(Fate::Acknowledged)),
+        }
     }
 
     /// Whether what becomes of every emit of a namespace is told, from now on.
