@@ -338,7 +338,7 @@ impl<P> Outbox<P> {
     /// Takes an emit out if it is still held, and was never written.
     pub(crate) fn remove(&mut self, id: EmitId) -> Option<Emit<P>> {
         let at = self.position(id)?;
-        if self.held.get(at)?.reliable().is_some_and(Reliable::may_be_sent) {
+        if self.held.get(at)?.reliable().is_some_and(Reliable::may_have_left) {
             return None;
         }
         self.take(at)
@@ -364,9 +364,10 @@ impl<P> Outbox<P> {
             && expires <= now
         {
             self.expiries.pop_front();
-            let Some(at) = self.position(id) else { continue };
-            let waits = |reliable: &Reliable| !reliable.may_be_sent() || reliable.step == Step::Held;
-            if self.held.get(at)?.reliable().is_none_or(waits) {
+            // One that is on its way is judged when it comes back.
+            if let Some(at) = self.position(id)
+                && self.held.get(at)?.reliable().is_none_or(|reliable| reliable.step != Step::InFlight)
+            {
                 return self.take(at);
             }
         }

@@ -69,16 +69,17 @@ impl Reliable {
 
     /// Whether it was never handed to a transport, and stands in no store.
     pub(crate) const fn is_fresh(&self) -> bool {
-        self.attempts == 0 && matches!((self.step, self.kept), (Step::Held, Kept::No))
+        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No))
     }
 
-    /// Whether it may have been sent. What an earlier process has done is not known.
-    pub(crate) const fn may_be_sent(&self) -> bool {
+    /// Whether it was handed to a transport; of an earlier process that is not known.
+    pub(crate) const fn may_have_left(&self) -> bool {
         self.attempts > 0 || self.restored
     }
 
+    /// What is known when no answer will come any more.
     pub(crate) const fn uncertain(&self) -> Fate {
-        if !self.may_be_sent() {
+        if !self.may_have_left() {
             return Fate::Cancelled;
         }
         Fate::Uncertain { attempts: self.attempts, last_sent: self.last_sent, key: self.key }
@@ -408,15 +409,19 @@ impl<P> Outbox<P> {
                 Step::InFlight | Step::Pausing if reliable.attempts > limit => given_up.extend(self.take(at)),
                 Step::InFlight | Step::Pausing => {
                     reliable.step = Step::Held;
-                    let Some(id) = self.held.get(at).map(|emit| emit.id) else { continue };
-                    self.fates.note(id, Fate::Held);
-                    self.expect_again(id);
+                    self.held_again(at);
                 }
                 Step::Queued | Step::Held => {}
             }
         }
         given_up.reverse();
         given_up
+    }
+
+    fn held_again(&mut self, at: usize) {
+        let Some(id) = self.held.get(at).map(|emit| emit.id) else { return };
+        self.fates.note(id, Fate::Held);
+        self.expect_again(id);
     }
 
     /// The namespace is connected anew: all that was handed out is sent again, from the first on.

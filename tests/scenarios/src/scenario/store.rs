@@ -42,11 +42,15 @@ pub fn stored_first<F: Face>(face: &F) {
     let first = sim.watched(socket, 1);
     sim.emit(socket, 2);
     sim.expect_lines(&[]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     restore(&mut sim, socket, 0, &[]);
     sim.expect_lines(&["reserve 0 1024"]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     sim.manager.reserved(socket, 1024, sim.now);
     sim.expect_lines(&["keep 0 0 1", "keep 0 1 2"]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     sim.manager.kept(socket, 0, Ok(()), sim.now);
+    assert_eq!(sim.manager.is_stored(socket, first), Some(true));
     sim.expect_lines(&["w1 420<1>"]);
     sim.expect_events(&["fate 0 #4294967296 held", "stored 0 #4294967296", "fate 0 #4294967296 inFlight 1"]);
     sim.manager.kept(socket, 1, Ok(()), sim.now);
@@ -54,6 +58,7 @@ pub fn stored_first<F: Face>(face: &F) {
     sim.server("w1", "430<7>");
     sim.expect_lines(&["erase 0 0"]);
     assert_eq!(sim.manager.fate(socket, first), Some(Fate::Acknowledged));
+    assert_eq!(sim.manager.is_stored(socket, first), Some(true));
 }
 
 /// It leaves while it is being stored.
@@ -205,6 +210,7 @@ pub fn too_old_after_an_attempt<F: Face>(face: &F) {
     let aged = EmitOptions { max_age: Some(secs(2)), ..EmitOptions::default() };
     let emit = sim.try_emit(socket, 1, &[], aged).unwrap();
     sim.manager.kept(socket, 0, Ok(()), sim.now);
+    sim.drain();
     sim.advance(secs(3));
     assert_eq!(sim.manager.fate(socket, emit), Some(Fate::InFlight { attempt: 1 }));
     sim.cut("w1");
