@@ -15,6 +15,7 @@ export class Sender {
   #id;
   #sending = false;
   #refs = 0;
+  #onFate;
 
   /** With `report`, whoever judges learns of each append too. */
   constructor(name, { report = false } = {}) {
@@ -27,7 +28,7 @@ export class Sender {
       },
       onFollower: () => this.held.clear(),
       onEntry: (record) => this.#send([record]),
-      onFate: ({ ref, fate }) => this.fates.set(ref, fate),
+      onFate: ({ ref, fate }) => this.#fate(ref, fate),
       onCancel: (seq) => this.#settle(seq, "cancelled"),
       onClear: ({ seqs, refs }) => {
         for (const seq of seqs) this.held.delete(seq);
@@ -60,10 +61,13 @@ export class Sender {
     return refs;
   }
 
-  /** Emits again and again, until `stop` is called. */
+  /** Emits again and again, until `stop` is called; waits for fates where many are missing. */
   async chatter() {
     this.stopped = false;
     for (let count = 1; !this.stopped; count += 1) {
+      while ([...this.fates.values()].filter((fate) => fate === "held").length > 20) {
+        await new Promise((resolve) => (this.#onFate = resolve));
+      }
       await this.emit(...Array.from({ length: (count % 3) + 1 }, () => `["said"]`));
     }
   }
@@ -95,45 +99,52 @@ export class Sender {
     this.#sending = false;
   }
 
+  #fate(ref, fate) {
+    this.fates.set(ref, fate);
+    this.#onFate?.();
+  }
+
   #settle(seq, fate) {
     const record = this.held.get(seq);
     if (record === undefined) return;
     this.held.delete(seq);
-    if (record.tab === this.tab) this.fates.set(record.ref, fate);
+    if (record.tab === this.tab) this.#fate(record.ref, fate);
     this.outbox.tell([{ seq, fate }]);
     this.outbox.erase([seq]);
   }
 }
 
-/** All that stands in an object store, as `[key, value]`. */
-export async function stored(name, store = "records") {
-  const db = await new Promise((resolve, reject) => {
+/** The database, past the outbox. */
+const database = (name) =>
+  new Promise((resolve, reject) => {
     const request = indexedDB.open(`sio-outbox:${name}`);
+    request.onupgradeneeded = () => request.transaction.abort();
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  const entries = [];
-  const cursor = db.transaction(store).objectStore(store).openCursor();
-  await new Promise((resolve, reject) => {
-    cursor.onerror = () => reject(cursor.error);
-    cursor.onsuccess = () => {
-      if (!cursor.result) return resolve();
-      entries.push([cursor.result.key, cursor.result.value]);
-      cursor.result.continue();
-    };
+
+const done = (transaction) =>
+  new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
   });
+
+/** All that stands in an object store, as `[key, value]`. */
+export async function stored(name, store = "records") {
+  const db = await database(name);
+  const transaction = db.transaction(store);
+  const [keys, values] = ["getAllKeys", "getAll"].map((method) => transaction.objectStore(store)[method]());
+  await done(transaction);
   db.close();
-  return entries;
+  return keys.result.map((key, index) => [key, values.result[index]]);
 }
 
-/** Writes past the outbox. */
+/** Puts what `change` makes of the value there. */
 export async function tamper(name, store, key, change) {
-  const db = await new Promise((resolve) => {
-    indexedDB.open(`sio-outbox:${name}`).onsuccess = ({ target }) => resolve(target.result);
-  });
+  const db = await database(name);
   const transaction = db.transaction(store, "readwrite");
   const request = transaction.objectStore(store).get(key);
   request.onsuccess = () => transaction.objectStore(store).put(change(request.result), key);
-  await new Promise((resolve) => (transaction.oncomplete = resolve));
+  await done(transaction);
   db.close();
 }

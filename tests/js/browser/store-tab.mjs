@@ -77,7 +77,8 @@ export async function storeSite(t) {
     if (pathname === "/") return response.setHeader("content-type", "text/html").end(blank);
     if (pathname === "/send") return reply(await judge.send(await bodyOf(request)));
     if (request.method === "POST") return reply(judge.mark(pathname.slice(1), await bodyOf(request)));
-    const file = pathname === "/sender.js" ? join(import.meta.dirname, "store-sender.js") : join(folder, basename(pathname));
+    const isSender = pathname === "/sender.js";
+    const file = isSender ? join(import.meta.dirname, "store-sender.js") : join(folder, basename(pathname));
     response.setHeader("content-type", "text/javascript");
     return createReadStream(file).on("error", () => response.writeHead(404).end()).pipe(response);
   }
@@ -119,8 +120,10 @@ export const start = (page, name = "box", options = {}) =>
     options,
   );
 
-/** Waits in the page. */
-export const leads = (page) => page.waitForFunction(() => globalThis.sender.of("onLeader").length > 0);
+/** Waits for a condition in the page; not by its frames, of which a tab in the background has none. */
+export const when = (page, condition, ...args) => page.waitForFunction(condition, { polling: 20 }, ...args);
+
+export const leads = (page) => when(page, () => globalThis.sender.of("onLeader").length > 0);
 
 /** Emits; the refs, once stored. */
 export const emit = (page, ...texts) => page.evaluate((texts) => globalThis.sender.emit(...texts), texts);
@@ -128,21 +131,23 @@ export const emit = (page, ...texts) => page.evaluate((texts) => globalThis.send
 /** Reads what the Sender was told. */
 export const told = (page, event) =>
   page.evaluate((event) => {
-    const plain = (value) =>
-      value instanceof Error ? { code: value.code, kept: value.kept, lost: value.lost, cause: String(value.cause) } : value;
+    const plain = (value) => {
+      if (!(value instanceof Error)) return value;
+      const { code, kept, lost, cause } = value;
+      return { code, kept, lost, cause: String(cause) };
+    };
     return globalThis.sender.of(event).map(plain);
   }, event);
 
 /** Waits until the outbox has reported such an error; that. */
 export async function reported(page, code) {
-  await page.waitForFunction((code) => globalThis.sender.of("onError").some((error) => error.code === code), {}, code);
+  await when(page, (code) => globalThis.sender.of("onError").some((error) => error.code === code), code);
   return (await told(page, "onError")).find((error) => error.code === code);
 }
 
 /** Waits until nothing is stored. */
 export async function empty(page, name = "box") {
-  const isEmpty = async (name) => (await globalThis.stored(name)).length === 0;
-  await page.waitForFunction(isEmpty, { polling: 50 }, name);
+  await when(page, async (name) => (await globalThis.stored(name)).length === 0, name);
 }
 
 export { until };

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { crc32c, sealed, unsealed } from "../../../client-wasm/js/src/store/record.js";
 import { openOutbox } from "../../../client-wasm/js/src/store/index.js";
 import { browsers, launch } from "../../page/harness.mjs";
-import { emit, empty, leads, start, storeSite, told, until } from "./store-tab.mjs";
+import { emit, empty, leads, start, storeSite, told, until, when } from "./store-tab.mjs";
 
 test("the checksum is CRC-32C, and finds every changed bit", () => {
   assert.equal(crc32c(Buffer.from("123456789")), 0xe3069283);
@@ -16,7 +16,8 @@ test("the checksum is CRC-32C, and finds every changed bit", () => {
     new Uint8Array(damaged.attachments[0])[bit >> 3] ^= 1 << (bit & 7);
     assert.equal(unsealed(damaged), undefined, `bit ${bit}`);
   }
-  for (const change of [{ seq: 2 }, { seq: undefined }, { text: '["y"]' }, { crc: 0 }, { attachments: [] }, { more: 1 }]) {
+  const changes = [{ seq: 2 }, { seq: undefined }, { text: '["y"]' }, { crc: 0 }, { attachments: [] }, { more: 1 }];
+  for (const change of changes) {
     assert.equal(unsealed({ ...sealed(record), ...change }), undefined, JSON.stringify(change));
   }
   for (const value of [undefined, null, 1, "text", {}, [], { crc: 0 }, { attachments: 1 }]) {
@@ -58,14 +59,16 @@ for (const name of browsers) {
       await leads(page);
       const refs = await emit(page, '["a"]', '["b"]');
       const rows = await page.evaluate(() => globalThis.stored("box"));
-      assert.deepEqual(rows.map(([, { seq, text, ref, tab }]) => [seq, text, ref, tab]), [
+      const found = rows.map(([, { seq, text, ref, tab }]) => [seq, text, ref, tab]);
+      assert.deepEqual(found, [
         [0, '["a"]', refs[0], tab],
         [1, '["b"]', refs[1], tab],
       ]);
       judge.answer();
       await empty(page);
       assert.deepEqual(judge.handled.map(({ seq, text }) => [seq, text]), [[0, '["a"]'], [1, '["b"]']]);
-      assert.deepEqual(await page.evaluate(() => [...globalThis.sender.fates.values()]), ["acknowledged", "acknowledged"]);
+      const fates = await page.evaluate(() => [...globalThis.sender.fates.values()]);
+      assert.deepEqual(fates, ["acknowledged", "acknowledged"]);
       assert.deepEqual(page.problems, []);
     });
 
@@ -134,7 +137,8 @@ for (const name of browsers) {
         begins.push([next, reserved]);
         if (round === 0) await page.evaluate(() => globalThis.sender.outbox.reserve(5000));
         // Beyond what is reserved: reserved together with the record.
-        if (round === 1) await page.evaluate(() => globalThis.sender.outbox.append([globalThis.sender.record("[1]", { seq: 8000 })]));
+        const beyond = () => globalThis.sender.outbox.append([globalThis.sender.record("[1]", { seq: 8000 })]);
+        if (round === 1) await page.evaluate(beyond);
         await page.reload();
       }
       assert.deepEqual(begins, [[0, 1024], [5000, 6024], [9025, 10049]]);
@@ -225,6 +229,33 @@ for (const name of browsers) {
       await until(() => judge.texts.includes("[1]"));
       await empty(page);
       assert.equal((await told(page, "onLeader")).length, 2);
+    });
+
+    test("in a worker, and twice in one page, it is the same outbox", async (t) => {
+      const { judge, open } = await storeSite(t);
+      const page = await open(browser);
+      await start(page);
+      await leads(page);
+      await page.evaluate(async () => {
+        const code = `
+          import { Sender } from "${location.origin}/sender.js";
+          const sender = new Sender("box");
+          postMessage(await sender.emit('["from the worker"]'));
+        `;
+        const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+        const worker = new Worker(url, { type: "module" });
+        await new Promise((resolve, reject) => {
+          worker.onmessage = resolve;
+          worker.onerror = (event) => reject(new Error(event.message));
+        });
+        const { Sender } = await import("/sender.js");
+        globalThis.second = new Sender("box");
+        await globalThis.second.emit('["from the second"]');
+      });
+      await until(() => judge.handled.length === 2);
+      assert.deepEqual(judge.texts, ['["from the worker"]', '["from the second"]']);
+      assert.equal(new Set(judge.of("sends")).size, 1);
+      await when(page, () => globalThis.second.fates.get(1) === "acknowledged");
     });
 
     test("what waits when the page goes away is stored", async (t) => {

@@ -2,9 +2,9 @@
 import { OutboxError } from "./errors.js";
 import { randomId } from "./record.js";
 
-/** Of the layout. A library with a higher one closes this one's connections, and this one cannot open the database again. */
+/** Of the layout. Once a library with a higher one has been there, this one cannot open the database any longer. */
 const VERSION = 1;
-/** How long it may take to be opened: another tab that does not let go of a deleted one would stop all emits, in silence. */
+/** How long it may take to open: a tab that does not let go of a deleted one would stop all emits, in silence. */
 const PATIENCE = 10_000;
 /** Not the transaction's fault but the connection's. */
 const LOST = /^(Abort|InvalidState|TransactionInactive|Unknown)Error$/;
@@ -50,6 +50,18 @@ function connect(name) {
   });
 }
 
+/** Also while the data are being deleted: until that is done, new connections are closed like the last. */
+async function patiently(name) {
+  for (let wait = 50; ; wait *= 4) {
+    try {
+      return await connect(name);
+    } catch (error) {
+      if (error?.name !== "AbortError" || wait > 1000) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
+
 /** What `work` does in one transaction: resolves once all of it is stored, rejects if nothing is. */
 function transact(db, strict, work) {
   return new Promise((resolve, reject) => {
@@ -76,17 +88,20 @@ function transact(db, strict, work) {
       get: (name) => asked(meta.get(name)),
       set: (name, value) => meta.put(value, name),
     };
+    // It may have ended by itself, and then it can be neither committed nor aborted.
+    const end = (method) => {
+      try {
+        transaction[method]();
+      } catch {}
+    };
     work(tx).then(
       (value) => {
         result = value;
-        transaction.commit();
+        end("commit");
       },
       (error) => {
         failure = error;
-        // It may have ended by itself.
-        try {
-          transaction.abort();
-        } catch {}
+        end("abort");
       },
     );
   });
@@ -102,8 +117,8 @@ export class Database {
   #born;
 
   /**
-   * `onDeleted`: it is another one than before, and empty. `onDropped`: the browser, or another tab, wanted it closed; the
-   * next `run` opens it again.
+   * `onDeleted`: it is another one than before, and empty. `onDropped`: the browser, or another tab, wanted it closed;
+   * the next `run` opens it again.
    */
   constructor(name, onDeleted, onDropped) {
     this.#name = name;
@@ -123,7 +138,7 @@ export class Database {
   }
 
   async #open() {
-    const db = await connect(this.#name);
+    const db = await patiently(this.#name);
     this.#db = db;
     db.onversionchange = db.onclose = () => {
       this.#drop(db);

@@ -1,8 +1,10 @@
 // Which of the tabs leads. Both have `join` and `leave`, and `holds`: whether this tab may act on it at this moment.
 
-/** What a leader without Web Locks writes is valid for so long, and written anew this often; in milliseconds. */
+/** What a leader without Web Locks writes is valid for so long, and written anew this often, in milliseconds. */
 const EXPIRY = 6000;
 export const RENEWAL = 2000;
+/** Written by who leaves. */
+export const FREE = 0;
 
 /** By a lock of the browser's, which is free as soon as the tab that had it is gone. */
 export class Locks {
@@ -45,19 +47,23 @@ export class Locks {
   }
 }
 
-/** By what stands in the database: until when its holder leads. */
+/**
+ * By what stands in the database: the holder changes it again and again, and who has seen it unchanged for long enough
+ * takes its place. Nobody looks at the time of day, which may jump.
+ */
 export class Lease {
   #contend;
   #joined = false;
   #timer;
-  /** Who leads, as last seen, and when that was seen first. */
-  #rival = {};
+  /** What stood there when it was looked at last, and since when. */
+  #seen = {};
   #since;
-  /** Until when this tab leads: by the clock, and by one that nobody sets. */
-  #until = 0;
+  #freed;
+  #beats = 0;
+  /** Until when this tab leads. */
   #deadline = 0;
 
-  /** `contend()` tries to lead: a promise of who does instead. */
+  /** `contend()` tries to lead: a promise of what stands there if another does. */
   constructor(contend) {
     this.#contend = contend;
   }
@@ -69,46 +75,42 @@ export class Lease {
 
   leave() {
     this.#joined = false;
-    this.#until = 0;
+    this.#deadline = 0;
     clearTimeout(this.#timer);
   }
 
-  /** The leader has said that it leaves. */
-  hurry() {
-    if (!this.#joined || this.holds()) return;
-    clearTimeout(this.#timer);
+  /** The leader of that epoch has said that it leaves. */
+  freed(epoch) {
+    this.#freed = epoch;
     this.#try();
   }
 
   async #try() {
-    const rival = await this.#contend();
-    if (!rival || !this.#joined) return;
-    const wait = Math.min(Math.max(rival.until - Date.now(), 0), EXPIRY);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#try(), wait + 50);
+    if (!this.#joined || this.holds() || !(await this.#contend()) || !this.#joined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#try(), EXPIRY + 50);
   }
 
-  /** Whether who stands there leads no longer. Somebody may have set the clock: then it is enough that nothing changes. */
-  isOver({ epoch, until }) {
+  isOver({ epoch, beat }) {
     const now = performance.now();
-    if (this.#rival.epoch !== epoch || this.#rival.until !== until) {
-      this.#rival = { epoch, until };
+    if (this.#seen.epoch !== epoch || this.#seen.beat !== beat) {
+      this.#seen = { epoch, beat };
       this.#since = now;
     }
-    return !(Date.now() <= until) || now - this.#since >= EXPIRY;
+    return beat === FREE || epoch === this.#freed || now - this.#since >= EXPIRY;
   }
 
-  /** What is to be written. It counts from `extended` on. */
+  /** What is to be written next; once it is, `extended` takes it. The time counts from here. */
   next() {
-    return { until: Date.now() + EXPIRY, deadline: performance.now() + EXPIRY };
+    return { beat: (this.#beats += 1), deadline: performance.now() + EXPIRY };
   }
 
-  extended({ until, deadline }) {
-    this.#until = until;
+  extended({ deadline }) {
     this.#deadline = deadline;
   }
 
   holds() {
-    return Date.now() < this.#until && performance.now() < this.#deadline;
+    return performance.now() < this.#deadline;
   }
 }

@@ -1,5 +1,6 @@
-// What the leader does in its transactions: in each it first makes sure that it still leads, and takes up what other tabs
-// have appended, so that the order of the keys is the order of the numbers.
+// What the leader does in its transactions. In each it first makes sure that it still leads, and takes up what other
+// tabs have appended: so the order of the keys is the order of the numbers.
+import { FREE } from "./election.js";
 import { Fenced } from "./errors.js";
 import { randomId, sealed, unsealed } from "./record.js";
 
@@ -12,8 +13,8 @@ const isId = (value) => Number.isSafeInteger(value) && value >= 0;
 const asker = ({ tab, ref }) => `${tab} ${ref}`;
 
 /**
- * Takes the lead: `{ leader, opened, lost, renamed }`. With a lease, `{ rival }` if another has it. Every record has its
- * seq afterwards.
+ * Takes the lead: `{ leader, opened, lost, renamed }`. With a lease, `{ rival }` if another has it. Every record has
+ * its seq afterwards.
  */
 export async function lead({ tx, lease: span }, tab, sequence, lease) {
   const rival = await tx.get("leader");
@@ -60,13 +61,13 @@ export class Leader {
   #seen = 0;
   #tab;
   #sequence;
-  #epoch;
+  epoch;
 
   constructor(tab, sequence, id, epoch) {
     this.#tab = tab;
     this.#sequence = sequence;
     this.id = id;
-    this.#epoch = epoch;
+    this.epoch = epoch;
   }
 
   write(tx, lease) {
@@ -75,7 +76,7 @@ export class Leader {
   }
 
   extend(tx, lease) {
-    tx.set("leader", { epoch: this.#epoch, holder: this.#tab, until: lease?.until ?? 0 });
+    tx.set("leader", { epoch: this.epoch, holder: this.#tab, beat: lease?.beat ?? FREE });
   }
 
   knows(record) {
@@ -97,7 +98,7 @@ export class Leader {
 
   #next() {
     const seq = this.#sequence();
-    if (!isId(seq)) throw new TypeError(`not an id: ${seq}`);
+    if (!isId(seq) || this.held.has(seq)) throw new TypeError(`no new id: ${seq}`);
     return seq;
   }
 
@@ -112,7 +113,7 @@ export class Leader {
       this.write(tx, turn.lease);
       this.#seen = 0;
       for (const entry of this.held.values()) entry.key = undefined;
-    } else if (now.epoch !== this.#epoch || now.holder !== this.#tab) {
+    } else if (now.epoch !== this.epoch || now.holder !== this.#tab) {
       throw new Fenced();
     }
     // What has just got its number must keep it.
@@ -122,8 +123,8 @@ export class Leader {
       const record = unsealed(value);
       if (record === undefined) turn.lost += 1;
       const seq = record && this.#seqs.get(asker(record));
-      // Appended a second time, by a tab that could not know that the first time had been enough. Only where the database is
-      // a new one it is wanted.
+      // Appended a second time, by a tab that could not know that the first time had been enough. Only where the
+      // database is a new one it is wanted.
       const entry = this.held.get(seq);
       const twice = seq !== undefined && (entry === undefined || entry.key !== undefined);
       if (record === undefined || twice) tx.delete(key);

@@ -1,6 +1,6 @@
 /**
- * In the place of a Database that cannot be had: what has to be known is known as long as the page. Records are not kept;
- * who sends them has them.
+ * In the place of a Database that cannot be had: what has to be known is known as long as the page lives. Records are
+ * not kept; who sends them has them.
  */
 export class Memory {
   #values = new Map();

@@ -260,7 +260,8 @@ export class Outbox {
       if (outcome.leader) turn.after.push(() => this.#begin(outcome, turn.lease));
       return outcome.rival;
     };
-    return this.#enqueue({ strict: true, solo: true, leads: true, run }, first);
+    // It fails only once the outbox is closed.
+    return this.#enqueue({ strict: true, solo: true, leads: true, run }, first).catch(() => {});
   }
 
   #begin({ leader, opened, lost, renamed }, span) {
@@ -318,20 +319,21 @@ export class Outbox {
     // Nobody else has what is in memory.
     if (!this.#durable || !this.#candidate) return;
     this.#candidate = false;
+    if (this.#leader && this.#lease?.holds()) this.#free(this.#leader);
     this.#election?.leave();
     this.#resign();
-    if (this.#lease) this.#enqueue({ run: (turn) => this.#free(turn) }).catch(() => {});
     // Not after the transaction that runs: by then the page may be gone.
     const jobs = this.#queue.splice(0);
     if (jobs.length > 0) this.#perform(jobs);
   }
-  async #free({ tx, after }) {
-    const now = await tx.get("leader");
-    if (now?.holder !== this.tab) return;
-    tx.set("leader", { ...now, until: 0 });
-    const announce = () => this.#post({ type: "free" });
-    after.push(announce);
-    announce();
+
+  /**
+   * Says so to those that are there, and to those that come. Without looking whether it still leads: there may be no
+   * time for an answer, and if it does not, the others contend once more.
+   */
+  #free(leader) {
+    this.#enqueue({ run: ({ tx }) => leader.extend(tx) }).catch(() => {});
+    this.#post({ type: "free", epoch: leader.epoch });
   }
 
   #return() {
@@ -364,10 +366,10 @@ export class Outbox {
     if (!this.#closed) this.#channel.postMessage({ v: VERSION, ...message });
   }
 
-  #hear({ type, tab, ref, fate, upTo }) {
+  #hear({ type, tab, ref, fate, upTo, epoch }) {
     const leader = this.#leader;
     if (type === "entry" && leader) this.#look();
-    if (type === "free") this.#lease?.hurry();
+    if (type === "free") this.#lease?.freed(epoch);
     if (type === "clear") this.#cleared(upTo, this.#durable ? leader : undefined);
     if (type === "cancel" && leader) this.#asked({ tab, ref });
     if (type === "fate" && tab === this.tab) {
