@@ -11,6 +11,8 @@ export class Sender {
   fates = new Map();
   /** What is to be sent, by seq; the leader's. */
   held = new Map();
+  /** How often it has led. */
+  reigns = 0;
   #next = 0;
   #id;
   #sending = false;
@@ -23,6 +25,7 @@ export class Sender {
     const handlers = {
       onLeader: ({ id, next, records }) => {
         this.#id = id;
+        this.reigns += 1;
         this.#next = next;
         this.#send(records);
       },
@@ -93,7 +96,8 @@ export class Sender {
       const seq = Math.min(...this.held.keys());
       const { tab, ref, text, attachments = [] } = this.held.get(seq);
       const bytes = attachments.map((part) => Array.from(new Uint8Array(part)));
-      const { fate } = await post("/send", { id: this.#id, seq, by: this.tab, tab, ref, text, bytes });
+      const by = `${this.tab} ${this.reigns}`;
+      const { fate } = await post("/send", { id: this.#id, seq, by, tab, ref, text, bytes });
       if (fate && this.held.has(seq)) this.#settle(seq, fate);
     }
     this.#sending = false;

@@ -10,7 +10,7 @@ const CLOSES = process.env.TESTS_FULL ? 50 : 10;
 
 const withoutLocks = () => delete Navigator.prototype.locks;
 
-/** Without locks. In the page, `frozen` stops what is done at intervals, `jumped` sets the clock, `transactions` counts. */
+/** Without locks. In the page `frozen` stops what is done at intervals, `jumped` sets the clock, `transactions` counts. */
 function freezable() {
   delete Navigator.prototype.locks;
   const { now } = Date;
@@ -61,11 +61,11 @@ function check(judge) {
   for (const [asker, least] of begun) {
     if (place.has(asker)) assert.ok(place.get(asker) > least, `${asker} overtook what was stored before it`);
   }
-  // The numbers of the whole outbox ascend, and a tab that has stopped sending never sends again.
+  // The numbers of the whole outbox ascend, and a leader that was succeeded sends nothing more.
   const seqs = judge.handled.map(({ seq }) => seq);
   assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b));
   assert.equal(new Set(judge.handled.map(({ id }) => id)).size, 1, "one delivery id");
-  assert.equal(new Set(judge.of("sends")).size, judge.of("sends").length, "two tabs sent by turns");
+  assert.equal(new Set(judge.of("sends")).size, judge.of("sends").length, "two leaders");
 }
 
 for (const name of browsers) {
@@ -142,97 +142,102 @@ for (const name of browsers) {
       assert.deepEqual(judge.texts, ["[0]", "[3]"]);
     });
 
-    test("a tab that dies between storing and saying so: the leader finds it", async (t) => {
+    const closing = (prepare, closes) => async (t) => {
       const { judge, open } = await storeSite(t);
-      const mute = () => (BroadcastChannel.prototype.postMessage = () => {});
-      const [one, two] = [await open(browser), await open(browser, mute)];
-      await start(one);
-      await leads(one);
-      await start(two);
-      await emit(two, "[1]");
-      await two.close();
-      await until(() => judge.handled.length === 1);
-      await empty(one);
-    });
-
-    for (const [kind, prepare, closes] of [["locks", undefined, CLOSES], ["a lease", withoutLocks, CLOSES / 5]]) {
-      test(`by ${kind}: three tabs, the leader's closed ${closes} times while all of them emit`, async (t) => {
-        const { judge, open } = await storeSite(t);
-        const tabs = [];
-        const add = async () => {
-          const page = await open(browser, prepare);
-          await start(page, "box", { report: true });
-          await page.evaluate(() => void globalThis.sender.chatter());
-          tabs.push(page);
-        };
-        for (let i = 0; i < 3; i += 1) await add();
-        for (let round = 1; round <= closes; round += 1) {
-          // It has led for a while.
-          const sent = judge.of("sends").length;
-          await until(() => judge.of("sends").length >= round, `leader ${round}`);
-          const enough = judge.handled.length + 5;
-          await until(() => judge.handled.length >= enough, "it sends");
-          const leading = await Promise.all(tabs.map(isLeading));
-          assert.equal(leading.filter(Boolean).length, 1, `${sent}: ${leading}`);
-          const [leader] = tabs.splice(leading.indexOf(true), 1);
-          if (name === "chromium" && round % 2 === 0) await crash(leader);
-          else await leader.close();
-          await add();
-        }
-        for (const page of tabs) await page.evaluate(() => globalThis.sender.stop());
-        await until(() => judge.missing.length === 0, "all that was stored is handled");
-        await empty(tabs[0]);
-        check(judge);
-        for (const page of tabs) {
-          await when(page, settled);
-          assert.deepEqual([page.problems, await told(page, "onError")], [[], []]);
-        }
-        t.diagnostic(`${judge.handled.length} handled, ${judge.again} sent again, ${judge.of("sends").length} leaders`);
-      });
-    }
-
-    test("by a lease: a leader that stands still is succeeded, and does not send when it goes on", async (t) => {
-      const { judge, open } = await storeSite(t);
-      const [one, two] = [await open(browser, freezable), await open(browser, freezable)];
-      judge.open = false;
-      await start(one);
-      await waitLeading(one);
-      await emit(one, "[1]");
-      await start(two);
-      await emit(two, "[2]");
-      await when(one, () => globalThis.sender.of("onEntry").length === 1);
-      await one.evaluate(() => (globalThis.frozen = true));
-      await waitLeading(two);
-      // Nothing has told it yet.
-      assert.deepEqual([await told(one, "onFollower"), await isLeading(one)], [[], false]);
-      await emit(one, "[3]");
-      assert.equal((await told(one, "onFollower")).length, 1);
-      judge.answer();
-      await empty(two);
-      for (const page of [one, two]) await when(page, settled);
-      assert.deepEqual(judge.texts, ["[1]", "[2]", "[3]"]);
-      assert.deepEqual([await isLeading(one), await isLeading(two)], [false, true]);
-    });
-
-    test("by a lease: the clock jumps a day ahead, and back, and the leader is the same", async (t) => {
-      const { judge, open } = await storeSite(t);
-      const [one, two] = [await open(browser, freezable), await open(browser, freezable)];
-      await start(one);
-      await waitLeading(one);
-      await start(two);
-      for (const jumped of [86_400_000, -86_400_000]) {
-        for (const page of [one, two]) await page.evaluate((jumped) => (globalThis.jumped = jumped), jumped);
-        // Renewed, and looked at by the other, after the jump.
-        for (const page of [one, two]) {
-          const seen = await page.evaluate(() => globalThis.transactions);
-          await when(page, (seen) => globalThis.transactions > seen + 1, seen);
-        }
-        await emit(two, `[${jumped}]`);
-        await when(two, settled);
+      const tabs = [];
+      const add = async () => {
+        const page = await open(browser, prepare);
+        await start(page, "box", { report: true });
+        await page.evaluate(() => void globalThis.sender.chatter());
+        tabs.push(page);
+      };
+      for (let i = 0; i < 3; i += 1) await add();
+      for (let round = 1; round <= closes; round += 1) {
+        // It has led for a while.
+        const sent = judge.of("sends").length;
+        await until(() => judge.of("sends").length >= round, `leader ${round}`);
+        const enough = judge.handled.length + 5;
+        await until(() => judge.handled.length >= enough, "it sends");
+        const leading = await Promise.all(tabs.map(isLeading));
+        assert.equal(leading.filter(Boolean).length, 1, `${sent}: ${leading}`);
+        const [leader] = tabs.splice(leading.indexOf(true), 1);
+        if (name === "chromium" && round % 2 === 0) await crash(leader);
+        else await leader.close();
+        await add();
       }
-      await empty(one);
-      assert.equal(judge.handled.length, 2);
-      assert.deepEqual([(await told(one, "onFollower")).length, (await told(two, "onLeader")).length], [0, 0]);
+      for (const page of tabs) await page.evaluate(() => globalThis.sender.stop());
+      await until(() => judge.missing.length === 0, "all that was stored is handled");
+      await empty(tabs[0]);
+      check(judge);
+      for (const page of tabs) {
+        await when(page, settled);
+        assert.deepEqual([page.problems, await told(page, "onError")], [[], []]);
+      }
+      t.diagnostic(`${judge.handled.length} handled, ${judge.again} sent again, ${judge.of("sends").length} leaders`);
+    };
+
+    test(`three tabs, the leader's closed ${CLOSES} times while all of them emit`, closing(undefined, CLOSES));
+
+    // These wait, most of the time.
+    describe("in time", { concurrency: true }, () => {
+      test("a tab that dies between storing and saying so: the leader finds it", async (t) => {
+        const { judge, open } = await storeSite(t);
+        const mute = () => (BroadcastChannel.prototype.postMessage = () => {});
+        const [one, two] = [await open(browser), await open(browser, mute)];
+        await start(one);
+        await leads(one);
+        await start(two);
+        await emit(two, "[1]");
+        await two.close();
+        await until(() => judge.handled.length === 1);
+        await empty(one);
+      });
+
+      test(`by a lease: three tabs, the leader's closed ${CLOSES / 5} times`, closing(withoutLocks, CLOSES / 5));
+
+      test("by a lease: a leader that stands still is succeeded, and does not send when it goes on", async (t) => {
+        const { judge, open } = await storeSite(t);
+        const [one, two] = [await open(browser, freezable), await open(browser, freezable)];
+        judge.open = false;
+        await start(one);
+        await waitLeading(one);
+        await emit(one, "[1]");
+        await start(two);
+        await emit(two, "[2]");
+        await when(one, () => globalThis.sender.of("onEntry").length === 1);
+        await one.evaluate(() => (globalThis.frozen = true));
+        await waitLeading(two);
+        // Nothing has told it yet.
+        assert.deepEqual([await told(one, "onFollower"), await isLeading(one)], [[], false]);
+        await emit(one, "[3]");
+        assert.equal((await told(one, "onFollower")).length, 1);
+        judge.answer();
+        await empty(two);
+        for (const page of [one, two]) await when(page, settled);
+        assert.deepEqual(judge.texts, ["[1]", "[2]", "[3]"]);
+        assert.deepEqual([await isLeading(one), await isLeading(two)], [false, true]);
+      });
+
+      test("by a lease: the clock jumps a day ahead, and back, and the leader is the same", async (t) => {
+        const { judge, open } = await storeSite(t);
+        const [one, two] = [await open(browser, freezable), await open(browser, freezable)];
+        await start(one);
+        await waitLeading(one);
+        await start(two);
+        for (const jumped of [86_400_000, -86_400_000]) {
+          for (const page of [one, two]) await page.evaluate((jumped) => (globalThis.jumped = jumped), jumped);
+          // Renewed, and looked at by the other, after the jump.
+          for (const page of [one, two]) {
+            const seen = await page.evaluate(() => globalThis.transactions);
+            await when(page, (seen) => globalThis.transactions > seen, seen);
+          }
+          await emit(two, `[${jumped}]`);
+          await when(two, settled);
+        }
+        await empty(one);
+        assert.equal(judge.handled.length, 2);
+        assert.deepEqual([(await told(one, "onFollower")).length, (await told(two, "onLeader")).length], [0, 0]);
+      });
     });
   });
 }

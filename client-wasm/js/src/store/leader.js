@@ -79,6 +79,15 @@ export class Leader {
     tx.set("leader", { epoch: this.epoch, holder: this.#tab, beat: lease?.beat ?? FREE });
   }
 
+  async #leads(tx) {
+    const now = await tx.get("leader");
+    return now?.epoch === this.epoch && now.holder === this.#tab;
+  }
+
+  async free(tx) {
+    if (await this.#leads(tx)) this.extend(tx);
+  }
+
   knows(record) {
     return this.#seqs.has(asker(record));
   }
@@ -107,13 +116,12 @@ export class Leader {
   /** `turn.entries` are the records taken up, by who asked; `turn.lost` how many were damaged. */
   async begin(turn) {
     const { tx, after } = turn;
-    const now = await tx.get("leader");
-    if (now === undefined) {
+    if ((await tx.get("leader")) === undefined) {
       // The database is a new one. The ids go on: none may be used for a second time.
       this.write(tx, turn.lease);
       this.#seen = 0;
       for (const entry of this.held.values()) entry.key = undefined;
-    } else if (now.epoch !== this.epoch || now.holder !== this.#tab) {
+    } else if (!(await this.#leads(tx))) {
       throw new Fenced();
     }
     // What has just got its number must keep it.

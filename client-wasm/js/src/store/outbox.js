@@ -327,12 +327,9 @@ export class Outbox {
     if (jobs.length > 0) this.#perform(jobs);
   }
 
-  /**
-   * Says so to those that are there, and to those that come. Without looking whether it still leads: there may be no
-   * time for an answer, and if it does not, the others contend once more.
-   */
+  /** Says so to those that are there, and, if there is time for it, to those that come. */
   #free(leader) {
-    this.#enqueue({ run: ({ tx }) => leader.extend(tx) }).catch(() => {});
+    this.#enqueue({ run: ({ tx }) => leader.free(tx) }).catch(() => {});
     this.#post({ type: "free", epoch: leader.epoch });
   }
 
