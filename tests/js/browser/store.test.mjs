@@ -233,7 +233,8 @@ for (const name of browsers) {
       const turns = await page.evaluate(async () => {
         const { sender } = globalThis;
         for (let i = 0; i < 9; i += 1) {
-          for (const event of ["pagehide", "pageshow"]) dispatchEvent(new PageTransitionEvent(event, { persisted: true }));
+          dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+          dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
           await Promise.resolve();
         }
         await sender.emit("[2]");
