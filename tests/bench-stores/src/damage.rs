@@ -19,7 +19,8 @@ pub(crate) fn child(task: &Task) -> Result<ExitCode, String> {
         Ok::<_, String>(all)
     };
     let Ok(all) = work() else { return Ok(ExitCode::from(10)) };
-    let right = all.iter().filter(|(seq, bytes)| (1..=RECORDS).contains(seq) && *bytes == value(*seq)).count();
+    let right =
+        all.iter().filter(|(seq, bytes)| (1..=RECORDS).contains(seq) && *bytes == value(*seq)).count();
     Ok(ExitCode::from(match (right as u64 == RECORDS, right == all.len()) {
         (true, true) => 0,
         (false, true) => 11,
