@@ -90,7 +90,7 @@ fn outcome(kind: &str, dir: &Path) -> Result<&'static str, String> {
         (Some(0), _) => "all there",
         (Some(10), _) => "error",
         (Some(11), _) => "fewer, in silence",
-        (Some(12), _) => "wrong, in silence",
+        (Some(12), _) => "a wrong record",
         (Some(101), _) => "PANIC",
         (_, Some(_)) => "ABORT",
         _ => "?",
