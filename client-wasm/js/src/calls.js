@@ -13,6 +13,7 @@ export const ACT = {
   DISCONNECT: 8,
   AUTHENTICATE: 9,
   UNRESOLVED: 10,
+  CANCEL: 11,
 };
 
 /** What is noted: `core.note`. */
@@ -23,6 +24,8 @@ export const NOTE = {
   OBSERVE: 3,
   DISCARD: 4,
   FORGET: 5,
+  FATES: 6,
+  MAX_AGE: 7,
 };
 
 /** What the application says with a text: `core.say` returns what `act` does. */
@@ -32,6 +35,7 @@ export const SAY = {
   TIMESTAMP_PARAM: 2,
   ADDRESS: 3,
   NAMESPACE: 4,
+  COALESCE: 5,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */
