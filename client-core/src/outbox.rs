@@ -10,7 +10,7 @@ use crate::error::EmitError;
 use crate::event::EmitId;
 use crate::fate::{Fate, Fates};
 use crate::queue;
-use crate::retries::{Reliable, Retries};
+use crate::retries::{Reliable, Retries, Step};
 use crate::time::Instant;
 
 /// One accepted emit.
@@ -124,7 +124,7 @@ pub(crate) struct Outbox<P> {
     /// Of something in `flushed` it will never be known, and no flush has been told so yet.
     uncertain: bool,
     /// Of held emits, in order of time; entries of those that are held no longer are passed over.
-    expiries: VecDeque<(Instant, EmitId)>,
+    pub(crate) expiries: VecDeque<(Instant, EmitId)>,
     /// An emit has taken the place of another one before.
     replaced: bool,
     pub(crate) fates: Fates<P>,
@@ -333,7 +333,7 @@ impl<P> Outbox<P> {
     /// Takes an emit out if it is still held, and was never written.
     pub(crate) fn remove(&mut self, id: EmitId) -> Option<Emit<P>> {
         let at = self.position(id)?;
-        if self.held.get(at)?.reliable().is_some_and(|reliable| reliable.attempts > 0) {
+        if self.held.get(at)?.reliable().is_some_and(Reliable::may_have_left) {
             return None;
         }
         self.take(at)
@@ -359,8 +359,11 @@ impl<P> Outbox<P> {
             && expires <= now
         {
             self.expiries.pop_front();
-            if let Some(emit) = self.remove(id) {
-                return Some(emit);
+            // One that is on its way is judged when it comes back.
+            if let Some(at) = self.position(id)
+                && self.held.get(at)?.reliable().is_none_or(|reliable| reliable.step != Step::InFlight)
+            {
+                return self.take(at);
             }
         }
         None

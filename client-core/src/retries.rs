@@ -69,11 +69,17 @@ impl Reliable {
 
     /// Whether it was never handed to a transport, and stands in no store.
     pub(crate) const fn is_fresh(&self) -> bool {
-        self.attempts == 0 && matches!((self.step, self.kept), (Step::Held, Kept::No))
+        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No))
     }
 
+    /// Whether it was handed to a transport; of an earlier process that is not known.
+    pub(crate) const fn may_have_left(&self) -> bool {
+        self.attempts > 0 || self.restored
+    }
+
+    /// What is known when no answer will come any more.
     pub(crate) const fn uncertain(&self) -> Fate {
-        if self.attempts == 0 {
+        if !self.may_have_left() {
             return Fate::Cancelled;
         }
         Fate::Uncertain { attempts: self.attempts, last_sent: self.last_sent, key: self.key }
@@ -383,14 +389,21 @@ impl<P> Outbox<P> {
                 Step::InFlight | Step::Pausing if reliable.attempts > limit => given_up.extend(self.take(at)),
                 Step::InFlight | Step::Pausing => {
                     reliable.step = Step::Held;
-                    let id = self.held.get(at).map(|emit| emit.id);
-                    id.into_iter().for_each(|id| self.fates.note(id, Fate::Held));
+                    self.held_again(at);
                 }
                 Step::Queued | Step::Held => {}
             }
         }
         given_up.reverse();
         given_up
+    }
+
+    fn held_again(&mut self, at: usize) {
+        let Some(emit) = self.held.get(at) else { return };
+        self.fates.note(emit.id, Fate::Held);
+        if let Some(expires) = emit.expires() {
+            queue::insert(&mut self.expiries, (expires, emit.id));
+        }
     }
 
     /// The namespace is connected anew: all that was handed out is sent again, from the first on.

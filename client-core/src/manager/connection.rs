@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::mem;
 
-use super::outbox::FENCE;
+use super::receipts::FENCE;
 use super::{Lingering, Manager, Opening, Phase};
 use crate::codec::{Codec, Handshake, Message};
 use crate::config::TransportKind;

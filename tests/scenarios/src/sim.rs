@@ -372,7 +372,7 @@ impl<'f, F: Face> Sim<'f, F> {
                 }
                 format!("close {name}")
             }
-            Command::Keep { socket, key, payload } => {
+            Command::Keep { socket, key, payload, .. } => {
                 format!("keep {} {key} {}", number(socket), self.face.read(&payload).0)
             }
             Command::Erase { socket, key } => format!("erase {} {key}", number(socket)),
