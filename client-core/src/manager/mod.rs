@@ -9,6 +9,7 @@ mod open;
 mod outbox;
 mod receipts;
 mod recovery;
+mod shared_store;
 
 pub use self::outbox::{Restored, RestoredEmit};
 

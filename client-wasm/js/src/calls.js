@@ -14,6 +14,10 @@ export const ACT = {
   AUTHENTICATE: 9,
   UNRESOLVED: 10,
   CANCEL: 11,
+  FOLLOW: 12,
+  WITHOUT: 13,
+  RESERVED: 14,
+  ADOPT: 15,
 };
 
 /** What is noted: `core.note`. */
@@ -26,6 +30,7 @@ export const NOTE = {
   FORGET: 5,
   FATES: 6,
   MAX_AGE: 7,
+  TERMS: 8,
 };
 
 /** What the application says with a text: `core.say` returns what `act` does. */
@@ -36,6 +41,7 @@ export const SAY = {
   ADDRESS: 3,
   NAMESPACE: 4,
   COALESCE: 5,
+  LEAD: 6,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */
@@ -58,4 +64,6 @@ export const LOOK = {
   HELD: 6,
   HELD_TICKET: 7,
   HELD_SLOT: 8,
+  ADOPTED: 9,
+  TAKE_ID: 10,
 };

@@ -74,6 +74,10 @@ export class Deliveries {
     this.#open.set(ticket, delivery);
   }
 
+  forget(ticket) {
+    this.#open.delete(ticket);
+  }
+
   /** Whether all are listened to. */
   get observed() {
     return this.#listeners.length > 0;

@@ -17,12 +17,14 @@ const WITH_SLOT = new Set([
   KIND.SENT,
   KIND.NOT_SENT,
   KIND.FATE,
+  KIND.SETTLED,
 ]);
 const WITH_NUMBER = new Set([
   KIND.EVENT,
   KIND.NO_ACK,
   KIND.NOT_SENT,
   KIND.FATE,
+  KIND.SETTLED,
   KIND.CONNECT_ERROR,
   KIND.AUTHENTICATE,
   KIND.OPEN_FAILED,
@@ -128,6 +130,7 @@ export class Dispatch {
     const number = WITH_NUMBER.has(kind) ? core.look(LOOK.NUMBER) : reader.ack;
     const data = slot < 0 ? undefined : take(slot);
     if (kind === KIND.FATE) return { kind, index, socket, more, data: this.#fate(number, data) };
+    if (kind === KIND.SETTLED) return { kind, index, socket, more, data: this.#settled(number, data) };
     return { kind, index, socket, more, data, number };
   }
 
@@ -139,6 +142,13 @@ export class Dispatch {
     if (fate !== "uncertain") return value === undefined ? { fate } : { fate, value };
     const [lastSentAt, key] = [core.look(LOOK.NUMBER, 1), core.look(LOOK.NUMBER, 2)];
     return { fate, attempts, ...(lastSentAt && { lastSentAt }), ...(key >= 0 && { key }) };
+  }
+
+  #settled(number, value) {
+    const answer = this.#manager._core.look(LOOK.NUMBER, 1);
+    const fate = FATES[number % 16];
+    if (answer >= 0) return { fate, args: take(answer), value };
+    return fate === "uncertain" ? { fate, attempts: Math.floor(number / 16), value } : { fate, value };
   }
 
   #tell({ kind, index, socket, more, data, number }) {
@@ -166,6 +176,8 @@ export class Dispatch {
         return socket?._onnotsent(more, number, data);
       case KIND.FATE:
         return socket?._onfate(more, data);
+      case KIND.SETTLED:
+        return socket?._outbox?._onsettled(more, data);
       case KIND.UNSUPPORTED:
         return socket?.emitReserved("delivery_unsupported");
       case KIND.OPENED:

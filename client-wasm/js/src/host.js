@@ -56,6 +56,10 @@ export class Host {
     return this.#it._links.text(id, text);
   }
 
+  reserve(index, upTo) {
+    this.#it._sockets[index]?._outbox?._reserve(upTo);
+  }
+
   binary(id, slot, last) {
     return this.#it._links.binary(id, slot, last);
   }

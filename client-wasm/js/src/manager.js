@@ -281,6 +281,10 @@ export class Manager extends Emitter {
     return (this.engine?.transport.writable ?? false) && !this._links.isBusy();
   }
 
+  _withParts(message) {
+    return withParts(this._core, message);
+  }
+
   /** Below 0 why it was refused. Otherwise the socket knows the ticket before anything is told. */
   _emit(core, index, message, flags, timeout, socket, waiter, delivery) {
     const links = this._links;

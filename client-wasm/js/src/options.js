@@ -36,6 +36,7 @@ const maybe = (value) => (typeof value === "number" ? value : NaN);
 const CHOICES = {
   bufferPolicy: ["refuse", "dropOldest", "dropNewest"],
   receipts: ["auto", "namespace", false],
+  outboxDurability: ["storedFirst", "writeBehind"],
 };
 const chosen = (opts, name) => CHOICES[name].indexOf(opts[name] ?? CHOICES[name][0]);
 
@@ -48,10 +49,13 @@ const NUMBERS = {
   bufferBytes: [0, Infinity],
   bufferMaxAge: [0, Infinity],
   closeTimeout: [0, Infinity],
+  outboxMaxAge: [0, Infinity],
 };
 
 /** Throws for what is none of an option's values. */
 export function check(opts) {
+  const { outbox } = opts;
+  if (outbox !== undefined && (typeof outbox !== "string" || outbox === "")) throw new TypeError("outbox must be a name");
   for (const name of Object.keys(CHOICES)) {
     if (chosen(opts, name) < 0) throw new TypeError(`unknown ${name} ${String(opts[name])}`);
   }

@@ -25,6 +25,7 @@ export const KIND = {
   UPGRADING: 22,
   FATE: 23,
   UNSUPPORTED: 24,
+  SETTLED: 25,
 };
 
 /** Why a session or a namespace ended, in the order of `DisconnectReason`. */

@@ -2,6 +2,7 @@ import { RESERVED, release } from "../slots.js";
 import { ACT, NOTE, SAY } from "./calls.js";
 import { Deliveries, Delivery, isFinal } from "./delivery.js";
 import { Emitter } from "./emitter.js";
+import { Outbox } from "./outbox.js";
 import { check } from "./options.js";
 
 /** Of an emit without any. */
@@ -12,6 +13,10 @@ const ACK = 1;
 const VOLATILE = 2;
 const BUSY = 4;
 const WATCHED = 8;
+/** Beside the window. */
+const OUTBOX = 2048;
+/** Below are the numbers of emits in an outbox. */
+const TICKETS = 2 ** 32;
 
 /**
  * What the core says of an emit or ack that it did not take, from -2 down. Another ack came too late, which is nobody's
@@ -30,6 +35,7 @@ const notSent = (reason) => new Error(REFUSED[-2 - reason] ?? "the event cannot 
 
 /** Why no ack comes. */
 const TIMEOUT = 1;
+const TIMED_OUT = "operation has timed out";
 const CANCELLED = 4;
 const cancelled = (signal) => (signal?.aborted ? signal.reason : new Error("the event was cancelled"));
 
@@ -47,6 +53,8 @@ export class Socket extends Emitter {
   /** Who waits for an ack, by ticket. */
   #acks = new Map();
   #deliveries = new Deliveries();
+  /** With the option: where emits that are sent again are kept. */
+  _outbox = undefined;
   #any = [];
   #anyOutgoing = [];
   /** Replayed events that are still to come before `connect`. */
@@ -62,10 +70,12 @@ export class Socket extends Emitter {
     this.auth = opts?.auth;
     this._opts = { ...opts };
     check(this._opts);
-    const { retries, retryWindow = 0, exactlyOnce } = this._opts;
-    this.#retries = retries > 0 ? Number(retries) : exactlyOnce ? Infinity : undefined;
+    const { retries, retryWindow = 0, exactlyOnce, outbox } = this._opts;
+    this.#retries = retries > 0 ? Number(retries) : exactlyOnce || outbox ? Infinity : undefined;
     // Each has ack ids of its own.
-    this.#index = io._register(this, this.#retries ?? -1, retryWindow, exactlyOnce ? randomName() : "");
+    const name = exactlyOnce ? randomName() : "";
+    this.#index = io._register(this, this.#retries ?? -1, retryWindow + (outbox ? OUTBOX : 0), name);
+    if (outbox) this._outbox = new Outbox(this, io, this.#index);
     if (io._autoConnect) this.open();
   }
 
@@ -96,7 +106,7 @@ export class Socket extends Emitter {
   }
 
   #release() {
-    if (this.#acks.size === 0 && this.#deliveries.size === 0) this.io._release(this, this.#index);
+    if (this.#acks.size === 0 && this.#deliveries.size === 0 && !this._outbox) this.io._release(this, this.#index);
   }
 
   // --- What waits -------------------------------------------------------------------------------------------------
@@ -146,6 +156,7 @@ export class Socket extends Emitter {
     return new Delivery((delivery) => {
       const { id } = delivery;
       if (id === undefined) delivery._change({ fate: "cancelled" });
+      else if (this._outbox && id < TICKETS) this._outbox.cancel(id);
       else this.io._call((core) => this.io._dispatch.follow(core.act(ACT.CANCEL, this.#index, id)));
     });
   }
@@ -169,7 +180,8 @@ export class Socket extends Emitter {
     if (signal?.aborted) delivery.cancel();
     else if (signal) delivery._follow(signal);
     const core = this.io._core;
-    if (core) this.#hand(core, message, args, flags, timeout, waiter, delivery);
+    if (this._outbox && retried) this.#keep(message, args, flags, timeout, waiter, delivery);
+    else if (core) this.#hand(core, message, args, flags, timeout, waiter, delivery);
     else this.#later(message, args, flags, timeout, waiter, delivery);
   }
 
@@ -186,6 +198,27 @@ export class Socket extends Emitter {
     if (coalesce !== undefined) core.say(SAY.COALESCE, coalesce);
     const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, this, waiter, delivery);
     if (ticket < 0) this.#refused(ticket, args, waiter, delivery);
+  }
+
+  /** Into the outbox. */
+  #keep(message, args, flags, timeout, waiter, delivery) {
+    if (delivery && isFinal(delivery.fate)) return this.#cancelled(message, waiter);
+    const ref = this._outbox.next();
+    this._onticket(ref, waiter, delivery);
+    const again = () => {
+      this.#acks.delete(ref);
+      this.#deliveries.forget(ref);
+      this.#hand(this.io._core, message, args, flags, timeout, waiter, delivery);
+    };
+    this._outbox.emit(ref, args, message, flags, timeout, again);
+  }
+
+  get outbox() {
+    return this._outbox;
+  }
+
+  _withoutOutbox() {
+    this._outbox = undefined;
   }
 
   /** Before the core knows of it. */
@@ -271,8 +304,22 @@ export class Socket extends Emitter {
   }
 
   _onfate(ticket, change) {
+    if (this._outbox?._onfate(ticket, change)) return;
     this.#deliveries.tell(ticket, change);
     if (!this.active) this.#release();
+  }
+
+  /** Of an emit in the outbox. */
+  _onstored(ref, change) {
+    const { fate, args, value } = change;
+    const error = change.error ?? new Error(fate === "uncertain" ? TIMED_OUT : `the event was ${fate}`);
+    if (fate === "acknowledged") this._onack(ref, args);
+    else if (isFinal(fate)) this.#noAck(ref, error, fate !== "uncertain" && fate !== "cancelled", value);
+    this.#deliveries.tell(ref, change);
+  }
+
+  _onkept(ref) {
+    this.#deliveries.stored(ref);
   }
 
   /** Held ones without ack that will not be sent. */
@@ -430,16 +477,20 @@ export class Socket extends Emitter {
   }
 
   _onnoack(ticket, reason) {
-    const waiter = this.#acks.get(ticket);
-    this.#acks.delete(ticket);
-    const text = reason === TIMEOUT ? "operation has timed out" : "socket has been disconnected";
-    const error =
-      reason === CANCELLED ? cancelled(waiter?.signal) : reason < 0 ? notSent(reason) : new Error(text);
-    const watched = this.#deliveries.word(ticket, { error });
-    if (waiter?.errorFirst) waiter.fn.call(this, error);
-    else if (reason < 0 && !watched) this.emitReserved("not_sent", error);
+    const text = reason === TIMEOUT ? TIMED_OUT : "socket has been disconnected";
+    const { signal } = this.#acks.get(ticket) ?? {};
+    const error = reason === CANCELLED ? cancelled(signal) : reason < 0 ? notSent(reason) : new Error(text);
+    this.#noAck(ticket, error, reason < 0);
     // After the server has left, the last of those that wait.
     if (!this.active) this.#release();
+  }
+
+  #noAck(ticket, error, unsent, value) {
+    const waiter = this.#acks.get(ticket);
+    this.#acks.delete(ticket);
+    const watched = this.#deliveries.word(ticket, { error });
+    if (waiter?.errorFirst) waiter.fn.call(this, error);
+    else if (unsent && !watched) this.emitReserved("not_sent", error, value);
   }
 
   _onsent(args) {

@@ -2,9 +2,11 @@
 //! `js/src/calls.js` has the same lists.
 
 use socketio_client_core::{
-    Auth, EmitId, Input, Instant, Message, SocketId, SocketOptions, TransportError, TransportId, UrlError,
+    Auth, EmitId, Input, Instant, Message, Restored, RestoredEmit, SocketId, SocketOptions, TransportError,
+    TransportId, UrlError,
 };
 
+use super::options::Terms;
 use super::report::{exact, whole};
 use super::{Inner, options};
 use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
@@ -34,6 +36,14 @@ mod act {
     pub(super) const UNRESOLVED: u32 = 10;
     /// Takes an emit back: its ticket. Its fate tells what came of it.
     pub(super) const CANCEL: u32 = 11;
+    /// Another tab has the outbox.
+    pub(super) const FOLLOW: u32 = 12;
+    /// There is no outbox after all.
+    pub(super) const WITHOUT: u32 = 13;
+    /// Ids below this one are reserved.
+    pub(super) const RESERVED: u32 = 14;
+    /// Sends an emit that is in the outbox: its ack id, slot and length, on the terms that were noted.
+    pub(super) const ADOPT: u32 = 15;
 }
 
 /// What is noted, and nothing follows from at once.
@@ -54,6 +64,8 @@ mod note {
     pub(super) const FATES: u32 = 6;
     /// Of the next emit: how long it may be held, in milliseconds. No namespace.
     pub(super) const MAX_AGE: u32 = 7;
+    /// Of the next one that is adopted: the time for its ack, and whether another tab or page may have sent it. No namespace.
+    pub(super) const TERMS: u32 = 8;
 }
 
 /// What the application says with a text.
@@ -67,10 +79,13 @@ mod say {
     /// Answers `resolve` of the host with where to connect: the host, whether it is secure, and the port.
     pub(super) const ADDRESS: u32 = 3;
     /// The name for `exactlyOnce`, which is empty where there is none, a comma, and a namespace, made if need be, or out of
-    /// use and for which nothing waits: `retries`, below 0: none, and the window, 0: none is given. They are counted from 0.
+    /// use and for which nothing waits: `retries`, below 0: none, and the window, 0: none is given, 2048 more if it has an
+    /// outbox. They are counted from 0.
     pub(super) const NAMESPACE: u32 = 4;
     /// Of the next emit: the key of those that it replaces.
     pub(super) const COALESCE: u32 = 5;
+    /// This tab has the outbox, which has this name: the namespace's number, and the first ack id that is not used up.
+    pub(super) const LEAD: u32 = 6;
 }
 
 /// What the module's transports heard.
@@ -106,6 +121,10 @@ mod look {
     pub(super) const HELD: u32 = 6;
     pub(super) const HELD_TICKET: u32 = 7;
     pub(super) const HELD_SLOT: u32 = 8;
+    /// The ticket of the last emit that was adopted; below 0: it was not.
+    pub(super) const ADOPTED: u32 = 9;
+    /// The next ack id of a namespace, which is used up with that.
+    pub(super) const TAKE_ID: u32 = 10;
 }
 
 /// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
@@ -142,6 +161,17 @@ impl Inner {
                     manager.authenticate(request, Ok(data), now);
                 }
             }
+            act::FOLLOW => manager.follow(socket, now),
+            act::WITHOUT => manager.go_without_store(socket, now),
+            act::RESERVED => manager.reserved(socket, whole(b), now),
+            act::ADOPT => {
+                let payload = self.payload(index(c), index(d));
+                let Terms { max_age, timeout, maybe_sent, .. } = std::mem::take(&mut self.terms);
+                let expires = max_age.map(|age| now + age);
+                let emit = RestoredEmit { key: whole(b), payload, attempts: 0, expires };
+                let adopted = self.manager.adopt(socket, emit, timeout, maybe_sent, now);
+                self.adopted = adopted.map_or(-1.0, |emit| exact(emit.number()));
+            }
             act::UNRESOLVED => {
                 let Some(id) = self.resolve.take() else { return };
                 manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), now);
@@ -161,6 +191,9 @@ impl Inner {
             note::DISCARD => manager.discard(socket, emit),
             note::FORGET => manager.forget_ack(socket, emit),
             note::FATES => manager.observe_fates(socket, b.abs() > 0.0),
+            note::TERMS => {
+                (self.terms.timeout, self.terms.maybe_sent) = (options::optional(a), b.abs() > 0.0);
+            }
             note::MAX_AGE => self.terms.max_age = Some(options::duration(a)),
             _ => {}
         }
@@ -183,6 +216,11 @@ impl Inner {
                 let socket =
                     manager.socket(namespace, SocketOptions { auth: Auth::Ask, ..SocketOptions::default() });
                 manager.set_options(socket, &options::socket(delivery, a, index(b)));
+            }
+            say::LEAD => {
+                let restored =
+                    Restored { delivery: Some(text.to_owned()), next: whole(b), emits: Vec::new() };
+                manager.restore(SocketId::from_number(index(a)), restored, now);
             }
             say::COALESCE => self.terms.key = Some(text.to_owned()),
             _ => {}
@@ -239,6 +277,8 @@ impl Inner {
             }
             look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
             look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
+            look::ADOPTED => self.adopted,
+            look::TAKE_ID => self.manager.take_id(socket).map_or(-1.0, exact),
             _ => 0.0,
         }
     }

@@ -167,8 +167,9 @@ impl Core {
                 }
                 self.host.post(transport.number(), &url);
             }
-            // No namespace has a store.
-            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+            Command::Reserve { socket, up_to } => self.host.reserve(socket.number(), report::exact(up_to)),
+            // The module stores first, and erases what is settled.
+            Command::Keep { .. } | Command::Erase { .. } => {}
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);
                 self.host.shut(transport.number());

@@ -39,6 +39,9 @@ extern "C" {
     pub(super) fn text(this: &Host, transport: u32, text: &str) -> f64;
     #[wasm_bindgen(method)]
     pub(super) fn binary(this: &Host, transport: u32, slot: u32, last: bool) -> f64;
+    /// Ack ids of a namespace are to be reserved, up to this one.
+    #[wasm_bindgen(method)]
+    pub(super) fn reserve(this: &Host, socket: u32, up_to: f64);
     /// A timer was set; undefined: none is.
     #[wasm_bindgen(method)]
     pub(super) fn armed(this: &Host, handle: &JsValue);

@@ -41,6 +41,8 @@ struct Inner {
     parts: Vec<Binary>,
     /// Of what is emitted next.
     terms: options::Terms,
+    /// The ticket of the emit that was adopted last.
+    adopted: f64,
     /// How many heads of sent packets the module knows.
     told: u32,
     /// Taken from the manager to see whether there is one.
@@ -90,6 +92,7 @@ impl Core {
             resolve: None,
             parts: Vec::new(),
             terms: options::Terms::default(),
+            adopted: -1.0,
             told: 0,
             next: None,
             details: Details::default(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use socketio_client_core::{
-    Address, BufferPolicy, Config, EmitOptions, Receipts, SocketOptions, TransportKind,
+    Address, Auth, BufferPolicy, Config, Durability, EmitOptions, Receipts, SocketOptions, TransportKind,
 };
 
 use super::calls::index;
@@ -32,7 +32,7 @@ pub(super) fn duration(millis: f64) -> Duration {
 }
 
 /// Not a number: none.
-fn optional(millis: f64) -> Option<Duration> {
+pub(super) fn optional(millis: f64) -> Option<Duration> {
     (!millis.is_nan()).then(|| duration(millis))
 }
 
@@ -88,13 +88,17 @@ pub(super) const fn address(secure: bool, host: String, port: u16) -> Address {
     Address { secure, host, port, query: Vec::new(), namespace: String::new() }
 }
 
+/// Added to the window where there is an outbox.
+const OUTBOX: u32 = 2048;
+
 /// What `calls.rs` has of a namespace.
 pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions<Payload> {
     SocketOptions {
         retries: (retries >= 0.0).then(|| index(retries)),
-        retry_window: (window > 0).then_some(window),
+        retry_window: (window % OUTBOX > 0).then_some(window % OUTBOX),
+        durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
-        ..SocketOptions::default()
+        auth: Auth::Ask,
     }
 }
 
@@ -103,6 +107,8 @@ pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions
 pub(super) struct Terms {
     pub(super) max_age: Option<Duration>,
     pub(super) key: Option<String>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) maybe_sent: bool,
 }
 
 const ACK: u32 = 1;

@@ -55,6 +55,9 @@ mod kind {
     pub(super) const FATE: u8 = 23;
     /// The server has no middleware for `exactlyOnce`.
     pub(super) const UNSUPPORTED: u8 = 24;
+    /// An emit that was adopted is settled. `number` as of `FATE`, but behind it stands the answer's slot, below 0: none. `slot`:
+    /// what was to be sent. Value: its ack id.
+    pub(super) const SETTLED: u8 = 25;
     /// Nothing that the module has to know.
     pub(super) const OTHER: u8 = 31;
 }
@@ -272,6 +275,12 @@ impl Inner {
                 }
                 details.slot = payload.map(Payload::hand_over);
                 (kind::FATE, of(socket, emit.number()))
+            }
+            Event::OutboxSettled { socket, key, fate: end, payload, result } => {
+                let result = result.map_or(-1.0, |result| f64::from(result.hand_over()));
+                details.numbers = [fate(end), result, f64::NAN];
+                details.slot = Some(payload.hand_over());
+                (kind::SETTLED, of(socket, key))
             }
             Event::DeliveryUnsupported { socket } => (kind::UNSUPPORTED, of(socket, 0)),
             Event::Opened { .. } => (kind::OPENED, 0.0),
