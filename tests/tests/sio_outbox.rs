@@ -1,7 +1,9 @@
 //! `sio`: how events are delivered, what became of them, and what an outbox holds.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
-use tests::{Ended, NodeServer, Options, Scratch, Sio, closed_port};
+use tests::{Ended, LineProcess, NodeServer, Options, Scratch, Sio, closed_port, sio_path};
 
 fn fates(ended: &Ended, id: &Value) -> Vec<String> {
     let of_id = |line: &&Value| line["type"] == "fate" && line["id"] == *id;
@@ -166,4 +168,36 @@ fn what_is_not_answered_is_sent_again() {
     assert_eq!(fates(&ended, &json!("n")), ["held", "inFlight", "inFlight", "inFlight", "uncertain"]);
     assert!(ended.lines.iter().any(|line| line["type"] == "error"), "{ended:#?}");
     assert_eq!(server.stats()["events"]["counts"]["never"], 3);
+}
+
+#[test]
+fn a_full_disk_refuses_what_it_cannot_keep() {
+    let folder = Scratch::new();
+    let file = folder.file("events.outbox").display().to_string();
+    // A limit on the size of files, in KiB. Without its signal, a write beyond it is an error.
+    let script = r#"trap '' XFSZ; ulimit -S -f 1500; exec "$0" "$@""#;
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).arg(sio_path()).args([
+        "connect",
+        &nowhere(),
+        "--outbox",
+        &file,
+        "--timeout",
+        "500ms",
+    ]);
+    let mut sio = LineProcess::start("sio on a full disk", &mut command);
+    let text = "x".repeat(20_000);
+    let emits = 100;
+    for id in 0..emits {
+        sio.send(&json!({"emit": "e", "args": [id, text], "id": id}));
+    }
+    let ended = sio.finish();
+    assert_eq!(ended.code(), 4, "there is no connection: {}", ended.stderr);
+    assert!(ended.lines.iter().any(|line| line["type"] == "outbox_error"));
+    let kept: Vec<_> = listed(&file).into_iter().map(|mut line| line["args"][0].take()).collect();
+    let refused = |id: &Value| fates(&ended, id).last().is_some_and(|fate| fate == "refused");
+    let (lost, held): (Vec<_>, Vec<_>) = (0..emits).map(Value::from).partition(refused);
+    println!("{} kept, {} refused", held.len(), lost.len());
+    assert_eq!(kept, held, "each is in the file, or was refused");
+    assert!(!kept.is_empty() && !lost.is_empty());
 }

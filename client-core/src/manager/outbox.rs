@@ -249,6 +249,10 @@ impl<C: Codec> Manager<C> {
         if let Some(retries) = &mut target.outbox.retries {
             retries.reserved(up_to);
         }
+        // The namespace was connected before there was an id to ask with.
+        if target.is_connected() && matches!(target.sync, Sync::Off) {
+            self.ask_middleware(socket);
+        }
         self.keep(socket);
         self.release(socket);
     }
