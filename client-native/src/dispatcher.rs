@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::auth::authenticate;
+use crate::error::End;
 use crate::fates::FateChange;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
@@ -84,8 +85,12 @@ struct Guard<'a> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.finished && std::thread::panicking() {
             self.shared.fail("the dispatcher was stopped");
+        } else if !self.finished {
+            // The runtime shuts down; the driver may go after this.
+            self.shared.finish(End::Closed);
+            self.shared.abandon(End::Closed);
         }
         let listeners = lock(&self.shared.listeners).close();
         drop(listeners);
