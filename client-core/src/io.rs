@@ -6,6 +6,7 @@ use core::fmt;
 use crate::codec::{Codec, Message};
 use crate::error::TransportError;
 use crate::event::SocketId;
+use crate::time::Instant;
 
 /// One use of a WebSocket or of a polling session. Never used again: input for a transport that is gone is ignored,
 /// so a shell need not unsubscribe in time.
@@ -70,8 +71,11 @@ pub enum Command<C: Codec + ?Sized> {
         key: u64,
         /// Name and arguments.
         payload: C::Payload,
+        /// When it is too old to be sent for the first time, if ever.
+        expires: Option<Instant>,
     },
-    /// Take an emit out of the store. No answer; it may happen later.
+    /// Take an emit out of the store. No answer; it may happen later. Until it has, a process that dies leaves the emit to the
+    /// next one, whatever was told of it.
     Erase {
         /// Of which namespace.
         socket: SocketId,

@@ -10,7 +10,7 @@ use crate::error::EmitError;
 use crate::event::EmitId;
 use crate::fate::{Fate, Fates};
 use crate::queue;
-use crate::retries::{Reliable, Retries};
+use crate::retries::{Reliable, Retries, Step};
 use crate::time::Instant;
 
 /// One accepted emit.
@@ -203,6 +203,15 @@ impl<P> Outbox<P> {
         }
     }
 
+    /// An emit that was on its way is held again: its time may have passed meanwhile.
+    pub(crate) fn expect_again(&mut self, id: EmitId) {
+        if let Some(expires) = self.get(id).and_then(Emit::expires)
+            && self.expiries.binary_search(&(expires, id)).is_err()
+        {
+            queue::insert(&mut self.expiries, (expires, id));
+        }
+    }
+
     /// Whether an emit with this key is held that a newer one may replace.
     pub(crate) fn has_key(&self, key: &str) -> bool {
         self.held.iter().any(|emit| emit.key() == Some(key) && emit.is_fresh())
@@ -329,7 +338,7 @@ impl<P> Outbox<P> {
     /// Takes an emit out if it is still held, and was never written.
     pub(crate) fn remove(&mut self, id: EmitId) -> Option<Emit<P>> {
         let at = self.position(id)?;
-        if self.held.get(at)?.reliable().is_some_and(|reliable| reliable.attempts > 0) {
+        if self.held.get(at)?.reliable().is_some_and(Reliable::may_have_left) {
             return None;
         }
         self.take(at)
@@ -349,14 +358,17 @@ impl<P> Outbox<P> {
         self.position(id).is_some()
     }
 
-    /// The next held emit whose time is over.
+    /// The next held emit whose time is over. One that is on its way is looked at when it comes back.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Emit<P>> {
         while let Some(&(expires, id)) = self.expiries.front()
             && expires <= now
         {
             self.expiries.pop_front();
-            if let Some(emit) = self.remove(id) {
-                return Some(emit);
+            // One that is on its way is judged when it comes back.
+            if let Some(at) = self.position(id)
+                && self.held.get(at)?.reliable().is_none_or(|reliable| reliable.step != Step::InFlight)
+            {
+                return self.take(at);
             }
         }
         None

@@ -69,11 +69,17 @@ impl Reliable {
 
     /// Whether it was never handed to a transport, and stands in no store.
     pub(crate) const fn is_fresh(&self) -> bool {
-        self.attempts == 0 && matches!((self.step, self.kept), (Step::Held, Kept::No))
+        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No))
     }
 
+    /// Whether it was handed to a transport; of an earlier process that is not known.
+    pub(crate) const fn may_have_left(&self) -> bool {
+        self.attempts > 0 || self.restored
+    }
+
+    /// What is known when no answer will come any more.
     pub(crate) const fn uncertain(&self) -> Fate {
-        if self.attempts == 0 {
+        if !self.may_have_left() {
             return Fate::Cancelled;
         }
         Fate::Uncertain { attempts: self.attempts, last_sent: self.last_sent, key: self.key }
@@ -104,6 +110,8 @@ pub(crate) struct Retries {
     pauses: VecDeque<(Instant, EmitId)>,
     /// To be taken out of the store.
     pub(crate) erase: VecDeque<u64>,
+    /// Why nothing is accepted.
+    pub(crate) refusal: Option<String>,
 }
 
 /// The store in which a namespace's emits are kept.
@@ -152,6 +160,7 @@ impl Retries {
             orders: FIRST_ORDER,
             pauses: VecDeque::new(),
             erase: VecDeque::new(),
+            refusal: None,
         }
     }
 
@@ -205,6 +214,13 @@ impl Retries {
     /// There is no store after all.
     pub(crate) fn closed(&mut self) {
         self.store = None;
+    }
+
+    /// What was asked for last was not reserved: the next emit asks again.
+    pub(crate) const fn not_reserved(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.asked = store.reserved;
+        }
     }
 
     /// Whether emits get keys.
@@ -268,7 +284,16 @@ impl<P> Outbox<P> {
 
     /// Whether an answer to the question of the store is awaited for an emit with this key.
     pub(crate) fn with_key(&mut self, key: u64) -> Option<&mut Emit<P>> {
-        self.held.iter_mut().find(|emit| emit.reliable().is_some_and(|reliable| reliable.key == Some(key)))
+        // Those in front have keys, which rise.
+        let of = |emit: &Emit<P>| emit.reliable().and_then(|reliable| reliable.key);
+        let at = self.held.partition_point(|emit| of(emit).is_some_and(|other| other < key));
+        self.held.get_mut(at).filter(|emit| of(emit) == Some(key))
+    }
+
+    /// The newest emit that waits for a key.
+    pub(crate) fn last_without_key(&self) -> Option<EmitId> {
+        let emit = self.held.back()?;
+        emit.reliable()?.key.is_none().then_some(emit.id)
     }
 
     /// There is no store after all: nothing waits for it.
@@ -335,6 +360,7 @@ impl<P> Outbox<P> {
     /// It comes back from there, because the connection has ended, or the namespace was left.
     pub(crate) fn take_attempt_back(&mut self, id: EmitId) {
         self.step(id, Step::Held);
+        self.expect_again(id);
     }
 
     fn step(&mut self, id: EmitId, step: Step) {
@@ -383,14 +409,19 @@ impl<P> Outbox<P> {
                 Step::InFlight | Step::Pausing if reliable.attempts > limit => given_up.extend(self.take(at)),
                 Step::InFlight | Step::Pausing => {
                     reliable.step = Step::Held;
-                    let id = self.held.get(at).map(|emit| emit.id);
-                    id.into_iter().for_each(|id| self.fates.note(id, Fate::Held));
+                    self.held_again(at);
                 }
                 Step::Queued | Step::Held => {}
             }
         }
         given_up.reverse();
         given_up
+    }
+
+    fn held_again(&mut self, at: usize) {
+        let Some(id) = self.held.get(at).map(|emit| emit.id) else { return };
+        self.fates.note(id, Fate::Held);
+        self.expect_again(id);
     }
 
     /// The namespace is connected anew: all that was handed out is sent again, from the first on.

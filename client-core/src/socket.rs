@@ -96,7 +96,7 @@ impl<P> Default for SocketOptions<P> {
 
 impl<P> SocketOptions<P> {
     /// How emits are sent again, if they are.
-    pub(crate) fn retries(&self) -> Option<Retries> {
+    pub(crate) fn resending(&self) -> Option<Retries> {
         let window = self.retry_window.unwrap_or(if self.exactly_once.is_some() { 16 } else { 1 });
         let stored_first = self.durability.map(|durability| durability == Durability::StoredFirst);
         Some(Retries::new(self.retries?, window.clamp(1, 1024), self.exactly_once.clone(), stored_first))
@@ -186,7 +186,7 @@ impl<C: Codec> Socket<C> {
     pub(crate) fn new(namespace: &str, options: SocketOptions<C::Payload>) -> Self {
         Self {
             namespace: namespace.into(),
-            outbox: Outbox::new(options.retries()),
+            outbox: Outbox::new(options.resending()),
             auth: options.auth,
             state: SocketState::Inactive,
             acks: Acks::default(),
@@ -275,6 +275,10 @@ impl<C: Codec> Socket<C> {
             return;
         }
         match &emit.answer {
+            Answer::Reliable(reliable) if reliable.may_have_left() => {
+                let fate = reliable.uncertain();
+                return self.finish(id, emit, fate, Err(AckError::Timeout), events);
+            }
             Answer::Reliable(_) => return self.finish(id, emit, fate, Err(AckError::NotSent(error)), events),
             Answer::Id(ack) if self.acks.remove(*ack).is_some() => {
                 events.push_back(Event::Ack {

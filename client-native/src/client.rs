@@ -57,7 +57,7 @@ impl Client {
     /// The namespace that the URL's path names; `/` where it has none.
     #[must_use]
     pub fn default_socket(&self) -> Socket {
-        self.socket(&self.shared().default_namespace)
+        self.socket(&self.shared().setup.default_namespace)
     }
 
     /// Calls `listener` for what happens to the connection.

@@ -184,6 +184,29 @@ const variants = {
   "socket.io.min.js": script,
 };
 
+/** What runs beside a Socket.IO server: no WebAssembly. */
+const servers = {
+  "server.mjs": { format: "esm" },
+  "server.cjs": { format: "cjs", ...location, banner: { js: `${banner}\n"use strict";${located}` } },
+};
+
+async function bundleServer(name, options) {
+  const { build } = require("esbuild");
+  const { outputFiles } = await build({
+    entryPoints: [join(here, "server/index.js")],
+    bundle: true,
+    write: false,
+    outfile: join(dist, name),
+    platform: node.platform,
+    target: node.target,
+    sourcemap: true,
+    banner: { js: banner },
+    logLevel: "warning",
+    ...options,
+  });
+  return outputFiles;
+}
+
 /** Bundles one variant; `{ path, contents }` for each file. */
 async function bundle(built, name, variant) {
   const { build } = require("esbuild");
@@ -243,11 +266,13 @@ async function main() {
   const built = await module();
   const files = [{ path: join(dist, FILE), contents: built.wasm }];
   for (const [name, variant] of Object.entries(variants)) files.push(...(await bundle(built, name, variant)));
+  for (const [name, options] of Object.entries(servers)) files.push(...(await bundleServer(name, options)));
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
   for (const { path, contents } of files) writeFileSync(path, contents);
   // The same types for `require`: TypeScript goes by the nearest package.json.
   cpSync(join(here, "types"), join(dist, "cjs"), { recursive: true });
+  cpSync(join(here, "server/index.d.ts"), join(dist, "cjs/server.d.ts"));
   writeFileSync(join(dist, "cjs/package.json"), '{ "type": "commonjs" }\n');
   // npm packs what is in the package's own folder.
   for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(root, license), join(here, license));

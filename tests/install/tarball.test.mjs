@@ -13,6 +13,8 @@ const allowed = [
   /^dist\/socket\.io\.wasm$/,
   /^(types|dist\/cjs)\/\w+\.d\.ts$/,
   /^dist\/cjs\/package\.json$/,
+  /^dist\/server\.[mc]js(\.map)?$/,
+  /^server\/index\.d\.ts$/,
 ];
 
 const files = (folder) =>

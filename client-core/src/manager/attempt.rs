@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
+use core::time::Duration;
 
 use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::Codec;
@@ -13,6 +14,9 @@ use crate::error::{ConnectFailure, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
 use crate::io::{Command, ResolveId};
 use crate::time::Instant;
+
+/// Between two attempts that start because the network is back.
+const SHORTCUT: Duration = Duration::from_millis(1000);
 
 impl<C: Codec> Manager<C> {
     /// Starts the next attempt at once instead of when it is due; the count of attempts goes on. Also starts again after
@@ -35,13 +39,16 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Tells whether there is a network. Without one the session counts as lost and attempts fail; when it is back, the
-    /// next attempt starts at once.
+    /// next attempt starts at once, though not more than once a second.
     pub fn set_online(&mut self, online: bool, now: Instant) {
         if mem::replace(&mut self.online, online) == online {
             return;
         }
         if online {
-            if let Phase::Waiting { attempt, .. } = self.phase {
+            if let Phase::Waiting { attempt, .. } = self.phase
+                && self.next_shortcut <= now
+            {
+                self.next_shortcut = now + SHORTCUT;
                 self.start(attempt, now);
             }
             return;

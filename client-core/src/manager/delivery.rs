@@ -4,16 +4,17 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
+use super::receipts::{cover, is_only_receipt, report_flushes};
 use super::{Lingering, Manager, Phase};
 use crate::codec::{Codec, Message};
-use crate::config::{Config, Receipts, TransportKind};
+use crate::config::{Config, TransportKind};
 use crate::engine::packet::control;
 use crate::engine::polling::{body_size, request_deadline};
 use crate::engine::{Engine, Link, Outgoing, Receipt, Written};
 use crate::error::{AckError, EmitError};
 use crate::event::{EmitId, Event, SocketId};
 use crate::fate::Fate;
-use crate::io::{Command, Frame, TransportId};
+use crate::io::{Command, TransportId};
 use crate::outbox::Emit;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
@@ -26,9 +27,6 @@ type Sockets<C> = [Socket<C>];
 
 /// Time for the middleware's word that the connection lives.
 const PROBE: Duration = Duration::from_millis(2000);
-
-/// Between two receipts that only fates wait for.
-const RECEIPTS: Duration = Duration::from_millis(1000);
 
 /// Time for its first word.
 const SYNC: Duration = Duration::from_millis(5000);
@@ -178,11 +176,6 @@ pub(super) fn encode_next<C: Codec>(
     true
 }
 
-/// Whether the middleware's word is the only proof there is.
-pub(super) fn is_only_receipt<C: Codec>(engine: &Engine<C>, config: &Config) -> bool {
-    engine.kind() == TransportKind::WebSocket && !config.websocket_ping && config.receipts == Receipts::Auto
-}
-
 /// Whether what is handed over may come back.
 fn keeps_written<C: Codec>(engine: &Engine<C>, config: &Config) -> bool {
     config.tells_unsent && engine.kind() == TransportKind::WebSocket
@@ -292,76 +285,6 @@ fn header<C: Codec>(
     Header { kind, attachments, namespace: socket.namespace.clone(), ack }
 }
 
-/// Asks for a receipt over a WebSocket if somebody waits for one, in the best way there is.
-pub(super) fn ask_for_receipt<C: Codec>(
-    engine: &mut Engine<C>,
-    sockets: &mut Sockets<C>,
-    codec: &mut C,
-    events: &mut VecDeque<Event<C>>,
-    config: &Config,
-    now: Instant,
-) -> Option<Frame<C>> {
-    if engine.receipt != Receipt::None {
-        return None;
-    }
-    let blocked = engine.is_blocked();
-    let flushes = sockets.iter().any(|socket| socket.outbox.wants_receipt());
-    let watched = config.receipts != Receipts::Off
-        && now >= engine.next_receipt
-        // One for all that is there, unless there is no end of it.
-        && (engine.queue.is_empty() || now >= engine.next_receipt + RECEIPTS)
-        && sockets.iter().any(|socket| socket.outbox.fates.wants_receipt());
-    if !blocked && !flushes && !watched {
-        return None;
-    }
-    if config.websocket_ping || config.receipts == Receipts::Namespace {
-        cover(sockets);
-        engine.cover(Receipt::Asked);
-        engine.next_receipt = now + RECEIPTS;
-        if config.websocket_ping {
-            return Some(Frame::Ping);
-        }
-        engine.keep_written(Written { packet: None, before: None, bytes: control::FENCE.len() });
-        return Some(Frame::Message(Message::Text(codec.control(control::FENCE))));
-    }
-    if flushes {
-        sockets.iter_mut().for_each(|socket| socket.outbox.cover(false));
-        receipt(sockets, events, false);
-    }
-    if watched {
-        engine.next_receipt = now + RECEIPTS;
-        for (socket, id) in sockets.iter_mut().zip(0..) {
-            if socket.outbox.fates.wants_receipt() && matches!(socket.sync, Sync::Answered) {
-                socket.sync = Sync::Queued { probe: false };
-                engine.queue.push_back(Outgoing::Sync { socket: SocketId(id) });
-            }
-        }
-    }
-    if blocked {
-        engine.cover(Engine::<C>::moment(now));
-    }
-    None
-}
-
-/// All that is handed over so far is covered by the receipt that is asked for now.
-pub(super) fn cover<C: Codec>(sockets: &mut Sockets<C>) {
-    sockets.iter_mut().for_each(|socket| socket.outbox.cover(true));
-}
-
-/// The receipt came; without `proof` there is none, and all that is known is that the transport took it.
-pub(super) fn receipt<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>, proof: bool) {
-    sockets.iter_mut().for_each(|socket| socket.outbox.receipt(proof));
-    report_flushes(sockets, events);
-}
-
-pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
-    for (socket, id) in sockets.iter_mut().zip(0..) {
-        while let Some(emit) = socket.outbox.flushed() {
-            events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
-        }
-    }
-}
-
 impl<C: Codec> Manager<C> {
     /// A POST with all that waits, if a session polls and none of its POSTs is in flight.
     pub(super) fn post(&mut self) -> Option<Command<C>> {
@@ -404,32 +327,6 @@ impl<C: Codec> Manager<C> {
         engine.covered_is_read();
         self.receipts(transport);
         self.switch_if_idle();
-    }
-
-    pub(super) fn pong(&mut self, transport: TransportId) {
-        let engine = match (&mut self.phase, &mut self.lingering) {
-            (Phase::Open(engine), _) if engine.transport() == transport => engine,
-            (_, Some(lingering)) if lingering.engine.transport() == transport => &mut lingering.engine,
-            _ => return,
-        };
-        if engine.receipt == Receipt::Asked {
-            engine.covered_is_read();
-            self.receipts(transport);
-            self.finish_lingering(transport);
-        }
-    }
-
-    /// Whether receipts of this transport count. As long as a session that was left goes on, no namespace is connected on
-    /// a newer one, so all that was handed over left on the former.
-    pub(super) fn gives_receipts(&self, transport: TransportId) -> bool {
-        self.lingering.as_ref().is_none_or(|lingering| lingering.engine.transport() == transport)
-    }
-
-    fn receipts(&mut self, transport: TransportId) {
-        if !self.gives_receipts(transport) {
-            return;
-        }
-        receipt(&mut self.sockets, &mut self.events, self.config.receipts != Receipts::Off);
     }
 
     /// Closes the transport of a session that was left, once nothing waits for it any more.

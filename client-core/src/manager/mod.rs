@@ -7,6 +7,7 @@ mod emit;
 mod namespace;
 mod open;
 mod outbox;
+mod receipts;
 mod recovery;
 
 pub use self::outbox::{Restored, RestoredEmit};
@@ -49,6 +50,8 @@ pub struct Manager<C: Codec> {
     /// What the time was last said to be: when the messages leave that are pulled next.
     now: Instant,
     online: bool,
+    /// When an attempt may start again because the network is back.
+    next_shortcut: Instant,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
     /// The application opened the connection itself, whatever becomes of its namespaces.
@@ -111,6 +114,7 @@ impl<C: Codec> Manager<C> {
             backoff: Backoff::default(),
             now: Instant::default(),
             online: true,
+            next_shortcut: Instant::default(),
             upgraded_before: false,
             wanted: false,
             next_transport: 0,
@@ -143,7 +147,7 @@ impl<C: Codec> Manager<C> {
             && !socket.is_active()
         {
             let options = SocketOptions::<C::Payload> { retries, ..SocketOptions::default() };
-            socket.outbox.set_retries(options.retries());
+            socket.outbox.set_retries(options.resending());
         }
     }
 
@@ -218,7 +222,7 @@ impl<C: Codec> Manager<C> {
                 }));
             }
             if receipts
-                && let Some(frame) = delivery::ask_for_receipt(
+                && let Some(frame) = receipts::ask_for_receipt(
                     engine,
                     &mut self.sockets,
                     &mut self.codec,
@@ -347,7 +351,7 @@ impl<C: Codec> Manager<C> {
     }
 
     fn report_flushes(&mut self) {
-        delivery::report_flushes(&mut self.sockets, &mut self.events);
+        receipts::report_flushes(&mut self.sockets, &mut self.events);
     }
 }
 

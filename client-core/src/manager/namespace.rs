@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::mem;
 
-use super::outbox::FENCE;
+use super::receipts::FENCE;
 use super::{Manager, Phase, delivery};
 use crate::codec::{Codec, Connected, Credentials};
 use crate::engine::Outgoing;

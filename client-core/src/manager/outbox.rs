@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Lingering, Manager, Phase};
+use super::{Manager, Phase};
 use crate::codec::Codec;
 use crate::engine::{Outgoing, Written};
 use crate::error::{EmitError, TransportError};
@@ -15,9 +15,6 @@ use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Retries, Step};
 use crate::sync::Sync;
 use crate::time::Instant;
-
-/// A namespace that no server has, whose refusal is a receipt.
-pub(super) const FENCE: &str = "/$fence";
 
 /// What a store holds of one namespace.
 #[derive(Clone, Debug)]
@@ -171,6 +168,43 @@ impl<C: Codec> Manager<C> {
         self.release(socket);
     }
 
+    /// Somebody else has the store: emits are refused, except volatile ones, and nothing is sent again.
+    pub fn refuse_store(&mut self, socket: SocketId, cause: &str, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if let Some(retries) = &mut target.outbox.retries {
+            retries.closed();
+            retries.refusal = Some(cause.into());
+        }
+        while let Some(emit) = target.outbox.take(0) {
+            target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
+        }
+        self.join(socket, now);
+    }
+
+    /// No more ids could be reserved ([`Command::Reserve`]): emits that wait for one are refused. The next emit has it tried
+    /// again.
+    pub fn not_reserved(&mut self, socket: SocketId, cause: &str, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let Some(retries) = target.outbox.retries.as_mut().filter(|retries| retries.stores()) else { return };
+        retries.not_reserved();
+        let mut refused = Vec::new();
+        while let Some(id) = target.outbox.last_without_key()
+            && let Some(emit) = target.outbox.remove(id)
+        {
+            refused.push(emit);
+        }
+        for emit in refused.into_iter().rev() {
+            target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
+        }
+    }
+
+    /// Tells the application of something that happened to a store ([`Event::OutboxError`]).
+    pub fn report_store(&mut self, cause: String, kept: usize, lost: Option<u64>) {
+        self.events.push_back(Event::OutboxError { cause, kept, lost });
+    }
+
     /// An emit is in the store ([`Command::Keep`]), or why it is not.
     pub fn kept(&mut self, socket: SocketId, key: u64, result: Result<(), String>, now: Instant) {
         self.tell_time(now);
@@ -213,7 +247,8 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         while let Some(emit) = target.outbox.give_key(&mut target.acks) {
             if let Some(key) = emit.reliable().and_then(|reliable| reliable.key) {
-                self.commands.push_back(Command::Keep { socket, key, payload: emit.payload.clone() });
+                let (payload, expires) = (emit.payload.clone(), emit.expires());
+                self.commands.push_back(Command::Keep { socket, key, payload, expires });
             }
         }
         let next = target.acks.next();
@@ -280,7 +315,7 @@ impl<C: Codec> Manager<C> {
             return;
         }
         target.sync = Sync::Answered;
-        if super::delivery::is_only_receipt(engine, &self.config) {
+        if super::receipts::is_only_receipt(engine, &self.config) {
             target.outbox.fates.receipt();
         }
     }
@@ -296,37 +331,6 @@ impl<C: Codec> Manager<C> {
                 self.events.push_back(Event::DeliveryUnsupported { socket });
             }
             _ => {}
-        }
-    }
-}
-
-/// Receipts.
-impl<C: Codec> Manager<C> {
-    /// The refusal of the namespace that does not exist.
-    pub(super) fn fence_answered(&mut self) {
-        let Phase::Open(engine) = &self.phase else { return };
-        let transport = engine.transport();
-        self.pong(transport);
-    }
-
-    /// When a receipt may be asked for that only fates wait for.
-    pub(super) fn receipt_deadline(&self) -> Option<Instant> {
-        let Phase::Open(engine) = &self.phase else { return None };
-        let wanted = self.sockets.iter().any(|socket| socket.outbox.fates.wants_receipt());
-        (wanted && self.now < engine.next_receipt).then_some(engine.next_receipt)
-    }
-
-    /// The moment is over that the server was given to read what cannot be asked for.
-    pub(super) fn moment_over(&mut self, now: Instant) {
-        if let Phase::Open(engine) = &mut self.phase
-            && engine.is_read(now)
-        {
-            engine.covered_is_read();
-        }
-        if let Some(Lingering { engine, .. }) = &mut self.lingering
-            && engine.is_read(now)
-        {
-            engine.covered_is_read();
         }
     }
 }

@@ -13,10 +13,10 @@ use socketio_client_native::{
 use tokio::sync::watch;
 
 use crate::args::Connection;
-use crate::exit::{Exit, one_line};
+use crate::exit::{Exit, one_line, say};
 use crate::lines::Line;
 use crate::output::{Broken, Output};
-use crate::value::Json;
+use crate::value::{Json, JsonList};
 
 /// A peer that does not take our goodbye is not waited for longer. The client itself gives it 2 s.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -120,6 +120,7 @@ impl Session {
         for (name, value) in &connection.headers {
             builder = builder.header(name.as_str(), value.as_str());
         }
+        builder = connection.delivery.configure(builder);
         if let Some(auth) = &connection.auth {
             builder = builder.auth(auth);
         }
@@ -360,6 +361,21 @@ fn watch_client(client: &Client, shared: &Arc<Shared>) {
         ClientEvent::NotSent { error, .. } => {
             shared.tell(&Line::Error { message: &format!("an event was not sent: {error}") });
         }
+        ClientEvent::NotAcknowledged { error, .. } => {
+            shared.tell(&Line::Error { message: &format!("an event was not acknowledged: {error}") });
+        }
+        ClientEvent::OutboxSettled { seq, fate, event, answer } => {
+            let args = answer.and_then(|answer| answer.parse::<Arguments<Vec<Value>>>().ok());
+            let args = args.as_ref().map(|Arguments(args)| JsonList(args));
+            shared.tell(&Line::OutboxSettled { seq, fate: fate.as_str(), event: event.event_name(), args });
+        }
+        ClientEvent::OutboxError { cause, kept, lost } => {
+            shared.tell(&Line::OutboxError { message: &cause, kept, lost });
+            if !shared.verbose {
+                say(&cause);
+            }
+        }
+        ClientEvent::DeliveryUnsupported => shared.tell(&Line::DeliveryUnsupported),
         ClientEvent::ReconnectFailed => {
             shared.tell(&Line::ReconnectFailed);
             shared.status.send_modify(|status| status.gave_up = true);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use socketio_client_core::{State, TransportError, TransportKind};
+use socketio_client_core::{EmitOptions, Fate, State, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -239,6 +239,53 @@ pub fn the_network_can_be_cut_and_come_back<F: Face>(face: &F) {
     sim.raw(name, &handshake);
     sim.server(name, "40{S2}");
     sim.expect_lines(&[&format!("{name} 40"), &format!("{name} 42<1>")]);
+}
+
+/// After an hour of sleep there is one new connection; what was held is judged by its age, and nothing runs hot.
+pub fn an_hour_of_sleep<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    sim.lines();
+    sim.cut("w1");
+    let aged = |age| EmitOptions { max_age: Some(secs(age)), ..EmitOptions::default() };
+    let short = sim.try_emit(socket, 2, &[], aged(1800)).unwrap();
+    let long = sim.try_emit(socket, 3, &[], aged(7200)).unwrap();
+    sim.events();
+    // Timers that were due meanwhile are told once, late, and all at the same time.
+    sim.now = sim.now + secs(3600);
+    sim.manager.handle_timeout(sim.now);
+    sim.drain();
+    assert_eq!(sim.manager.fate(socket, short), Some(Fate::Expired));
+    assert_eq!(sim.manager.fate(socket, long), Some(Fate::Held));
+    assert!(sim.manager.poll_timeout().is_some_and(|next| next > sim.now), "nothing is due at once");
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<3>"]);
+
+    // The same while connected: the silence is noticed, once.
+    sim.events();
+    sim.now = sim.now + secs(3600);
+    sim.manager.handle_timeout(sim.now);
+    sim.drain();
+    sim.expect_events(&["closed ping timeout", "disconnected 0 ping timeout", "waiting 1 1000"]);
+    sim.advance(secs(1));
+    sim.expect_lines(&["close w2", "open w3"]);
+}
+
+/// A network that comes and goes a hundred times a second starts an attempt a second.
+pub fn online_storms_start_one_attempt_a_second<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.reconnection_delay = secs(60));
+    sim.connected();
+    let mut opened = 0;
+    for _ in 0..300 {
+        sim.manager.set_online(false, sim.now);
+        sim.drain();
+        sim.manager.set_online(true, sim.now);
+        sim.advance(millis(10));
+        opened += sim.lines().iter().filter(|line| line.starts_with("open")).count();
+    }
+    assert!((3..=4).contains(&opened), "{opened} attempts in three seconds");
 }
 
 /// An empty list of transports is an error, not a panic; it comes a little later, when somebody may listen.

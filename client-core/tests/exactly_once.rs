@@ -1,0 +1,171 @@
+//! The client's half of exactly once: the name in CONNECT, one ack id for every attempt, and the question to the server's
+//! middleware.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "face/json.rs"]
+mod json;
+
+use json::JsonFace;
+use scenarios::{Sim, millis, secs};
+use socketio_client_core::codec::Payload;
+use socketio_client_core::{Auth, Config, Durability, Restored, SocketId, SocketOptions};
+
+const SYNC: &str = r#"["$delivery",{"sync":1}]"#;
+
+fn options() -> SocketOptions<Payload> {
+    SocketOptions { retries: Some(9), exactly_once: Some("q3".into()), ..SocketOptions::default() }
+}
+
+/// Connected, and asked for the middleware.
+fn connected(change: impl FnOnce(&mut Config)) -> (Sim<'static, JsonFace>, SocketId) {
+    let mut sim = Sim::with(&JsonFace, |config| {
+        config.ack_timeout = Some(secs(1));
+        change(config);
+    });
+    let socket = sim.manager.socket("/", options());
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.expect_lines(&[r#"w1 40{"$delivery":{"v":1,"id":"q3","base":0}}"#]);
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&[&format!("w1 420{SYNC}")]);
+    sim.events();
+    (sim, socket)
+}
+
+/// It has answered.
+fn supported(change: impl FnOnce(&mut Config)) -> (Sim<'static, JsonFace>, SocketId) {
+    let (mut sim, socket) = connected(change);
+    sim.raw("w1", r#"430[{"v":1,"ttl":600000}]"#);
+    sim.expect_events(&[]);
+    (sim, socket)
+}
+
+#[test]
+fn every_attempt_has_the_same_id_and_the_window_is_sixteen() {
+    let (mut sim, socket) = supported(|_| {});
+    for number in 1..=17 {
+        sim.emit(socket, number);
+    }
+    let lines = sim.lines();
+    assert_eq!((lines.len(), lines[0].as_str(), lines[15].as_str()), (16, "w1 421<1>", "w1 4216<16>"));
+    sim.server("w1", "431<7>");
+    sim.expect_lines(&["w1 4217<17>"]);
+    sim.events();
+    sim.cut("w1");
+    sim.advance(secs(2));
+    sim.open_websocket("w2");
+    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"q3","base":2}}"#]);
+    sim.server("w2", "40{S2}");
+    let lines = sim.lines();
+    assert_eq!(lines[..3], [format!("w2 4218{SYNC}"), "w2 422<2>".into(), "w2 423<3>".into()]);
+    assert_eq!(lines.len(), 17, "all sixteen again");
+}
+
+#[test]
+fn a_server_without_the_middleware_is_told_and_served_all_the_same() {
+    let (mut sim, socket) = connected(|config| config.retry_delay = millis(100));
+    sim.emit(socket, 1);
+    sim.server("w1", "431<7>");
+    sim.expect_lines(&["w1 421<1>"]);
+    // The answer to an emit is no answer to the question.
+    sim.advance(secs(1));
+    sim.expect_events(&["unsupported 0"]);
+    sim.advance(secs(30));
+    assert!(!sim.events().contains(&"unsupported 0".to_string()), "told once");
+}
+
+#[test]
+fn without_the_middleware_silence_causes_another_attempt_with_the_same_id() {
+    let (mut sim, socket) = connected(|_| {});
+    sim.advance(secs(1));
+    sim.emit(socket, 1);
+    sim.expect_lines(&["w1 421<1>"]);
+    sim.advance(secs(1));
+    sim.expect_lines(&["w1 421<1>"]);
+    sim.server("w1", "431<7>");
+    sim.expect_events(&["unsupported 0", "ack 0 #0: 7"]);
+}
+
+#[test]
+fn with_the_middleware_a_late_answer_is_asked_for_and_waited_for() {
+    let (mut sim, socket) = supported(|_| {});
+    sim.emit(socket, 1);
+    sim.expect_lines(&["w1 421<1>"]);
+    sim.advance(secs(1));
+    sim.expect_lines(&[&format!("w1 422{SYNC}")]);
+    sim.raw("w1", r#"432[{"v":1,"ttl":600000}]"#);
+    // The connection lives, so the handler is slow: it is asked again, and the emit is not sent again.
+    sim.advance(secs(1));
+    sim.expect_lines(&[&format!("w1 423{SYNC}")]);
+    sim.raw("w1", r#"433[{"v":1,"ttl":600000}]"#);
+    sim.server("w1", "431<7>");
+    sim.expect_events(&["ack 0 #0: 7"]);
+}
+
+#[test]
+fn a_connection_that_does_not_answer_is_ended() {
+    let (mut sim, socket) = supported(|_| {});
+    sim.emit(socket, 1);
+    sim.lines();
+    sim.advance(secs(1));
+    sim.expect_lines(&[&format!("w1 422{SYNC}")]);
+    sim.advance(millis(1999));
+    sim.expect_events(&[]);
+    sim.advance(millis(1));
+    assert_eq!(sim.events()[0], "closed transport error");
+}
+
+#[test]
+fn where_nothing_else_is_a_receipt_the_middlewares_word_is() {
+    let (mut sim, socket) = supported(|config| config.websocket_ping = false);
+    let options = socketio_client_core::EmitOptions { volatile: true, ..Default::default() };
+    let emit = sim.try_emit(socket, 1, &[], options).unwrap();
+    sim.manager.watch(socket, emit);
+    sim.expect_lines(&["w1 42<1>", &format!("w1 421{SYNC}")]);
+    sim.raw("w1", r#"431[{"v":1,"ttl":600000}]"#);
+    sim.expect_events(&["fate 0 #0 inFlight 1", "fate 0 #0 delivered"]);
+}
+
+#[test]
+fn authentication_data_with_the_librarys_own_field_is_a_mistake_that_is_named() {
+    let mut sim = Sim::new(&JsonFace);
+    let auth = Payload::object(&std::collections::BTreeMap::from([("$delivery", 1)])).unwrap();
+    let socket = sim.manager.socket("/", SocketOptions { auth: Auth::Value(auth), ..options() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    let events = sim.events();
+    assert!(events.iter().any(|event| event.contains("$delivery")), "{events:?}");
+    assert!(!sim.manager.status(socket).active);
+}
+
+#[test]
+fn a_namespace_with_a_store_is_connected_under_the_stores_name() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket =
+        sim.manager.socket("/", SocketOptions { durability: Some(Durability::StoredFirst), ..options() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.expect_lines(&[]);
+    let restored = Restored { delivery: Some("disk".into()), next: 2048, emits: vec![] };
+    sim.manager.restore(socket, restored, sim.now);
+    sim.expect_lines(&["reserve 0 3072", r#"w1 40{"$delivery":{"v":1,"id":"disk","base":2048}}"#]);
+    sim.manager.reserved(socket, 3072, sim.now);
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&[&format!("w1 422048{SYNC}")]);
+}
+
+#[test]
+fn answers_of_a_server_that_lies_change_nothing() {
+    let (mut sim, socket) = supported(|_| {});
+    sim.emit(socket, 1);
+    sim.lines();
+    for wire in ["439<1>", "430<1>", "43<1>", "4318446744073709551615<1>"] {
+        sim.server("w1", wire);
+    }
+    sim.server("w1", "431<7>");
+    sim.server("w1", "431<8>");
+    let events = sim.events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("ack")).collect::<Vec<_>>(), ["ack 0 #0: 7"]);
+}

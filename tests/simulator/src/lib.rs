@@ -1,0 +1,16 @@
+//! A Socket.IO server and a network in virtual time. They share no code with the client: the server reads and writes texts
+//! by its own rules, so that a mistake in the client's codec cannot hide in it.
+//!
+//! Everything that happens depends on the seed alone. A run is a [`World`]: applications of the test emit through the
+//! client's core, messages travel with delays, connections are cut, and the world's laws are checked as it goes.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+
+pub mod dice;
+mod disk;
+pub mod network;
+pub mod server;
+pub mod world;
+
+pub use world::{Plan, World};

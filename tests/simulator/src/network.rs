@@ -1,0 +1,118 @@
+//! Connections: each keeps the order of what it carries, and each may be cut.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::dice::Dice;
+
+/// A connection's number, the same on both sides.
+pub type Link = u32;
+
+/// What arrives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arrival {
+    /// At the server: a connection.
+    Opened(Link),
+    /// At the server.
+    ToServer(Link, String),
+    /// At the client: the server has accepted.
+    Accepted(Link),
+    /// At the client.
+    ToClient(Link, String),
+    /// At the client: the answer to its ping.
+    Pong(Link),
+    /// The client learns that the connection is gone.
+    ClientSees(Link),
+    /// The server does.
+    ServerSees(Link),
+    /// A handler of the server has done its work.
+    Handled(u64),
+    /// The server's heartbeat.
+    Heartbeat(Link),
+}
+
+#[derive(Debug, Default)]
+struct Way {
+    /// When the last message arrives that was sent; the next comes no sooner.
+    last: u64,
+}
+
+/// Messages on their way, in order of time.
+#[derive(Debug, Default)]
+pub struct Network {
+    arrivals: BinaryHeap<Reverse<(u64, u64, Arrival)>>,
+    count: u64,
+    to_server: BTreeMap<Link, Way>,
+    to_client: BTreeMap<Link, Way>,
+    /// Nothing arrives on them any more.
+    cut: BTreeMap<Link, ()>,
+}
+
+impl Network {
+    /// Something that is no message: it cannot be lost, and overtakes.
+    pub fn at(&mut self, time: u64, arrival: Arrival) {
+        self.count += 1;
+        self.arrivals.push(Reverse((time, self.count, arrival)));
+    }
+
+    pub fn to_server(&mut self, link: Link, arrival: Arrival, now: u64, dice: &mut Dice) {
+        let way = self.to_server.entry(link).or_default();
+        way.last = way.last.max(now + 1 + dice.roll(30));
+        let time = way.last;
+        self.at(time, arrival);
+    }
+
+    pub fn to_client(&mut self, link: Link, arrival: Arrival, now: u64, dice: &mut Dice) {
+        let way = self.to_client.entry(link).or_default();
+        way.last = way.last.max(now + 1 + dice.roll(30));
+        let time = way.last;
+        self.at(time, arrival);
+    }
+
+    /// What is on its way is lost from now on, in both directions. Each side learns of it at some time; the server perhaps
+    /// only by its own heartbeat.
+    pub fn cut(&mut self, link: Link, now: u64, dice: &mut Dice) {
+        if self.cut.insert(link, ()).is_some() {
+            return;
+        }
+        self.at(now + dice.roll(50), Arrival::ClientSees(link));
+        if !dice.one_in(4) {
+            self.at(now + dice.roll(200), Arrival::ServerSees(link));
+        }
+    }
+
+    #[must_use]
+    pub fn is_cut(&self, link: Link) -> bool {
+        self.cut.contains_key(&link)
+    }
+
+    /// When the next thing arrives.
+    #[must_use]
+    pub fn next_time(&self) -> Option<u64> {
+        self.arrivals.peek().map(|Reverse((time, ..))| *time)
+    }
+
+    /// What has arrived by `now`; lost messages are passed over.
+    pub fn take(&mut self, now: u64) -> Option<Arrival> {
+        while let Some(Reverse((time, ..))) = self.arrivals.peek()
+            && *time <= now
+        {
+            let Reverse((_, _, arrival)) = self.arrivals.pop()?;
+            let link = match &arrival {
+                Arrival::Opened(link)
+                | Arrival::ToServer(link, _)
+                | Arrival::Accepted(link)
+                | Arrival::ToClient(link, _)
+                | Arrival::Pong(link) => Some(*link),
+                Arrival::ClientSees(_)
+                | Arrival::ServerSees(_)
+                | Arrival::Handled(_)
+                | Arrival::Heartbeat(_) => None,
+            };
+            if !link.is_some_and(|link| self.is_cut(link)) {
+                return Some(arrival);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,197 @@
+//! A Socket.IO server: Engine.IO over WebSocket, events, acks, and the middleware for exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::network::Link;
+
+/// What the server wants done.
+#[derive(Debug)]
+pub enum Doing {
+    Send(Link, String),
+    Close(Link),
+    /// A handler begins; it ends with [`Server::handled`] of this number.
+    Handle(u64),
+}
+
+/// Namespaces that a link is connected to, and by what name for exactly once.
+#[derive(Debug, Default)]
+struct Session {
+    connected: BTreeMap<String, Option<String>>,
+    heard: u64,
+}
+
+/// The name, the namespace and the ack id.
+type Key = (String, String, u64);
+
+#[derive(Debug)]
+enum Claim {
+    /// Its handler works.
+    Running,
+    Done(u64),
+}
+
+/// A handler that works.
+#[derive(Debug)]
+struct Job {
+    link: Link,
+    namespace: String,
+    id: Option<u64>,
+    number: u64,
+    key: Option<Key>,
+}
+
+#[derive(Debug, Default)]
+pub struct Server {
+    /// Whether it has the middleware.
+    middleware: bool,
+    sessions: BTreeMap<Link, Session>,
+    claims: BTreeMap<Key, Claim>,
+    /// Where the answer to a claim goes that is being worked on.
+    waiting: BTreeMap<Key, (Link, u64)>,
+    jobs: BTreeMap<u64, Job>,
+    next_job: u64,
+    /// Numbers that were read, on each namespace.
+    pub read: BTreeSet<(String, u64)>,
+    /// Numbers whose handler ran, in order, on each namespace.
+    pub ran: BTreeMap<String, Vec<u64>>,
+}
+
+/// What a handler answers to a number.
+#[must_use]
+pub const fn answer(number: u64) -> u64 {
+    number * 7 + 1
+}
+
+const INTERVAL: u64 = 3000;
+const PATIENCE: u64 = 2000;
+
+impl Server {
+    #[must_use]
+    pub fn new(middleware: bool) -> Self {
+        Self { middleware, ..Self::default() }
+    }
+
+    /// A new connection: the handshake.
+    pub fn opened(&mut self, link: Link, now: u64) -> Vec<Doing> {
+        self.sessions.insert(link, Session { heard: now, ..Session::default() });
+        let handshake = format!(
+            r#"0{{"sid":"E{link}","upgrades":[],"pingInterval":{INTERVAL},"pingTimeout":{PATIENCE},"maxPayload":1000000}}"#
+        );
+        vec![Doing::Send(link, handshake)]
+    }
+
+    /// The server's heartbeat: a ping, or the end of a link that was silent for too long.
+    pub fn heartbeat(&mut self, link: Link, now: u64) -> Vec<Doing> {
+        let Some(session) = self.sessions.get(&link) else { return vec![] };
+        if now - session.heard > INTERVAL + PATIENCE {
+            self.gone(link);
+            return vec![Doing::Close(link)];
+        }
+        vec![Doing::Send(link, "2".into())]
+    }
+
+    #[must_use]
+    pub const fn interval() -> u64 {
+        INTERVAL
+    }
+
+    pub fn gone(&mut self, link: Link) {
+        self.sessions.remove(&link);
+    }
+
+    /// A message on a link.
+    pub fn message(&mut self, link: Link, text: &str, now: u64) -> Vec<Doing> {
+        let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
+        session.heard = now;
+        let Some(packet) = text.strip_prefix('4') else {
+            assert_eq!(text, "3", "the client sends only packets and pongs");
+            return vec![];
+        };
+        let (kind, rest) = packet.split_at(1);
+        let (namespace, rest) = match rest.strip_prefix('/') {
+            Some(_) => rest.split_once(',').unwrap_or((rest, "")),
+            None => ("/", rest),
+        };
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (id, data) = rest.split_at(digits);
+        let id: Option<u64> = id.parse().ok();
+        match kind {
+            "0" => self.connect(link, namespace, data),
+            "1" => {
+                session.connected.remove(namespace);
+                vec![]
+            }
+            "2" => self.event(link, namespace, id, data),
+            other => panic!("the client sent a packet of type {other}: {text}"),
+        }
+    }
+
+    fn connect(&mut self, link: Link, namespace: &str, data: &str) -> Vec<Doing> {
+        let prefix = if namespace == "/" { String::new() } else { format!("{namespace},") };
+        let auth: Value = if data.is_empty() { Value::Null } else { serde_json::from_str(data).unwrap() };
+        let name = auth["$delivery"]["id"].as_str().map(str::to_owned).filter(|_| self.middleware);
+        if let (Some(name), Some(base)) = (&name, auth["$delivery"]["base"].as_u64()) {
+            // Nothing below is asked for again: the client has said so.
+            self.claims.retain(|(of, at, id), _| of != name || at != namespace || *id >= base);
+        }
+        let session = self.sessions.get_mut(&link).unwrap();
+        assert!(session.connected.insert(namespace.into(), name).is_none(), "a second CONNECT");
+        vec![Doing::Send(link, format!(r#"40{prefix}{{"sid":"S{link}"}}"#))]
+    }
+
+    fn event(&mut self, link: Link, namespace: &str, id: Option<u64>, data: &str) -> Vec<Doing> {
+        // A real server drops what comes for a namespace that is not connected.
+        let Some(name) = self.sessions[&link].connected.get(namespace).cloned() else { return vec![] };
+        let args: Value = serde_json::from_str(data).unwrap();
+        if args[0] == "$delivery" {
+            let answers = self.middleware && name.is_some();
+            let id = id.expect("the question wants an answer");
+            return if answers {
+                vec![send_ack(link, namespace, id, r#"{"v":1,"ttl":600000}"#)]
+            } else {
+                vec![]
+            };
+        }
+        let number = args[1].as_u64().unwrap();
+        self.read.insert((namespace.into(), number));
+        let key = name.zip(id).map(|(name, id)| (name, namespace.to_owned(), id));
+        if let (Some(key), Some(id)) = (&key, id) {
+            match self.claims.get(key) {
+                Some(Claim::Done(value)) => return vec![send_ack(link, namespace, id, &value.to_string())],
+                Some(Claim::Running) => {
+                    self.waiting.insert(key.clone(), (link, id));
+                    return vec![];
+                }
+                None => drop(self.claims.insert(key.clone(), Claim::Running)),
+            }
+        }
+        self.ran.entry(namespace.into()).or_default().push(number);
+        self.next_job += 1;
+        self.jobs.insert(self.next_job, Job { link, namespace: namespace.into(), id, number, key });
+        vec![Doing::Handle(self.next_job)]
+    }
+
+    /// A handler has done its work: it answers, where somebody asked.
+    pub fn handled(&mut self, job: u64) -> Vec<Doing> {
+        let Some(Job { link, namespace, id, number, key }) = self.jobs.remove(&job) else { return vec![] };
+        let Some(id) = id else { return vec![] };
+        let value = answer(number);
+        let mut target = (link, id);
+        if let Some(key) = key {
+            target = self.waiting.remove(&key).unwrap_or(target);
+            self.claims.insert(key, Claim::Done(value));
+        }
+        let (link, id) = target;
+        if !self.sessions.get(&link).is_some_and(|session| session.connected.contains_key(&namespace)) {
+            return vec![];
+        }
+        vec![send_ack(link, &namespace, id, &value.to_string())]
+    }
+}
+
+fn send_ack(link: Link, namespace: &str, id: u64, value: &str) -> Doing {
+    let prefix = if namespace == "/" { String::new() } else { format!("{namespace},") };
+    Doing::Send(link, format!("43{prefix}{id}[{value}]"))
+}
