@@ -1,0 +1,68 @@
+// The durable outbox of a browser: emits that outlive the page, shared by all tabs of an origin that give it one name.
+//
+// `openOutbox(name, handlers)` returns at once; what there is to say comes by the handlers, all of them optional but
+// `sequence`. One tab leads: it alone sends, gives numbers, and erases. The others append what is emitted in them, and
+// hear of it.
+//
+// What the core is told
+//
+//   onLeader({ id, next, reserved, records, gone, durable })
+//       It connects with the delivery id `id`, counts its ack ids from `next`, and sends the records, which stand in
+//       the order of their seq. Ids below `reserved` may be used; for more, `reserve` first. A record whose `tab` is
+//       that of this outbox is of this page: `ref` tells which emit. `gone` are refs of this page that the leader
+//       before has settled; their fates may still come by `onFate`, or were lost with it (`uncertain`). `durable` is
+//       false if there is no database.
+//   onFollower()
+//       It sends nothing more, and forgets what is not its own; what is its own has a fate by `onFate`. Perhaps
+//       `onLeader` comes again, perhaps with another `id`.
+//   sequence()
+//       Leader: gives the next ack id, and counts on. Called within a transaction, synchronously; an id that is not
+//       used after all is a gap, no more.
+//   onEntry(record)
+//       Leader: takes up an emit of another tab, stored, with its seq. In their order, and before the promise of an
+//       `append` that comes after it.
+//   onFate({ ref, seq, fate, ... })
+//       What the leader said by `tell` of an emit of this tab. It may come before `append` resolves, and for a second
+//       time.
+//   onCancel(seq)
+//       Leader: another tab asks to cancel. The answer is a fate.
+//   onClear({ seqs, refs })
+//       `clear` was called, here or in another tab: the leader drops `seqs`, and each tab says to whoever waits what
+//       has become of its `refs`.
+//   onError(error)
+//       An OutboxError. `unavailable` and `newer`: in memory from now on. `deleted`: the database is gone, and there is
+//       a new one with the same id; what the core holds it may append again. `corrupt` and `metadata`: with `kept` and
+//       `lost`. `storage`: what is settled could not be erased.
+//
+// What the core calls
+//
+//   append(records)
+//       One transaction. Resolves once all is on the disk: to the seqs, or, where another tab leads, to undefined; then
+//       the emit comes by `onFate`, or with its seq by `onLeader` or `onEntry` if this tab has begun to lead meanwhile.
+//       Rejects with `storage`, and nothing is stored: the disk is full. A record is { seq?, namespace, text,
+//       attachments?, createdAt, expiresAt?, attempts?, ref }; `ref` is the page's own number of the emit. Without
+//       `seq` (`storedFirst`) it gets the next in the order of all tabs. With it (`writeBehind`: it may have been sent)
+//       it keeps it; one that is stored already is replaced.
+//   erase(seqs)
+//       Leader: settled. Lazily, and after `tell`.
+//   tell(fates)
+//       Leader: { seq, fate, ... } to the tab that asked, if it is another.
+//   reserve(upTo)
+//       Leader: resolves once no leader after this one will use an id below `upTo`.
+//   cancel(ref)
+//       Where another tab leads: resolves to true if nobody will ever send it, to false if the leader has been asked.
+//   clear()
+//       Empties it for all tabs. The id and the numbers stay.
+//   flush(), close()
+//       Resolve once everything so far is stored.
+//   leading
+//       Whether to send at this moment: without Web Locks a page that was frozen learns late that another leads.
+//   tab
+//       What stands in the records of this page.
+//
+// What is stored is not encrypted.
+import { Outbox } from "./outbox.js";
+
+export { OutboxError } from "./errors.js";
+
+export const openOutbox = (name, handlers) => new Outbox(`sio-outbox:${name}`, handlers);
