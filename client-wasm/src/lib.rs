@@ -72,6 +72,8 @@ mod emitter;
 mod fates;
 #[cfg(feature = "rust")]
 mod message;
+#[cfg(feature = "outbox")]
+mod outbox;
 #[cfg(feature = "rust")]
 mod socket;
 #[cfg(feature = "rust")]
