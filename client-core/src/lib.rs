@@ -58,6 +58,7 @@ mod rng;
 mod router;
 mod setters;
 mod socket;
+mod store;
 mod sync;
 mod time;
 

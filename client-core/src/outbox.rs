@@ -135,14 +135,13 @@ const FIRST_WITH_STORE: u64 = 1 << 32;
 
 impl<P> Outbox<P> {
     pub(crate) fn new(retries: Option<Retries>) -> Self {
-        let next = if retries.as_ref().is_some_and(Retries::stores) { FIRST_WITH_STORE } else { 0 };
-        Self {
+        let mut outbox = Self {
             held: VecDeque::new(),
-            retries,
+            retries: None,
             queued: 0,
             answers: 0,
             bytes: 0,
-            next,
+            next: 0,
             accepted: None,
             flushed: None,
             covered: None,
@@ -151,12 +150,17 @@ impl<P> Outbox<P> {
             expiries: VecDeque::new(),
             replaced: false,
             fates: Fates::default(),
-        }
+        };
+        outbox.set_retries(retries);
+        outbox
     }
 
     /// Unless something waits.
     pub(crate) fn set_retries(&mut self, retries: Option<Retries>) {
         if self.held.is_empty() && self.queued == 0 {
+            if retries.as_ref().is_some_and(Retries::stores) {
+                self.next = self.next.max(FIRST_WITH_STORE);
+            }
             self.retries = retries;
         }
     }

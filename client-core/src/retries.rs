@@ -12,6 +12,7 @@ use crate::fate::Fate;
 use crate::outbox::{Emit, Outbox};
 use crate::queue;
 use crate::rng::Rng;
+use crate::store::Store;
 use crate::time::Instant;
 
 /// What an emit has that is sent until its ack comes.
@@ -25,8 +26,10 @@ pub(crate) struct Reliable {
     pub(crate) attempts: u32,
     pub(crate) step: Step,
     pub(crate) kept: Kept,
-    /// It was accepted by an earlier process.
+    /// It was accepted by another process, or by the shell itself: its end is told by its key.
     pub(crate) restored: bool,
+    /// That process may have sent it.
+    pub(crate) maybe_sent: bool,
     last_sent: Option<Instant>,
     /// Rises by one with each: the window counts those that are settled out of order.
     order: u64,
@@ -62,6 +65,7 @@ impl Reliable {
             step: Step::Held,
             kept: Kept::No,
             restored: false,
+            maybe_sent: false,
             last_sent: None,
             order: 0,
         }
@@ -74,7 +78,7 @@ impl Reliable {
 
     /// Whether it was handed to a transport; of an earlier process that is not known.
     pub(crate) const fn may_have_left(&self) -> bool {
-        self.attempts > 0 || self.restored
+        self.attempts > 0 || self.maybe_sent
     }
 
     /// What is known when no answer will come any more.
@@ -114,22 +118,6 @@ pub(crate) struct Retries {
     pub(crate) refusal: Option<String>,
 }
 
-/// The store in which a namespace's emits are kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Store {
-    /// Nothing is sent before it is kept.
-    stored_first: bool,
-    open: bool,
-    /// Ack ids below it are ours.
-    reserved: u64,
-    /// Asked for.
-    asked: u64,
-}
-
-/// Ack ids that are reserved at once, and how many are left when more are asked for.
-const BLOCK: u64 = 1024;
-const LEFT: u64 = BLOCK / 2;
-
 /// Orders of emits of earlier processes come below.
 const FIRST_ORDER: u64 = 1 << 32;
 
@@ -147,7 +135,7 @@ pub(crate) enum TimedOut<P> {
 impl Retries {
     pub(crate) const fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
         let store = match store {
-            Some(stored_first) => Some(Store { stored_first, open: false, reserved: 0, asked: 0 }),
+            Some(stored_first) => Some(Store::new(stored_first)),
             None => None,
         };
         Self {
@@ -168,43 +156,41 @@ impl Retries {
         self.store.is_some()
     }
 
-    /// Whether the store is still being opened.
+    /// Whether the store is still being opened, or another process has it.
     pub(crate) const fn is_opening(&self) -> bool {
-        matches!(self.store, Some(Store { open: false, .. }))
+        matches!(self.store, Some(store) if !store.is_open())
     }
 
     /// Whether the namespace cannot be connected before the store is open, which knows its name.
     pub(crate) const fn waits_for_its_name(&self) -> bool {
-        self.is_opening() && self.delivery.is_some()
+        self.delivery.is_some() && matches!(self.store, Some(store) if store.is_opening())
+    }
+
+    /// Its name, unless another process uses it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.delivery.as_deref().filter(|_| self.store.is_none_or(|store| store.is_open()))
     }
 
     /// Whether an ack id may be used.
     pub(crate) fn allows(&self, id: u64) -> bool {
-        self.store.is_none_or(|store| store.open && id < store.reserved)
+        self.store.is_none_or(|store| store.allows(id))
     }
 
     /// Up to where ids are to be reserved now.
     pub(crate) fn reserve(&mut self, next: u64) -> Option<u64> {
-        let store = self.store.as_mut().filter(|store| store.open)?;
-        if next + LEFT < store.asked {
-            return None;
-        }
-        store.asked = store.asked.max(next) + BLOCK;
-        Some(store.asked)
+        self.store.as_mut()?.reserve(next)
     }
 
-    pub(crate) const fn reserved(&mut self, up_to: u64) {
-        if let Some(store) = &mut self.store
-            && up_to > store.reserved
-        {
-            store.reserved = up_to;
+    pub(crate) fn reserved(&mut self, up_to: u64) {
+        if let Some(store) = &mut self.store {
+            store.reserved(up_to);
         }
     }
 
     /// The store is open, and its ids below `next` may be used up.
     pub(crate) fn opened(&mut self, delivery: Option<String>, next: u64) {
         if let Some(store) = &mut self.store {
-            *store = Store { open: true, reserved: next, asked: next, ..*store };
+            store.open(next);
             if self.delivery.is_some() {
                 self.delivery = delivery.or(self.delivery.take());
             }
@@ -219,7 +205,7 @@ impl Retries {
     /// What was asked for last was not reserved: the next emit asks again.
     pub(crate) const fn not_reserved(&mut self) {
         if let Some(store) = &mut self.store {
-            store.asked = store.reserved;
+            store.not_reserved();
         }
     }
 
@@ -279,7 +265,9 @@ impl<P> Outbox<P> {
 
     /// The lowest key of an emit that is not settled.
     pub(crate) fn lowest_key(&self) -> Option<u64> {
-        self.held.iter().find_map(|emit| emit.reliable()?.key)
+        let held = self.held.iter().filter_map(|emit| emit.reliable()?.key).min();
+        let given = self.retries.as_ref().and_then(|retries| retries.store).and_then(|store| store.given());
+        held.into_iter().chain(given).min()
     }
 
     /// Whether an answer to the question of the store is awaited for an emit with this key.

@@ -22,7 +22,9 @@ use crate::dispatcher;
 use crate::driver::{Driver, Provider};
 use crate::error::BuildError;
 #[cfg(feature = "outbox")]
-use crate::outbox;
+use crate::outbox::{self, Outbox};
+#[cfg(feature = "outbox")]
+use crate::shared::lock;
 use crate::shared::{AuthFn, Manager, Setup, Shared};
 #[cfg(feature = "outbox")]
 use crate::store::{FileStore, Store};
@@ -179,7 +181,8 @@ impl ClientBuilder {
     /// it is not there, and one client has it at a time: another one's emits are refused. What an earlier process has left
     /// in it is sent first, once its namespace is asked for ([`Client::socket`]), and told as
     /// [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled); what is wrong with it as
-    /// [`ClientEvent::OutboxError`](crate::ClientEvent::OutboxError).
+    /// [`ClientEvent::OutboxError`](crate::ClientEvent::OutboxError). It is opened once the first namespace is asked for, so
+    /// listen to the client before that.
     ///
     /// Implies [`retries`](Self::retries) without limit, unless there are some; with
     /// [`exactly_once`](Self::exactly_once) and the server's middleware each event is run once. Volatile emits are not
@@ -276,7 +279,7 @@ impl ClientBuilder {
         let shared = Arc::new(Shared::new(manager, setup));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
-            shared.open_outbox(start);
+            lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));
         }
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));

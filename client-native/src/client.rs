@@ -51,6 +51,8 @@ impl Client {
         let namespace =
             if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
         let id = self.shared().socket(&namespace);
+        #[cfg(feature = "outbox")]
+        self.shared().open_outbox();
         Socket::new(Arc::clone(&self.handle), id, namespace.into())
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Outbox {
 
 /// Where emits are kept.
 enum Place {
+    /// Nobody has asked for a namespace yet.
+    Closed(Start),
     /// It is not known yet.
     Opening,
     /// In the store, which holds this of namespaces that nobody has asked for yet.
@@ -51,12 +53,10 @@ struct Namespace {
 }
 
 impl Shared {
-    /// Begins to open the store. To be called once, before anything else.
-    pub(crate) fn open_outbox(self: &Arc<Self>, start: Start) {
-        self.change(|state, _| {
-            let outbox = Outbox { worker: None, place: Place::Opening, namespaces: Vec::new() };
-            state.outbox = Some(Box::new(outbox));
-        });
+    /// Opens the store, unless that was done: once the first namespace is asked for, so that whoever listens to the client
+    /// before that is told what is wrong with it.
+    pub(crate) fn open_outbox(self: &Arc<Self>) {
+        let Some(start) = self.change(|state, _| state.outbox.as_mut()?.opening()) else { return };
         let shared = Arc::downgrade(self);
         let worker = start(Box::new(move |done| told(&shared, done)));
         self.change(|state, now| match worker {
@@ -220,6 +220,20 @@ impl State {
 }
 
 impl Outbox {
+    pub(crate) const fn new(start: Start) -> Self {
+        Self { worker: None, place: Place::Closed(start), namespaces: Vec::new() }
+    }
+
+    fn opening(&mut self) -> Option<Start> {
+        match std::mem::replace(&mut self.place, Place::Opening) {
+            Place::Closed(start) => Some(start),
+            place => {
+                self.place = place;
+                None
+            }
+        }
+    }
+
     fn named(&mut self, name: &str) -> Option<&mut Namespace> {
         self.namespaces.iter_mut().find(|namespace| namespace.name == name)
     }
@@ -227,7 +241,7 @@ impl Outbox {
     /// Tells the core where the emits of a namespace are kept, and what was left of them.
     fn provide(&mut self, manager: &mut Manager, socket: SocketId, name: &str, now: Instant) {
         match &mut self.place {
-            Place::Opening => {}
+            Place::Closed(_) | Place::Opening => {}
             Place::Memory => manager.go_without_store(socket, now),
             Place::Nowhere(cause) => manager.refuse_store(socket, cause, now),
             Place::Open { id, next, records } => {

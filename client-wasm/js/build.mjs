@@ -126,6 +126,8 @@ const resolver = (built, { separate, node }) => ({
     }));
     // wasm-bindgen imports a copy of it. There must be one table only.
     build.onResolve({ filter: /^\.\/snippets\/.*\/slots\.js$/ }, () => ({ path: join(here, "slots.js") }));
+    // Beside the others, and fetched where it is wanted.
+    build.onResolve({ filter: /^#durable$/ }, () => ({ path: "./outbox.mjs", external: true }));
     if (!node) return;
     build.onResolve({ filter: /\/transport\/\w+\.js$/ }, ({ path }) => ({
       path: join(here, "src/node", basename(path)),
@@ -180,6 +182,8 @@ const variants = {
   "node.mjs": node,
   "node.cjs": { ...node, ...commonjs, ...location, banner: commonjs.banner + located },
   "separate.mjs": { separate: true },
+  // As the others are loaded, so that its JavaScript is the same for all.
+  "outbox.mjs": { entry: 'export { Durable } from "./src/durable.js";', alone: true },
   "socket.io.esm.min.js": { minify: true },
   "socket.io.min.js": script,
 };
@@ -219,14 +223,14 @@ async function bundle(built, name, variant) {
     format,
     platform,
     define: variant.define,
-    minify: variant.minify ?? false,
+    minify: variant.minify ?? variant.alone ?? false,
     ...(variant.minify && { mangleProps: OWN, reserveProps: KNOWN }),
     target: variant.target ?? browsers,
     external: ["ws"],
     legalComments: "inline",
     sourcemap: true,
     banner: { js: banner + (before && `\n${before}`) },
-    footer: { js: (variant.separate || variant.minify ? "" : packed(built)) + footer },
+    footer: { js: (variant.separate || variant.minify || variant.alone ? "" : packed(built)) + footer },
     plugins: [resolver(built, variant)],
     logLevel: "warning",
   });

@@ -89,6 +89,9 @@ function filled(data, parts) {
   return data;
 }
 
+/** The value whose text, with placeholders, and binary parts these are. Throws for what is none. */
+export const revived = (text, parts) => filled(JSON.parse(text), parts);
+
 const MEMORY = /^([\w-]{7})(?:\.([\w-]{1,4}))?$/;
 const STREAM = /^(\d{13})-(\d{1,10})$/;
 const MONGO = /^([\da-f]{8})[\da-f]{16}$/;

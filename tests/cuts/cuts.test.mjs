@@ -60,16 +60,22 @@ describe("at least once: nothing is lost, first runs are in order, every event h
   }
 });
 
-describe("over polling too", () => {
-  const settings = { ...cuts(50, 300), transports: ["polling"] };
-  for (const name of names) test(`N, ${name}`, () => row("N", name, 16, settings));
-});
-
 describe("exactly once: and nothing runs twice, in order, with the right answer", () => {
   for (const server of ["M", "MR", "P+"]) {
     for (const name of names) {
       for (const window of full ? [1, 16] : [16]) {
         test(`${server}, ${name}, window ${window}`, () => row(server, name, window, cuts(50, 1000)));
+      }
+    }
+  }
+});
+
+describe("both over other transports", () => {
+  for (const transports of [["polling"], ["polling", "websocket"]]) {
+    for (const server of ["N", "MR"]) {
+      for (const name of names) {
+        const settings = { ...cuts(50, 300), transports };
+        test(`${server}, ${name}, ${transports.join(" to ")}`, () => row(server, name, 16, settings));
       }
     }
   }

@@ -10,7 +10,7 @@ const AFTER_CALLING = [0, 10];
 const EARLY = 0.1;
 
 /** Who has not joined by then is cut all the same; a kind that waits for bytes waits for them no longer. ms */
-const JOIN_LIMIT = 2000;
+const JOIN_LIMIT = 500;
 /** Who has not called by then does not come back. ms */
 const CALL_LIMIT = 20_000;
 const BYTES_LIMIT = 30;
@@ -74,11 +74,12 @@ export async function cut(proxy, random, { count, targets, loseAcks }) {
     // A client that is between two connections cannot be cut: its next one is.
     do {
       if (!(await proxy.until(() => proxy.links.length > 0, CALL_LIMIT))) return counts;
-      if (!next.early) await proxy.until(() => proxy.links.some((link) => link.joined), JOIN_LIMIT);
+      if (!next.early) await proxy.until(() => proxy.joined, JOIN_LIMIT);
       await wait(next.delay);
     } while (proxy.links.length === 0);
     const ports = targets();
     proxy.target = ports[Math.floor(next.target * ports.length)];
+    proxy.joined = false;
     await apply(proxy, next);
     counts[next.kind] = (counts[next.kind] ?? 0) + 1;
   }

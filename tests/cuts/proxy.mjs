@@ -12,7 +12,6 @@ const opposite = { up: "down", down: "up" };
 
 /** One connection of a client, and the one to the server that is made for it. */
 class Link extends EventEmitter {
-  joined = false;
   // What becomes of a chunk that goes up (to the server) or down. Always a function of (chunk).
   #gate = { up: (chunk) => this.#write("up", chunk), down: (chunk) => this.#write("down", chunk) };
   // Passes on what a gate holds back, before an end.
@@ -123,10 +122,7 @@ class Link extends EventEmitter {
       from.pause();
       to.once("drain", () => from.resume());
     }
-    if (direction === "down" && !this.joined && chunk.includes(JOINED)) {
-      this.joined = true;
-      this.emit("joined");
-    }
+    if (direction === "down" && chunk.includes(JOINED)) this.emit("joined");
   }
 
   #swallow(direction) {
@@ -153,6 +149,8 @@ class Link extends EventEmitter {
 /** Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to. */
 export class Proxy extends EventEmitter {
   target;
+  /** Whether a client has joined since that was last set to false. */
+  joined = false;
   // Those that are not over for the server either.
   #links = new Set();
   #server = createServer((client) => this.#accept(client));
@@ -203,7 +201,10 @@ export class Proxy extends EventEmitter {
     this.#links.add(link);
     this.emit("link", link);
     const change = () => this.emit("change");
-    link.on("joined", change);
+    link.on("joined", () => {
+      this.joined = true;
+      change();
+    });
     link.on("left", change);
     link.on("gone", () => {
       this.#links.delete(link);

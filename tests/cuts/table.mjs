@@ -2,7 +2,7 @@
 
 const columns = {
   server: ({ server, inDoubt }) => (inDoubt ? `${server}, in doubt: ${inDoubt}` : server),
-  client: ({ client, transports }) => (transports?.[0] === "polling" ? `${client}, polling` : client),
+  client: ({ client, transports }) => (transports?.[0] === "polling" ? `${client}, ${transports.join(" to ")}` : client),
   window: ({ window }) => window,
   cuts: ({ cuts, kills }) => (kills ? `${kills} kills` : Object.values(cuts).reduce((a, b) => a + b, 0)),
   events: ({ counts }) => counts.events,

@@ -1,6 +1,6 @@
 // What our declarations have and the published ones lack.
 import { io, Manager, Socket } from "PACKAGE";
-import type { DefaultEventsMap, EventsMap } from "PACKAGE";
+import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate } from "PACKAGE";
 
 //# additions
 {
@@ -13,4 +13,29 @@ import type { DefaultEventsMap, EventsMap } from "PACKAGE";
   io({ maxAttachments: 100, recovery: false });
   const host: string = made.io.engine.hostname;
   new Manager().disconnect();
+
+  io({ retries: Infinity, retryWindow: 16, retryDelay: 10, retryDelayMax: 100, exactlyOnce: true, closeTimeout: 100 });
+  io({ bufferSize: 10, bufferBytes: 1000, bufferMaxAge: 5000, bufferPolicy: "dropOldest", receipts: false });
+  // @ts-expect-error no such policy
+  io({ bufferPolicy: "drop" });
+  const chat = io() as Socket<{}, { say: (text: string) => void; ask: (text: string, cb: (answer: number) => void) => void }>;
+  const signal = { aborted: false, addEventListener() {}, removeEventListener() {} };
+  const delivery: Delivery = chat.maxAge(1000).coalesce("draft").signal(signal).deliver("say", "hi");
+  chat.deliver("ask", "why");
+  chat.deliver("ask", "why", (answer: number) => answer);
+  // @ts-expect-error a number is no text
+  chat.deliver("say", 1);
+  const now: Fate = delivery.fate;
+  delivery.settled.then(({ fate, args, value, error }) => {
+    const last: FinalFate = fate;
+    // @ts-expect-error it stays so no longer
+    if (fate === "held") return;
+  });
+  delivery.stored.then((stored: boolean) => stored);
+  const taken: boolean = delivery.cancel();
+  const listener = ({ id, fate }: FateChange) => id;
+  chat.onFate(listener).offFate(listener).offFate();
+  chat.on("not_sent", (error: Error, value?: any[]) => error.message);
+  chat.on("delivery_unsupported", () => {});
+  chat.disconnect({ force: true }).close();
 }

@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use core::mem;
 
+use super::receipts::FENCE;
 use super::{Lingering, Manager, Opening, Phase};
 use crate::codec::{Codec, Handshake, Message};
 use crate::config::TransportKind;
@@ -20,6 +21,16 @@ use crate::time::Instant;
 impl<C: Codec> Manager<C> {
     /// A message on a WebSocket.
     pub(super) fn message(&mut self, transport: TransportId, message: Message<C>, now: Instant) {
+        if let Some(Lingering { engine, .. }) = &mut self.lingering
+            && engine.transport() == transport
+        {
+            // Of all that a session says that was left, only a receipt counts.
+            let received = engine.receive(message, &mut self.codec, &self.config.limits, now);
+            if matches!(received, Received::Packet(header, _) if *header.namespace == *FENCE) {
+                self.pong(transport);
+            }
+            return;
+        }
         match &mut self.phase {
             Phase::Opening(opening) if opening.transport == transport => {
                 if let Some(handshake) = self.handshake(&message, now) {

@@ -9,6 +9,7 @@ mod open;
 mod outbox;
 mod receipts;
 mod recovery;
+mod shared_store;
 
 pub use self::outbox::{Restored, RestoredEmit};
 
@@ -141,12 +142,12 @@ impl<C: Codec> Manager<C> {
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
-    /// Changes [`SocketOptions::retries`] of a namespace that is not connected and for which nothing waits.
-    pub fn set_retries(&mut self, socket: SocketId, retries: Option<u32>) {
+    /// Changes how emits are sent of a namespace that is not connected and for which nothing waits: all of its options but
+    /// [`SocketOptions::auth`].
+    pub fn set_options(&mut self, socket: SocketId, options: &SocketOptions<C::Payload>) {
         if let Some(socket) = self.sockets.get_mut(socket.0 as usize)
             && !socket.is_active()
         {
-            let options = SocketOptions::<C::Payload> { retries, ..SocketOptions::default() };
             socket.outbox.set_retries(options.resending());
         }
     }

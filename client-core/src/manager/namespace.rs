@@ -143,7 +143,7 @@ impl<C: Codec> Manager<C> {
         };
         target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
         let base = target.outbox.lowest_key().unwrap_or(target.acks.next());
-        let delivery = target.outbox.retries.as_ref().and_then(|retries| retries.delivery.as_deref());
+        let delivery = target.outbox.retries.as_ref().and_then(Retries::name);
         let credentials =
             Credentials { recovery: target.recovery.claim(), delivery: delivery.map(|id| (id, base)) };
         match self.codec.connect(payload.as_ref(), credentials) {

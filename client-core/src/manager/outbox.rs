@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Manager, Phase};
 use crate::codec::Codec;
@@ -13,6 +14,7 @@ use crate::fate::{Change, Fate};
 use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Retries, Step};
+use crate::store::Store;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -117,6 +119,23 @@ impl<C: Codec> Manager<C> {
     }
 }
 
+/// An emit that is in a store already.
+pub(super) fn stored<P>(
+    id: EmitId,
+    emit: RestoredEmit<P>,
+    size: usize,
+    timeout: Option<Duration>,
+    maybe_sent: bool,
+) -> Emit<P> {
+    let RestoredEmit { key, payload, attempts, expires } = emit;
+    let mut reliable = Reliable::new(timeout);
+    (reliable.key, reliable.attempts) = (Some(key), attempts);
+    (reliable.kept, reliable.restored, reliable.maybe_sent) = (Kept::Yes, true, maybe_sent);
+    let terms = expires.map(|expires| Box::new(Terms { expires: Some(expires), key: None, place: None }));
+    let answer = Answer::Reliable(Box::new(reliable));
+    Emit { id, answer, payload, size, volatile: false, told: false, terms }
+}
+
 /// The store.
 impl<C: Codec> Manager<C> {
     /// The store of a namespace is open, and this is what it holds. Until then nothing of the namespace is sent, and with
@@ -127,6 +146,7 @@ impl<C: Codec> Manager<C> {
         let Some(retries) = target.outbox.retries.as_mut().filter(|retries| retries.is_opening()) else {
             return;
         };
+        let followed = retries.store.is_some_and(Store::is_elsewhere);
         let Restored { delivery, next, emits } = restored;
         retries.opened(delivery, next);
         target.acks.begin_at(next);
@@ -134,22 +154,13 @@ impl<C: Codec> Manager<C> {
         let codec = &self.codec;
         let timeout = self.config.ack_timeout;
         let emits = emits.into_iter().map(|emit| {
-            let mut reliable = Reliable::new(timeout);
-            (reliable.key, reliable.attempts) = (Some(emit.key), emit.attempts);
-            (reliable.kept, reliable.restored) = (Kept::Yes, true);
             let size = codec.size(&emit.payload);
-            let terms = emit.expires.map(|expires| Terms { expires: Some(expires), key: None, place: None });
-            Emit {
-                id: EmitId(0),
-                answer: Answer::Reliable(Box::new(reliable)),
-                payload: emit.payload,
-                size,
-                volatile: false,
-                told: false,
-                terms: terms.map(Box::new),
-            }
+            stored(EmitId(0), emit, size, timeout, true)
         });
         target.outbox.restore(emits.collect(), first);
+        if followed {
+            self.join_with_name(socket, now);
+        }
         self.keep(socket);
         self.join(socket, now);
         self.release(socket);
@@ -238,6 +249,10 @@ impl<C: Codec> Manager<C> {
         if let Some(retries) = &mut target.outbox.retries {
             retries.reserved(up_to);
         }
+        // The namespace was connected before there was an id to ask with.
+        if target.is_connected() && matches!(target.sync, Sync::Off) {
+            self.ask_middleware(socket);
+        }
         self.keep(socket);
         self.release(socket);
     }
@@ -287,7 +302,7 @@ impl<C: Codec> Manager<C> {
         else {
             return;
         };
-        let delivery = target.outbox.retries.as_ref().is_some_and(|retries| retries.delivery.is_some());
+        let delivery = target.outbox.retries.as_ref().is_some_and(|retries| retries.name().is_some());
         if delivery && target.allows_ids() {
             target.sync = Sync::Queued { probe: false };
             engine.queue.push_back(Outgoing::Sync { socket });

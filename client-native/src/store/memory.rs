@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytestring::ByteString;
 use socketio_client_core::Record;
 
-use super::{Identity, Opened, Store, StoreError};
+use super::{Opened, Store, StoreError};
 
 /// A [`Store`] for tests. Clones are the same place: one can be opened when the one before it is dropped, as a file can
 /// by the next process.
@@ -31,7 +31,8 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Place {
-    identity: Option<Identity>,
+    /// The delivery id, and the first ack id that is free.
+    identity: Option<(String, u64)>,
     records: BTreeMap<(ByteString, u64), Record>,
     open: bool,
     /// Bytes that may still be written.
@@ -113,14 +114,13 @@ impl Store for MemoryStore {
         if place.open {
             return Err(StoreError::Locked { path: "memory".into() });
         }
-        let records = place.records.values().cloned().collect::<Vec<_>>();
-        let (identity, renewed) = Identity::follow(place.identity.take(), &records);
-        let Identity { id, next } = identity.clone();
-        place.identity = Some(identity);
+        let records = place.records.values().cloned().collect();
+        let opened = Opened::new(place.identity.take(), records, Some(0));
+        place.identity = Some((opened.id.clone(), opened.next));
         place.open = true;
         drop(place);
         self.open = true;
-        Ok(Opened { id, next, records, lost: Some(0), renewed, aside: None })
+        Ok(opened)
     }
 
     fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
@@ -130,8 +130,8 @@ impl Store for MemoryStore {
         place.write(size)?;
         for record in records {
             place.records.insert((record.namespace.clone(), record.seq), record.clone());
-            if let Some(identity) = &mut place.identity {
-                identity.next = identity.next.max(record.seq.saturating_add(1));
+            if let Some((_, next)) = &mut place.identity {
+                *next = (*next).max(record.seq.saturating_add(1));
             }
         }
         Ok(())
@@ -146,8 +146,8 @@ impl Store for MemoryStore {
     fn reserve(&mut self, up_to: u64) -> Result<(), StoreError> {
         let mut place = self.opened()?;
         place.write(8)?;
-        if let Some(identity) = &mut place.identity {
-            identity.next = identity.next.max(up_to);
+        if let Some((_, next)) = &mut place.identity {
+            *next = (*next).max(up_to);
         }
         Ok(())
     }

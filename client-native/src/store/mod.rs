@@ -129,52 +129,65 @@ pub struct Opened {
     pub aside: Option<PathBuf>,
 }
 
-/// A delivery id, and the first ack id that nobody has used under it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) id: String,
-    pub(crate) next: u64,
-}
-
 /// Node reads ack ids exactly up to 2^53; half of them are for leaps.
 const LEAPS_END: u64 = 1 << 52;
 /// Two ranges of a million ids each, at random places of this many, meet once in 30,000 times.
 const LEAP: u64 = 1 << 36;
 
-impl Identity {
-    /// As a record, for its checksum.
-    pub(crate) fn to_record(&self) -> Record {
-        Record {
-            namespace: ByteString::new(),
-            seq: self.next,
-            text: self.id.as_str().into(),
-            attachments: Vec::new(),
-            created_at: 0,
-            expires_at: None,
-            attempts: 0,
-        }
-    }
-
-    pub(crate) fn from_record(record: &Record) -> Self {
-        Self { id: record.text.to_string(), next: record.seq }
-    }
-
-    /// What follows the one that was stored, if that could be read. True if records are sent under another id now.
-    pub(crate) fn follow(stored: Option<Self>, records: &[Record]) -> (Self, bool) {
-        // Seeded by the operating system. An id must not be guessed by chance, the rest is up to authentication.
-        let random = RandomState::new();
+impl Opened {
+    /// What follows from what a place holds: the delivery id and the first free ack id that were stored last, if they can
+    /// be read, and the records. A [`Store`] makes the new `id` and `next` durable before it gives them away.
+    ///
+    /// ```
+    /// use socketio_client_native::store::Opened;
+    ///
+    /// let first = Opened::new(None, Vec::new(), Some(0));
+    /// assert_eq!((first.id.len(), first.next), (22, 0));
+    /// ```
+    #[must_use]
+    pub fn new(stored: Option<(String, u64)>, mut records: Vec<Record>, lost: Option<u64>) -> Self {
+        records.sort_by(|one, two| (&*one.namespace, one.seq).cmp(&(&*two.namespace, two.seq)));
         let beyond = records.iter().map(|record| record.seq.saturating_add(1)).max().unwrap_or(0);
         // An id that is used already and not reserved: what is stored is not what was stored last.
-        let stored = stored.filter(|stored| stored.next >= beyond && !records.is_empty());
-        if let Some(mut stored) = stored {
-            if stored.next < LEAPS_END {
-                stored.next += 1 + random.hash_one("leap") % LEAP;
+        let kept = stored.filter(|(_, next)| *next >= beyond && !records.is_empty());
+        let renewed = kept.is_none() && !records.is_empty();
+        // Seeded by the operating system. An id must not be met by chance; the rest is up to authentication.
+        let random = RandomState::new();
+        let (id, next) = match kept {
+            Some((id, next)) if next < LEAPS_END => (id, next + 1 + random.hash_one("leap") % LEAP),
+            Some(kept) => kept,
+            None => {
+                let bytes = [random.hash_one("first"), random.hash_one("second")].map(u64::to_ne_bytes);
+                (BASE64_URL_SAFE_NO_PAD.encode(bytes.concat()), beyond)
             }
-            return (stored, false);
-        }
-        let bytes = [random.hash_one("first"), random.hash_one("second")].map(u64::to_ne_bytes);
-        let id = BASE64_URL_SAFE_NO_PAD.encode(bytes.concat());
-        (Self { id, next: beyond }, !records.is_empty())
+        };
+        Self { id, next, records, lost, renewed, aside: None }
+    }
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn open(&mut self) -> Result<Opened, StoreError> {
+        (**self).open()
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        (**self).append(records)
+    }
+
+    fn erase(&mut self, namespace: &str, seqs: &[u64]) -> Result<(), StoreError> {
+        (**self).erase(namespace, seqs)
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        (**self).flush()
+    }
+
+    fn reserve(&mut self, up_to: u64) -> Result<(), StoreError> {
+        (**self).reserve(up_to)
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        (**self).clear()
     }
 }
 
@@ -185,41 +198,45 @@ mod tests {
     fn record(seq: u64) -> Record {
         Record {
             namespace: "/".into(),
-            text: "[\"a\"]".into(),
-            ..Identity { id: String::new(), next: seq }.to_record()
+            seq,
+            text: r#"["a"]"#.into(),
+            attachments: Vec::new(),
+            created_at: 0,
+            expires_at: None,
+            attempts: 0,
         }
+    }
+
+    fn after(next: u64, seqs: &[u64]) -> Opened {
+        Opened::new(Some(("old".to_owned(), next)), seqs.iter().copied().map(record).collect(), Some(0))
     }
 
     #[test]
     fn an_id_is_kept_only_with_records_under_it() {
-        let stored = Identity { id: "old".into(), next: 1024 };
-        let (empty, renewed) = Identity::follow(Some(stored.clone()), &[]);
-        assert!(empty.id != "old" && empty.id.len() == 22 && empty.next == 0 && !renewed);
-        let (kept, renewed) = Identity::follow(Some(stored.clone()), &[record(3)]);
-        assert!(kept.id == "old" && kept.next > 1024 && !renewed);
-        let (again, _) = Identity::follow(Some(stored), &[record(3)]);
-        assert_ne!(kept.next, again.next, "two copies go different ways");
-        let (first, renewed) = Identity::follow(None, &[]);
-        assert!(first.id != empty.id && first.next == 0 && !renewed);
+        let empty = after(1024, &[]);
+        assert!(empty.id != "old" && empty.id.len() == 22 && empty.next == 0 && !empty.renewed);
+        let kept = after(1024, &[7, 3]);
+        assert!(kept.id == "old" && kept.next > 1024 && !kept.renewed);
+        assert_eq!(kept.records, [record(3), record(7)]);
+        assert_ne!(kept.next, after(1024, &[7, 3]).next, "two copies go different ways");
+        let first = Opened::new(None, Vec::new(), None);
+        assert!(first.id != empty.id && first.next == 0 && !first.renewed);
     }
 
     #[test]
     fn an_id_is_renewed_if_it_cannot_be_trusted() {
-        let (lost, renewed) = Identity::follow(None, &[record(3), record(7)]);
-        assert!(lost.next == 8 && renewed);
-        let (behind, renewed) = Identity::follow(Some(Identity { id: "old".into(), next: 7 }), &[record(7)]);
-        assert!(behind.id != "old" && behind.next == 8 && renewed);
+        let unknown = Opened::new(None, vec![record(3), record(7)], Some(0));
+        assert!(unknown.next == 8 && unknown.renewed);
+        let behind = after(7, &[7]);
+        assert!(behind.id != "old" && behind.next == 8 && behind.renewed);
     }
 
     #[test]
     fn leaps_stay_below_what_node_reads_exactly() {
-        let mut identity = Identity { id: "old".into(), next: 0 };
-        for next in [0, LEAPS_END - 1, LEAPS_END, (1 << 53) - 2] {
-            identity.next = next;
-            let (after, _) = Identity::follow(Some(identity.clone()), &[record(0)]);
-            assert!(after.next >= next.max(1) && after.next < 1 << 53, "{next}: {}", after.next);
+        for next in [1, LEAPS_END - 1, LEAPS_END, (1 << 53) - 2] {
+            let after = after(next, &[0]);
+            assert!(after.next >= next && after.next < 1 << 53, "{next}: {}", after.next);
         }
-        let (all, _) = Identity::follow(Some(identity), &[record(u64::MAX)]);
-        assert_eq!(all.next, u64::MAX);
+        assert_eq!(after(1, &[u64::MAX]).next, u64::MAX);
     }
 }

@@ -156,3 +156,25 @@ async fn a_full_buffer_refuses() {
     socket.emit("a", &()).unwrap();
     assert!(matches!(socket.emit("a", &()), Err(EmitError::BufferFull { held: 1, .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_may_emit_and_cancel() {
+    let (builder, _server) = pair();
+    let client =
+        builder.auto_connect(false).buffer_size(2).buffer_policy(BufferPolicy::DropOldest).build().unwrap();
+    let socket = client.default_socket();
+    let mut fates = socket.fates();
+    socket.emit("n", &0).unwrap();
+    let mut dropped = 0;
+    while dropped < 100 {
+        let change = fates.next().await.unwrap();
+        if change.fate.is_final() {
+            dropped += 1;
+            assert_eq!(change.fate, Fate::Dropped);
+            assert!(!socket.cancel(change.emit), "it is settled");
+            assert_eq!(socket.fate(change.emit), Some(Fate::Dropped));
+        } else {
+            socket.emit("n", &1).unwrap();
+        }
+    }
+}

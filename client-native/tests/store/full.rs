@@ -9,12 +9,10 @@ use crate::support::{Dir, Random, Task, number, open, place, records, say, seqs,
 #[test]
 fn a_full_disk_refuses_and_goes_on() {
     let mut random = Random::new();
-    for _ in 0..number("STORE_RUNS", 8) {
+    for _ in 0..number("STORE_RUNS", 3) {
         let dir = Dir::new();
-        let kib = 1200 + random.below(6000);
-        // Without its signal, a write beyond the limit is an error.
-        let script = format!(r#"trap '' XFSZ; ulimit -S -f {kib}; exec "$0" "$@""#);
-        let mut task = Task::start_under(&["bash", "-c", &script], "full", &dir.file());
+        let kib = 1040 + random.below(1400);
+        let mut task = start("full", &dir, kib, random.next());
         while let Some(line) = task.line() {
             println!("{kib} KiB: {line}");
             if line == "raise the limit" {
@@ -27,6 +25,32 @@ fn a_full_disk_refuses_and_goes_on() {
         task.end();
         assert_eq!(dir.names(), ["outbox"], "nothing else is left");
     }
+}
+
+#[test]
+fn a_disk_without_room_for_a_file_is_told() {
+    let dir = Dir::new();
+    start("no-room", &dir, 100, 0).end();
+    assert_eq!(dir.names(), [""; 0]);
+    // A file that is there stays as it is; of it, not even the first page may be written.
+    let (mut store, _) = open(&dir.file());
+    store.append(&records("/", 0..3)).unwrap();
+    drop(store);
+    start("no-room", &dir, 0, 0).end();
+    let (_, opened) = open(&dir.file());
+    assert_eq!((opened.records, opened.lost), (records("/", 0..3), Some(0)));
+    assert_eq!(dir.names(), ["outbox"]);
+}
+
+pub(crate) fn no_room_child() {
+    let error = FileStore::new(place()).open().unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+}
+
+/// With a limit on the size of files. Without its signal, a write beyond it is an error.
+fn start(task: &str, dir: &Dir, kib: u64, seed: u64) -> Task {
+    let script = format!(r#"trap '' XFSZ; ulimit -S -f {kib}; STORE_SEED={seed} exec "$0" "$@""#);
+    Task::start_under(&["bash", "-c", &script], task, &dir.file())
 }
 
 /// Appends until there is no room, `group` at a time. What is there then.
@@ -42,32 +66,35 @@ fn fill(store: &mut FileStore, next: &mut u64, group: u64) {
 
 pub(crate) fn child() {
     let path = place();
+    let group = 1 + number("STORE_SEED", 15) % 40;
     let (mut store, opened) = open(&path);
     let mut next = opened.next;
-    fill(&mut store, &mut next, 16);
+    fill(&mut store, &mut next, group);
     // To the last byte.
     fill(&mut store, &mut next, 1);
     let there = next;
-    assert!(matches!(store.append(&records("/", [next])), Err(StoreError::Full { .. })));
-    // Erasing works, one by one and durably, and makes room.
-    for seq in 0..16 {
-        store.erase("/", &[seq * 3]).unwrap();
+    // Erasing works, here and there, one by one and durably.
+    for seq in (0..there).step_by(29) {
+        store.erase("/", &[seq]).unwrap();
         store.flush().unwrap();
     }
-    store.append(&records("/", there..there + 4)).unwrap();
-    // Also if it is opened again on the full disk.
+    // Also if it is opened again on the full disk, and all at once.
     drop(store);
     let (mut store, opened) = open(&path);
-    let expected = (0..there + 4).filter(|seq| seq % 3 != 0 || *seq >= 48).collect::<Vec<_>>();
-    assert_eq!((seqs(&opened.records), opened.lost), (expected, Some(0)));
+    let left = (0..there).filter(|seq| seq % 29 != 0).collect::<Vec<_>>();
+    assert_eq!((&seqs(&opened.records), opened.lost), (&left, Some(0)));
+    let (erased, kept) = left.split_at(left.len() / 2);
+    store.erase("/", erased).unwrap();
+    // Which makes room.
     let mut next = opened.next;
-    fill(&mut store, &mut next, 4);
-    let all = (0..there + 4).collect::<Vec<_>>();
-    store.erase("/", &all).unwrap();
     store.append(&records("/", next..next + 4)).unwrap();
     store.reserve(next + 1000).unwrap();
-    next += 4;
-    fill(&mut store, &mut next, 1);
+    drop(store);
+    let (mut store, opened) = open(&path);
+    let expected = kept.iter().copied().chain(next..next + 4).collect::<Vec<_>>();
+    assert_eq!((seqs(&opened.records), opened.lost), (expected, Some(0)));
+    next = opened.next;
+    fill(&mut store, &mut next, group);
     say("raise the limit");
     wait();
     store.append(&records("/", next..next + 100)).unwrap();

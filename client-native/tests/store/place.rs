@@ -5,7 +5,7 @@ use std::path::Path;
 
 use socketio_client_native::store::{FileStore, Store as _, StoreError};
 
-use crate::support::{Dir, Task, open, place, record, records, say, seqs, wait};
+use crate::support::{Dir, Task, open, place, record, records, say, seal, seqs, wait};
 
 #[test]
 fn a_second_opener_is_told() {
@@ -41,7 +41,10 @@ pub(crate) fn hold() {
 fn many_at_once_do_not_share() {
     let dir = Dir::new();
     let path = dir.file();
-    for _ in 0..20 {
+    for before in [None, Some(&b""[..]), Some(b"damaged")].into_iter().cycle().take(60) {
+        if let Some(bytes) = before {
+            std::fs::write(&path, bytes).unwrap();
+        }
         let opened = std::thread::scope(|scope| {
             let open = || {
                 let mut store = FileStore::new(&path);
@@ -56,8 +59,10 @@ fn many_at_once_do_not_share() {
         }
         assert_eq!(opened.iter().filter(|(_, result)| result.is_ok()).count(), 1);
         drop(opened);
-        assert_eq!(dir.names(), ["outbox"]);
-        std::fs::remove_file(&path).unwrap();
+        let names = dir.names();
+        let damaged = before.is_some_and(|bytes| !bytes.is_empty());
+        assert_eq!(names, if damaged { &["outbox", "outbox.damaged"][..] } else { &["outbox"] });
+        names.iter().for_each(|name| std::fs::remove_file(dir.0.join(name)).unwrap());
     }
 }
 
@@ -91,8 +96,16 @@ fn a_database_of_another_program_is_set_aside() {
     // Not while they have it open.
     assert!(matches!(FileStore::new(&path).open(), Err(StoreError::Locked { .. })));
     drop(database);
-    let (_, opened) = open(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let (store, opened) = open(&path);
     assert_eq!(opened.lost, None);
+    let aside = opened.aside.unwrap();
+    assert_eq!(std::fs::read(&aside).unwrap(), bytes);
+    // Also if it has our checksum.
+    drop(store);
+    seal(&aside);
+    std::fs::rename(&aside, &path).unwrap();
+    let (_, opened) = open(&path);
     let database = redb::Database::open(opened.aside.unwrap()).unwrap();
     let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
     assert_eq!(transaction.open_table(table).unwrap().get(1).unwrap().unwrap().value(), 2);
@@ -122,6 +135,7 @@ fn a_record_that_cannot_be_read_is_counted_and_left() {
     transaction.open_table(table).unwrap().insert(("/", 1), bytes.as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
+    seal(&dir.file());
     for _ in 0..2 {
         let (_, opened) = open(&dir.file());
         assert_eq!((seqs(&opened.records), opened.lost), (vec![0, 2], Some(1)));
@@ -141,6 +155,7 @@ fn an_identity_that_cannot_be_read_is_renewed() {
     transaction.open_table(table).unwrap().remove("identity").unwrap();
     transaction.commit().unwrap();
     drop(database);
+    seal(&dir.file());
     let (store, renewed) = open(&dir.file());
     drop(store);
     assert!(renewed.renewed && renewed.id != before.id && renewed.next >= 3, "{renewed:?}");
@@ -245,6 +260,17 @@ fn a_link_leads_to_the_file() {
     assert!(opened.aside.is_some());
     assert_eq!(dir.names(), ["link", "outbox", "outbox.damaged"]);
     assert!(matches!(FileStore::new(dir.file()).open(), Err(StoreError::Locked { .. })));
+    // One that leads nowhere gives way.
+    std::os::unix::fs::symlink(dir.0.join("nowhere"), dir.0.join("other")).unwrap();
+    let (_store, opened) = open(&dir.0.join("other"));
+    assert_eq!(opened.lost, Some(0));
+}
+
+#[test]
+fn it_is_nobody_elses_to_read() {
+    let dir = Dir::new();
+    let (_store, _) = open(&dir.file());
+    assert_eq!(std::fs::metadata(dir.file()).unwrap().mode() & 0o777, 0o600);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) fn record(namespace: &str, seq: u64) -> Record {
         text: format!(r#"["event",{seq},"{}"]"#, "x".repeat(size)).into(),
         attachments: (0..seq % 3).map(|part| Bytes::from(vec![seq as u8; part as usize * 100])).collect(),
         created_at: seq * 1000,
-        expires_at: (seq % 2 == 0).then_some(seq + 1),
+        expires_at: seq.is_multiple_of(2).then_some(seq + 1),
         attempts: 0,
     }
 }
@@ -69,6 +69,14 @@ pub(crate) fn open(path: &Path) -> (FileStore, Opened) {
     let mut store = FileStore::new(path);
     let opened = store.open().unwrap();
     (store, opened)
+}
+
+/// Makes a file that another program has written look like ours: see the store's `disk.rs`.
+pub(crate) fn seal(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(&bytes[..508]);
+    bytes[508..512].copy_from_slice(&checksum.to_le_bytes());
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// `SplitMix64`, from a seed that is printed, or given by `STORE_SEED`.

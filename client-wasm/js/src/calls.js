@@ -13,6 +13,11 @@ export const ACT = {
   DISCONNECT: 8,
   AUTHENTICATE: 9,
   UNRESOLVED: 10,
+  CANCEL: 11,
+  FOLLOW: 12,
+  WITHOUT: 13,
+  RESERVED: 14,
+  ADOPT: 15,
 };
 
 /** What is noted: `core.note`. */
@@ -23,6 +28,9 @@ export const NOTE = {
   OBSERVE: 3,
   DISCARD: 4,
   FORGET: 5,
+  FATES: 6,
+  MAX_AGE: 7,
+  TERMS: 8,
 };
 
 /** What the application says with a text: `core.say` returns what `act` does. */
@@ -32,6 +40,8 @@ export const SAY = {
   TIMESTAMP_PARAM: 2,
   ADDRESS: 3,
   NAMESPACE: 4,
+  COALESCE: 5,
+  LEAD: 6,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */
@@ -54,4 +64,6 @@ export const LOOK = {
   HELD: 6,
   HELD_TICKET: 7,
   HELD_SLOT: 8,
+  ADOPTED: 9,
+  TAKE_ID: 10,
 };

@@ -1,5 +1,6 @@
 import { take } from "../slots.js";
 import { ACT, LOOK } from "./calls.js";
+import { FATES } from "./delivery.js";
 import { rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError, guarded } from "./links.js";
@@ -8,10 +9,22 @@ import { KIND, REASONS, decodeError } from "./report.js";
 
 const NONE = [];
 
-const WITH_SLOT = new Set([KIND.EVENT, KIND.ACK, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.SENT]);
+const WITH_SLOT = new Set([
+  KIND.EVENT,
+  KIND.ACK,
+  KIND.CONNECTED,
+  KIND.CONNECT_ERROR,
+  KIND.SENT,
+  KIND.NOT_SENT,
+  KIND.FATE,
+  KIND.SETTLED,
+]);
 const WITH_NUMBER = new Set([
   KIND.EVENT,
   KIND.NO_ACK,
+  KIND.NOT_SENT,
+  KIND.FATE,
+  KIND.SETTLED,
   KIND.CONNECT_ERROR,
   KIND.AUTHENTICATE,
   KIND.OPEN_FAILED,
@@ -115,7 +128,27 @@ export class Dispatch {
     }
     const slot = WITH_SLOT.has(kind) ? core.look(LOOK.SLOT) : -1;
     const number = WITH_NUMBER.has(kind) ? core.look(LOOK.NUMBER) : reader.ack;
-    return { kind, index, socket, more, data: slot < 0 ? undefined : take(slot), number };
+    const data = slot < 0 ? undefined : take(slot);
+    if (kind === KIND.FATE) return { kind, index, socket, more, data: this.#fate(number, data) };
+    if (kind === KIND.SETTLED) return { kind, index, socket, more, data: this.#settled(number, data) };
+    return { kind, index, socket, more, data, number };
+  }
+
+  #fate(number, value) {
+    const { _core: core } = this.#manager;
+    const fate = FATES[number % 16];
+    const attempts = Math.floor(number / 16);
+    if (fate === "inFlight") return { fate, attempt: attempts };
+    if (fate !== "uncertain") return value === undefined ? { fate } : { fate, value };
+    const [lastSentAt, key] = [core.look(LOOK.NUMBER, 1), core.look(LOOK.NUMBER, 2)];
+    return { fate, attempts, ...(lastSentAt && { lastSentAt }), ...(key >= 0 && { key }) };
+  }
+
+  #settled(number, value) {
+    const answer = this.#manager._core.look(LOOK.NUMBER, 1);
+    const fate = FATES[number % 16];
+    if (answer >= 0) return { fate, args: take(answer), value };
+    return fate === "uncertain" ? { fate, attempts: Math.floor(number / 16), value } : { fate, value };
   }
 
   #tell({ kind, index, socket, more, data, number }) {
@@ -139,6 +172,14 @@ export class Dispatch {
         return this.#authenticate(index, socket, number);
       case KIND.SENT:
         return socket?._onsent(data);
+      case KIND.NOT_SENT:
+        return socket?._onnotsent(more, number, data);
+      case KIND.FATE:
+        return socket?._onfate(more, data);
+      case KIND.SETTLED:
+        return socket?._outbox?._onsettled(more, data);
+      case KIND.UNSUPPORTED:
+        return socket?.emitReserved("delivery_unsupported");
       case KIND.OPENED:
         return this.#opened();
       case KIND.OPEN_FAILED:

@@ -1,3 +1,5 @@
+import { release } from "../slots.js";
+
 /** What Rust calls. While a timer is set it keeps the manager alive; Rust holds it always, so it must not do so itself. */
 export class Host {
   #manager;
@@ -45,12 +47,17 @@ export class Host {
     this.#it._links.head(kind, nsp, text);
   }
 
-  write(id, head, ack, slot, last) {
+  write(id, head, ack, slot, last, freed) {
+    if (freed >= 0) release(freed);
     return this.#it._links.write(id, head, ack, slot, last);
   }
 
   text(id, text) {
     return this.#it._links.text(id, text);
+  }
+
+  reserve(index, upTo) {
+    this.#it._sockets[index]?._outbox?._reserve(upTo);
   }
 
   binary(id, slot, last) {

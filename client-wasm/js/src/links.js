@@ -17,14 +17,11 @@ import { Parser } from "./parser.js";
 import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
 import { jarFor } from "./transport/cookies.js";
 import { request } from "./transport/polling.js";
-import { openWebSocket } from "./transport/websocket.js";
+import { TELLS_UNSENT, openWebSocket } from "./transport/websocket.js";
 import { parseQuery, queryText } from "./url.js";
 
 /** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
-/** A WebSocket that has more than this to send gets no more for a while. It is looked at again only every few
- * milliseconds, and must not run dry in between. */
-const HIGH_WATER = 4 * 1024 * 1024;
 /** Packets of one polling body. */
 const PACKETS = 100_000;
 
@@ -152,7 +149,9 @@ export class Links {
     const ended = (error, details, code) => {
       if (this.#links.get(id) !== link) return;
       this.failure = { error, details };
-      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code));
+      // It stays as it was when the connection ended.
+      const unsent = TELLS_UNSENT ? link.ws?.raw.bufferedAmount : 0;
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code, unsent));
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
@@ -268,14 +267,14 @@ export class Links {
     this.#heads.push({ kind, nsp, text });
   }
 
-  /** Whether the transport takes more. */
+  /** How many bytes the transport has not sent yet, as the others. */
   write(id, head, ack, slot, last) {
     const { kind, nsp, text } = this.#heads[head];
     const compress = slot < 0 || isCompressed(slot);
     if (this.#parser) {
-      const room = this.#writeParsed(id, kind, nsp, ack, slot, compress);
+      const unsent = this.#writeParsed(id, kind, nsp, ack, slot, compress);
       if (last) release(slot);
-      return room;
+      return unsent;
     }
     const message = text + (ack < 0 ? "" : ack) + (slot < 0 ? "" : json(slot));
     if (last) release(slot);
@@ -289,13 +288,13 @@ export class Links {
     } catch (error) {
       if (this.encoding) this.unencodable = { error };
       else rethrow(error);
-      return true;
+      return 0;
     }
-    let room = true;
+    let unsent = 0;
     for (const frame of frames) {
-      room = typeof frame === "string" ? this.#send(id, `4${frame}`, compress) : this.#sendBinary(id, frame, compress);
+      unsent = typeof frame === "string" ? this.#send(id, `4${frame}`, compress) : this.#sendBinary(id, frame, compress);
     }
-    return room;
+    return unsent;
   }
 
   text(id, text) {
@@ -309,10 +308,16 @@ export class Links {
   }
 
   #send(id, text, compress) {
-    const room = id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
+    const unsent = id === 0 ? this.#collect(text) : this.#handOver(id, text, compress);
     // Behind it: what a listener emits goes out behind it, too.
     if (this.#manager.engine.hasListeners("packetCreate")) this.#announce(text, compress);
-    return room;
+    return unsent;
+  }
+
+  /** For the next POST. */
+  #collect(text) {
+    this.#body.push(text);
+    return 0;
   }
 
   /** Not before somebody listens: engines join the pieces of a text when it is first looked into. */
@@ -322,16 +327,16 @@ export class Links {
   }
 
   #sendBinary(id, data, compress) {
-    const room = this.#handOverBinary(id, data, compress);
+    const unsent = this.#handOverBinary(id, data, compress);
     this.#created("message", data, compress, true);
-    return room;
+    return unsent;
   }
 
   #handOverBinary(id, data, compress) {
     if (id !== 0 && !this.#manager.opts.forceBase64) return this.#handOver(id, data, compress);
     const base64 = toBase64(data);
     const text = typeof base64 === "string" ? `b${base64}` : base64.then((read) => `b${read}`);
-    return id === 0 ? this.#body.push(text) > 0 : this.#handOver(id, text, compress);
+    return id === 0 ? this.#collect(text) : this.#handOver(id, text, compress);
   }
 
   /** `part`: of a packet that may have others. A listener may emit, and they belong together. */
@@ -346,7 +351,7 @@ export class Links {
 
   #handOver(id, data, compress) {
     const link = this.#links.get(id);
-    if (!link?.ws || link.silent) return true;
+    if (!link?.ws || link.silent) return 0;
     if (link.late || data instanceof Promise) this.#sendLate(id, link, data, compress);
     else link.ws.send(data, compress);
     if (id === this.#current) this.#manager.engine.transport.writable = false;
@@ -357,7 +362,7 @@ export class Links {
         if (this.#links.get(this.#current) === link) this.#drained(this.#manager.engine.transport);
       });
     }
-    return !(link.ws.raw?.bufferedAmount >= HIGH_WATER);
+    return link.ws.raw?.bufferedAmount ?? 0;
   }
 
   /** After what has to be read before it was. */

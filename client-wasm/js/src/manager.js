@@ -7,7 +7,7 @@ import { Engine } from "./engine.js";
 import { Host } from "./host.js";
 import { Links, guarded } from "./links.js";
 import { keepIn, keepWeaklyIn } from "./keep.js";
-import { configuration, target, transportNames } from "./options.js";
+import { check, configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
 import { queryText } from "./url.js";
@@ -49,6 +49,7 @@ export class Manager extends Emitter {
       uri = undefined;
     }
     this.uri = uri;
+    check({ ...opts });
     this.opts = { ...opts, path: opts?.path || "/socket.io" };
     const { reconnectionAttempts, reconnectionDelay, reconnectionDelayMax, randomizationFactor: factor } = this.opts;
     this.#settings = {
@@ -208,7 +209,8 @@ export class Manager extends Emitter {
 
   // --- What sockets ask for ---------------------------------------------------------------------------------------
 
-  _register(socket, retries) {
+  /** `retries` below 0: none; `retryWindow` 0 and `delivery` "" where the option is not given. */
+  _register(socket, retries, retryWindow, delivery) {
     const { nsp } = socket;
     if (!this.#numbers.has(nsp)) {
       // The core's reports have room for so many (report.rs).
@@ -216,7 +218,7 @@ export class Manager extends Emitter {
       this.#numbers.set(nsp, this.#numbers.size);
     }
     const index = this.#numbers.get(nsp);
-    this._call((core) => core.say(SAY.NAMESPACE, nsp, retries ?? -1));
+    this._call((core) => core.say(SAY.NAMESPACE, `${delivery},${nsp}`, retries, retryWindow));
     this._retain(socket, index);
     return index;
   }
@@ -279,8 +281,12 @@ export class Manager extends Emitter {
     return (this.engine?.transport.writable ?? false) && !this._links.isBusy();
   }
 
-  /** The ticket, under which `acks` has who waits from now on; or below 0 why it was refused. */
-  _emit(core, index, message, flags, timeout, acks, waiter) {
+  _withParts(message) {
+    return withParts(this._core, message);
+  }
+
+  /** Below 0 why it was refused. Otherwise the socket knows the ticket before anything is told. */
+  _emit(core, index, message, flags, timeout, socket, waiter, delivery) {
     const links = this._links;
     links.encoding = true;
     const [slot, length] = withParts(core, message);
@@ -289,7 +295,7 @@ export class Manager extends Emitter {
     if (result < 0) return result;
     const ticket = Math.floor(result / 2);
     if (links.unencodable) core.note(NOTE.FORGET, index, ticket);
-    else if (waiter) acks.set(ticket, waiter);
+    else if (waiter || delivery) socket._onticket(ticket, waiter, delivery);
     if (result % 2 === 1) this._dispatch.follow(true);
     links.throwEncoder();
     return ticket;

@@ -1,3 +1,4 @@
+import { TELLS_UNSENT } from "./transport/websocket.js";
 import { parse, parseQuery } from "./url.js";
 
 /** The last one is not built yet. Numbers in src/js/options.rs. */
@@ -31,6 +32,40 @@ export function implementation(opts, name) {
 const flag = (value) => (value ? 1 : 0);
 const maybe = (value) => (typeof value === "number" ? value : NaN);
 
+/** The first is the default. Numbers in src/js/options.rs. */
+const CHOICES = {
+  bufferPolicy: ["refuse", "dropOldest", "dropNewest"],
+  receipts: ["auto", "namespace", false],
+  outboxDurability: ["storedFirst", "writeBehind"],
+};
+const chosen = (opts, name) => CHOICES[name].indexOf(opts[name] ?? CHOICES[name][0]);
+
+/** From where to where. */
+const NUMBERS = {
+  retryWindow: [1, 1024],
+  retryDelay: [0, Infinity],
+  retryDelayMax: [0, Infinity],
+  bufferSize: [0, Infinity],
+  bufferBytes: [0, Infinity],
+  bufferMaxAge: [0, Infinity],
+  closeTimeout: [0, Infinity],
+  outboxMaxAge: [0, Infinity],
+};
+
+/** Throws for what is none of an option's values. */
+export function check(opts) {
+  const { outbox } = opts;
+  if (outbox !== undefined && (typeof outbox !== "string" || outbox === "")) throw new TypeError("outbox must be a name");
+  for (const name of Object.keys(CHOICES)) {
+    if (chosen(opts, name) < 0) throw new TypeError(`unknown ${name} ${String(opts[name])}`);
+  }
+  for (const [name, [least, most]] of Object.entries(NUMBERS)) {
+    const value = opts[name] ?? least;
+    const fits = typeof value === "number" && value >= least && value <= most;
+    if (!fits) throw new RangeError(`${name} must be a number from ${least} to ${most}`);
+  }
+}
+
 /** Numbers in the order of src/js/options.rs. */
 export function configuration(manager) {
   const { opts } = manager;
@@ -55,6 +90,15 @@ export function configuration(manager) {
     manager.randomizationFactor(),
     maybe(opts.maxAttachments ?? 10),
     flag(opts.recovery ?? true),
+    opts.closeTimeout ?? 2000,
+    opts.retryDelay ?? 0,
+    opts.retryDelayMax ?? 5000,
+    opts.bufferSize ?? Infinity,
+    opts.bufferBytes ?? Infinity,
+    opts.bufferMaxAge ?? NaN,
+    chosen(opts, "bufferPolicy"),
+    chosen(opts, "receipts"),
+    flag(TELLS_UNSENT),
     kinds.length,
     ...kinds,
   ];

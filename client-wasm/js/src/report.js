@@ -23,6 +23,9 @@ export const KIND = {
   UPGRADED: 20,
   UPGRADE_FAILED: 21,
   UPGRADING: 22,
+  FATE: 23,
+  UNSUPPORTED: 24,
+  SETTLED: 25,
 };
 
 /** Why a session or a namespace ended, in the order of `DisconnectReason`. */

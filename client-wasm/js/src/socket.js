@@ -1,6 +1,9 @@
-import { RESERVED } from "../slots.js";
-import { ACT, NOTE } from "./calls.js";
+import { RESERVED, release } from "../slots.js";
+import { ACT, NOTE, SAY } from "./calls.js";
+import { Deliveries, Delivery, isFinal } from "./delivery.js";
 import { Emitter } from "./emitter.js";
+import { Outbox } from "./outbox.js";
+import { check } from "./options.js";
 
 /** Of an emit without any. */
 const NO_FLAGS = {};
@@ -9,6 +12,11 @@ const NO_FLAGS = {};
 const ACK = 1;
 const VOLATILE = 2;
 const BUSY = 4;
+const WATCHED = 8;
+/** Beside the window. */
+const OUTBOX = 2048;
+/** Below are the numbers of emits in an outbox. */
+const TICKETS = 2 ** 32;
 
 /**
  * What the core says of an emit or ack that it did not take, from -2 down. Another ack came too late, which is nobody's
@@ -18,7 +26,18 @@ const REFUSED = [
   "the buffer is full",
   "the event is larger than the server accepts (maxPayload)",
   "the event has more attachments than most servers accept (option maxAttachments)",
+  undefined,
+  "the event was held for longer than its age limit (maxAge, bufferMaxAge)",
+  "the event was dropped for a newer one (bufferPolicy, coalesce)",
 ];
+const FULL = -2;
+const notSent = (reason) => new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
+
+/** Why no ack comes. */
+const TIMEOUT = 1;
+const TIMED_OUT = "operation has timed out";
+const CANCELLED = 4;
+const cancelled = (signal) => (signal?.aborted ? signal.reason : new Error("the event was cancelled"));
 
 const V2_SERVER =
   "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
@@ -33,6 +52,9 @@ export class Socket extends Emitter {
   #flags = NO_FLAGS;
   /** Who waits for an ack, by ticket. */
   #acks = new Map();
+  #deliveries = new Deliveries();
+  /** With the option: where emits that are sent again are kept. */
+  _outbox = undefined;
   #any = [];
   #anyOutgoing = [];
   /** Replayed events that are still to come before `connect`. */
@@ -47,8 +69,13 @@ export class Socket extends Emitter {
     this.recovered = false;
     this.auth = opts?.auth;
     this._opts = { ...opts };
-    this.#retries = this._opts.retries > 0 ? Number(this._opts.retries) : undefined;
-    this.#index = io._register(this, this.#retries);
+    check(this._opts);
+    const { retries, retryWindow = 0, exactlyOnce, outbox } = this._opts;
+    this.#retries = retries > 0 ? Number(retries) : exactlyOnce || outbox ? Infinity : undefined;
+    // Each has ack ids of its own.
+    const name = exactlyOnce ? randomName() : "";
+    this.#index = io._register(this, this.#retries ?? -1, retryWindow + (outbox ? OUTBOX : 0), name);
+    if (outbox) this._outbox = new Outbox(this, io, this.#index);
     if (io._autoConnect) this.open();
   }
 
@@ -69,16 +96,17 @@ export class Socket extends Emitter {
     return this;
   }
 
-  disconnect() {
+  /** Behind what was emitted before, unless `{ force: true }`. */
+  disconnect(options) {
     this.#unsubscribe();
     this.io._dispatch.leave(this.#index);
-    this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index));
+    this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index, options?.force === true));
     this.#release();
     return this;
   }
 
   #release() {
-    if (this.#acks.size === 0) this.io._release(this, this.#index);
+    if (this.#acks.size === 0 && this.#deliveries.size === 0 && !this._outbox) this.io._release(this, this.#index);
   }
 
   // --- What waits -------------------------------------------------------------------------------------------------
@@ -112,8 +140,31 @@ export class Socket extends Emitter {
   // --- Emitting ---------------------------------------------------------------------------------------------------
 
   emit(event, ...args) {
+    // To be cancelled it has to be known.
+    this.#send(event, args, this.#flags.signal && this.#delivery());
+    return this;
+  }
+
+  /** Emits, and returns a Delivery, which tells what becomes of it. */
+  deliver(event, ...args) {
+    const delivery = this.#delivery();
+    this.#send(event, args, delivery);
+    return delivery;
+  }
+
+  #delivery() {
+    return new Delivery((delivery) => {
+      const { id } = delivery;
+      if (id === undefined) delivery._change({ fate: "cancelled" });
+      else if (this._outbox && id < TICKETS) this._outbox.cancel(id);
+      else this.io._call((core) => this.io._dispatch.follow(core.act(ACT.CANCEL, this.#index, id)));
+    });
+  }
+
+  #send(event, args, delivery) {
     if (RESERVED.has(event)) throw new Error(`"${String(event)}" is a reserved event name`);
-    const { volatile, compress = true, timeout = this._opts.ackTimeout } = this.#flags;
+    const flags = this.#flags;
+    const { volatile, compress = true, timeout = this._opts.ackTimeout, signal } = flags;
     this.#flags = NO_FLAGS;
     const fn = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     args.unshift(event);
@@ -123,13 +174,15 @@ export class Socket extends Emitter {
     let waiter;
     if (fn) {
       const errorFirst = fn.errorFirst ?? (timeout !== undefined || retried);
-      waiter = { fn, errorFirst };
+      waiter = signal ? { fn, errorFirst, signal } : { fn, errorFirst };
     }
     const message = this.io._links.outgoing(args, compress);
+    if (signal?.aborted) delivery.cancel();
+    else if (signal) delivery._follow(signal);
     const core = this.io._core;
-    if (core) this.#hand(core, message, volatile, timeout, waiter);
-    else this.#later(message, volatile, timeout, waiter);
-    return this;
+    if (this._outbox && retried) this.#keep(message, args, flags, timeout, waiter, delivery);
+    else if (core) this.#hand(core, message, args, flags, timeout, waiter, delivery);
+    else this.#later(message, args, flags, timeout, waiter, delivery);
   }
 
   // Apart from `emit`, where a closure would cost each call its scope.
@@ -137,11 +190,41 @@ export class Socket extends Emitter {
     this.io._call((core) => this.#hand(core, ...emit));
   }
 
-  #hand(core, message, volatile, timeout, waiter) {
-    let flags = waiter ? ACK : 0;
+  #hand(core, message, args, { volatile, maxAge, coalesce }, timeout, waiter, delivery) {
+    if (delivery && isFinal(delivery.fate)) return this.#cancelled(message, waiter);
+    let flags = (waiter ? ACK : 0) | (delivery ? WATCHED : 0);
     if (volatile) flags |= this.io._isWritable() ? VOLATILE : VOLATILE | BUSY;
-    const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, this.#acks, waiter);
-    if (ticket < 0) this.#refused(ticket, waiter);
+    if (maxAge !== undefined) core.note(NOTE.MAX_AGE, maxAge);
+    if (coalesce !== undefined) core.say(SAY.COALESCE, coalesce);
+    const ticket = this.io._emit(core, this.#index, message, flags, timeout ?? NaN, this, waiter, delivery);
+    if (ticket < 0) this.#refused(ticket, args, waiter, delivery);
+  }
+
+  /** Into the outbox. */
+  #keep(message, args, flags, timeout, waiter, delivery) {
+    if (delivery && isFinal(delivery.fate)) return this.#cancelled(message, waiter);
+    const ref = this._outbox.next();
+    this._onticket(ref, waiter, delivery);
+    const again = () => {
+      this.#acks.delete(ref);
+      this.#deliveries.forget(ref);
+      this.#hand(this.io._core, message, args, flags, timeout, waiter, delivery);
+    };
+    this._outbox.emit(ref, args, message, flags, timeout, again);
+  }
+
+  get outbox() {
+    return this._outbox;
+  }
+
+  _withoutOutbox() {
+    this._outbox = undefined;
+  }
+
+  /** Before the core knows of it. */
+  #cancelled(message, waiter) {
+    message.forEach((slot, i) => i % 2 === 0 && release(slot));
+    if (waiter?.errorFirst) waiter.fn.call(this, cancelled(waiter.signal));
   }
 
   emitWithAck(event, ...args) {
@@ -171,10 +254,78 @@ export class Socket extends Emitter {
     return this;
   }
 
-  #refused(reason, waiter) {
-    const error = new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
-    if (!waiter?.errorFirst) throw error;
-    waiter.fn.call(this, error);
+  maxAge(maxAge) {
+    this.#flags = { ...this.#flags, maxAge };
+    return this;
+  }
+
+  coalesce(key) {
+    this.#flags = { ...this.#flags, coalesce: String(key) };
+    return this;
+  }
+
+  signal(signal) {
+    this.#flags = { ...this.#flags, signal };
+    return this;
+  }
+
+  #refused(reason, value, waiter, delivery) {
+    const error = notSent(reason);
+    // Of what made room in vain, too.
+    this.io._dispatch.follow(true);
+    this.#deliveries.tell(undefined, { fate: "refused", error, value }, delivery);
+    if (waiter?.errorFirst) waiter.fn.call(this, error);
+    else if (delivery) return;
+    else if (reason === FULL) this.emitReserved("not_sent", error, value);
+    else throw error;
+  }
+
+  // --- Fates ------------------------------------------------------------------------------------------------------
+
+  onFate(listener) {
+    this.#deliveries.listen(listener);
+    return this.#observeFates();
+  }
+
+  offFate(listener) {
+    this.#deliveries.ignore(listener);
+    return this.#observeFates();
+  }
+
+  #observeFates() {
+    this.io._call((core) => core.note(NOTE.FATES, this.#index, this.#deliveries.observed));
+    return this;
+  }
+
+  /** The core has accepted an emit. */
+  _onticket(ticket, waiter, delivery) {
+    if (waiter) this.#acks.set(ticket, waiter);
+    if (delivery) this.#deliveries.add(ticket, delivery);
+  }
+
+  _onfate(ticket, change) {
+    if (this._outbox?._onfate(ticket, change)) return;
+    this.#deliveries.tell(ticket, change);
+    if (!this.active) this.#release();
+  }
+
+  /** Of an emit in the outbox. */
+  _onstored(ref, change) {
+    const { fate, args, value } = change;
+    const error = change.error ?? new Error(fate === "uncertain" ? TIMED_OUT : `the event was ${fate}`);
+    if (fate === "acknowledged") this._onack(ref, args);
+    else if (isFinal(fate)) this.#noAck(ref, error, fate !== "uncertain" && fate !== "cancelled", value);
+    this.#deliveries.tell(ref, change);
+  }
+
+  _onkept(ref) {
+    this.#deliveries.stored(ref);
+  }
+
+  /** Held ones without ack that will not be sent. */
+  _onnotsent(ticket, reason, args) {
+    const error = notSent(reason);
+    if (!this.#deliveries.word(ticket, { error })) this.emitReserved("not_sent", error, args);
   }
 
   // --- Listeners for everything -----------------------------------------------------------------------------------
@@ -317,6 +468,7 @@ export class Socket extends Emitter {
   }
 
   _onack(ticket, args) {
+    this.#deliveries.word(ticket, { args });
     const waiter = this.#acks.get(ticket);
     if (!waiter) return;
     this.#acks.delete(ticket);
@@ -325,13 +477,20 @@ export class Socket extends Emitter {
   }
 
   _onnoack(ticket, reason) {
-    const waiter = this.#acks.get(ticket);
-    if (!waiter) return;
-    this.#acks.delete(ticket);
-    const text = reason === 1 ? "operation has timed out" : "socket has been disconnected";
-    if (waiter.errorFirst) waiter.fn.call(this, new Error(REFUSED[-2 - reason] ?? text));
+    const text = reason === TIMEOUT ? TIMED_OUT : "socket has been disconnected";
+    const { signal } = this.#acks.get(ticket) ?? {};
+    const error = reason === CANCELLED ? cancelled(signal) : reason < 0 ? notSent(reason) : new Error(text);
+    this.#noAck(ticket, error, reason < 0);
     // After the server has left, the last of those that wait.
     if (!this.active) this.#release();
+  }
+
+  #noAck(ticket, error, unsent, value) {
+    const waiter = this.#acks.get(ticket);
+    this.#acks.delete(ticket);
+    const watched = this.#deliveries.word(ticket, { error });
+    if (waiter?.errorFirst) waiter.fn.call(this, error);
+    else if (unsent && !watched) this.emitReserved("not_sent", error, value);
   }
 
   _onsent(args) {
@@ -344,6 +503,12 @@ export class Socket extends Emitter {
     if (type === 0 && !data?.sid) this._onv2();
     if (type === 2) this._onevent([...data], 0, id ?? -1);
   }
+}
+
+/** 128 bits. */
+function randomName() {
+  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)));
+  return btoa(random).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_", "=": "" })[sign]);
 }
 
 function remove(listeners, listener) {

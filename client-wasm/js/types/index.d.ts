@@ -1,3 +1,4 @@
+import type { Delivery, Fate, FateChange, FinalFate } from "./delivery.js";
 import type { DefaultEventsMap, EventsMap } from "./emitter.js";
 import { Manager, ManagerOptions, ManagerReservedEvents } from "./manager.js";
 import { DisconnectDescription, ExtendedError, Socket, SocketOptions, SocketReservedEvents } from "./socket.js";
@@ -22,9 +23,13 @@ declare namespace lookup {
 export { protocol } from "./packet.js";
 export {
   DefaultEventsMap,
+  Delivery,
   DisconnectDescription,
   EventsMap,
   ExtendedError,
+  Fate,
+  FateChange,
+  FinalFate,
   Manager,
   ManagerOptions,
   ManagerReservedEvents,

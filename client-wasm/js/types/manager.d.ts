@@ -30,6 +30,29 @@ export interface ManagerOptions extends EngineOptions {
   maxAttachments?: number;
   /** Whether a session that was lost is asked back for, where the server can do that. Default `true`. */
   recovery?: boolean;
+  /** With `retries`: the pause before an event is sent again on a living connection, in ms; it doubles. Default `0`. */
+  retryDelay?: number;
+  /** The longest of these pauses, in ms; `randomizationFactor` counts here, too. Default `5000`. */
+  retryDelayMax?: number;
+  /** How many events of a namespace may wait to be sent or acknowledged. Default: any number. */
+  bufferSize?: number;
+  /** How many bytes they may have. Default: any number. */
+  bufferBytes?: number;
+  /** How long an event may wait to be sent, in ms; see `socket.maxAge`. Default: for ever. */
+  bufferMaxAge?: number;
+  /**
+   * What happens to an event for which there is no room: it is refused, or the oldest that were never sent are dropped for
+   * it, or it is dropped itself. Default `"refuse"`.
+   */
+  bufferPolicy?: "refuse" | "dropOldest" | "dropNewest";
+  /**
+   * What counts as a proof that the server has read what was sent. `"auto"`: the answer to a polling request, and the
+   * middleware of `exactlyOnce`. `"namespace"`: also that the server refuses a namespace that does not exist, `/$fence`; not
+   * for servers that accept any. `false`: nothing. Default `"auto"`.
+   */
+  receipts?: "auto" | "namespace" | false;
+  /** How long the last namespace's `disconnect()` waits for what was emitted before, in ms. Default `2000`. */
+  closeTimeout?: number;
 }
 
 export interface ManagerReservedEvents {

@@ -1,3 +1,4 @@
+import type { Delivery, FateChange } from "./delivery.js";
 import { DefaultEventsMap, Emitter, EventNames, EventParams, EventsMap } from "./emitter.js";
 import type { Manager } from "./manager.js";
 import type { Packet } from "./packet.js";
@@ -31,12 +32,30 @@ export interface SocketOptions {
   /** What the server gets as `socket.handshake.auth`: an object, or a function that is asked at each connection. */
   auth?: { [key: string]: any } | ((cb: (data: object) => void) => void);
   /**
-   * How often an event is sent again if the server does not acknowledge it. With it, events are sent one after the
-   * other, each when the one before was acknowledged. A server may get an event more than once.
+   * How often an event is sent again if the server does not acknowledge it; `Infinity` is allowed. With it, events are sent
+   * one after the other, each when the one before was acknowledged. A server may get an event more than once. Without
+   * `ackTimeout` only a lost connection causes another attempt.
    */
   retries?: number;
+  /**
+   * With `retries`: how many events may be under way at once, 1 to 1024. After a lost connection sending goes on from the
+   * oldest, so a server may get so many a second time. Default `1`; `16` with `exactlyOnce`.
+   */
+  retryWindow?: number;
+  /**
+   * Whether a server with the middleware of `socketio-client-wasm/server` runs each event once, however often it was sent.
+   * Implies `retries: Infinity`. `auth` has to be an object then. Default `false`.
+   */
+  exactlyOnce?: boolean;
   /** How long acknowledgements are waited for, in ms; callbacks then get an error first. Default: for ever. */
   ackTimeout?: number;
+}
+
+/** Of an `AbortSignal`, also where there are no types for it. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
 }
 
 /** What is known about the end of a connection. */
@@ -58,6 +77,13 @@ export interface SocketReservedEvents {
   connect_error: (err: ExtendedError) => void;
   /** The namespace is no longer connected; it will be again by itself if `socket.active`. */
   disconnect: (reason: Socket.DisconnectReason, description?: DisconnectDescription) => void;
+  /**
+   * An event was certainly never sent, and nobody else is told: it is one of `emit` without a callback that takes an error.
+   * `value` is its name and arguments, where they are still there.
+   */
+  not_sent: (error: Error, value?: any[]) => void;
+  /** With `exactlyOnce`: the server has no middleware for it. A listener there may see an event twice. */
+  delivery_unsupported: () => void;
 }
 
 /**
@@ -108,10 +134,13 @@ export class Socket<
   connect(): this;
   /** Another name of `connect`. */
   open(): this;
-  /** Leaves the namespace. The connection is closed with the last one. */
-  disconnect(): this;
+  /**
+   * Leaves the namespace. The connection is closed with the last one; what was emitted before is sent first, for at most
+   * `closeTimeout`, unless `force`.
+   */
+  disconnect(options?: { force?: boolean }): this;
   /** Another name of `disconnect`. */
-  close(): this;
+  close(options?: { force?: boolean }): this;
 
   /**
    * Sends an event, now or when connected.
@@ -130,6 +159,17 @@ export class Socket<
     ev: Ev,
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<FirstArg<Last<EventParams<EmitEvents, Ev>>>>;
+  /**
+   * Sends an event as `emit` does, and returns what tells of it.
+   *
+   * @example
+   * const { settled } = socket.deliver("order", order);
+   * const { fate } = await settled; // "acknowledged", "delivered", "uncertain", …
+   */
+  deliver<Ev extends EventNames<EmitEvents>>(
+    ev: Ev,
+    ...args: EventParams<EmitEvents, Ev> | AllButLast<EventParams<EmitEvents, Ev>>
+  ): Delivery;
   /** Sends the event `message`. */
   send(...args: any[]): this;
 
@@ -139,6 +179,17 @@ export class Socket<
   get volatile(): this;
   /** For the next emit: how long its acknowledgement is waited for, in ms. Its callback gets an error first. */
   timeout(timeout: number): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>>;
+  /** For the next emit: how long it may wait to be sent, in ms. Then it is `expired`. */
+  maxAge(maxAge: number): this;
+  /** For the next emit: it takes the place of an older one with the same key that still waits, which is `dropped`. */
+  coalesce(key: string): this;
+  /** For the next emit: it is cancelled when the signal is. */
+  signal(signal: AbortSignalLike): this;
+
+  /** Adds a listener for the fates of all emits of this socket. */
+  onFate(listener: (change: FateChange) => void): this;
+  /** Removes a listener of `onFate`, or all of them. */
+  offFate(listener?: (change: FateChange) => void): this;
 
   /** Adds a listener for all events that arrive, called before theirs. */
   onAny(listener: (...args: any[]) => void): this;

@@ -2,9 +2,11 @@
 //! `js/src/calls.js` has the same lists.
 
 use socketio_client_core::{
-    Auth, EmitId, Input, Instant, Message, SocketId, SocketOptions, TransportError, TransportId, UrlError,
+    Auth, EmitId, Input, Instant, Message, Restored, RestoredEmit, SocketId, SocketOptions, TransportError,
+    TransportId, UrlError,
 };
 
+use super::options::Terms;
 use super::report::{exact, whole};
 use super::{Inner, options};
 use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
@@ -26,12 +28,22 @@ mod act {
     pub(super) const PING_DEADLINE: u32 = 6;
     /// Connects to a namespace. This and the others: its number first.
     pub(super) const CONNECT: u32 = 7;
-    /// Leaves it.
+    /// Leaves it; at once where the second is not 0.
     pub(super) const DISCONNECT: u32 = 8;
     /// Answers its last question for authentication data: the question, slot and length; a slot below 0: there are none.
     pub(super) const AUTHENTICATE: u32 = 9;
     /// Answers `resolve` of the host where that failed: so does the attempt.
     pub(super) const UNRESOLVED: u32 = 10;
+    /// Takes an emit back: its ticket. Its fate tells what came of it.
+    pub(super) const CANCEL: u32 = 11;
+    /// Another tab has the outbox.
+    pub(super) const FOLLOW: u32 = 12;
+    /// There is no outbox after all.
+    pub(super) const WITHOUT: u32 = 13;
+    /// Ids below this one are reserved.
+    pub(super) const RESERVED: u32 = 14;
+    /// Sends an emit that is in the outbox: its ack id, slot and length, on the terms that were noted.
+    pub(super) const ADOPT: u32 = 15;
 }
 
 /// What is noted, and nothing follows from at once.
@@ -48,6 +60,12 @@ mod note {
     pub(super) const DISCARD: u32 = 4;
     /// Nobody waits for the ack of an emit: its ticket.
     pub(super) const FORGET: u32 = 5;
+    /// Whether the fates of all emits are to be told.
+    pub(super) const FATES: u32 = 6;
+    /// Of the next emit: how long it may be held, in milliseconds. No namespace.
+    pub(super) const MAX_AGE: u32 = 7;
+    /// Of the next one that is adopted: the time for its ack, and whether another tab or page may have sent it. No namespace.
+    pub(super) const TERMS: u32 = 8;
 }
 
 /// What the application says with a text.
@@ -60,9 +78,14 @@ mod say {
     pub(super) const TIMESTAMP_PARAM: u32 = 2;
     /// Answers `resolve` of the host with where to connect: the host, whether it is secure, and the port.
     pub(super) const ADDRESS: u32 = 3;
-    /// A namespace, made if need be, or out of use and for which nothing waits: `retries`, below 0: none. They are counted
-    /// from 0.
+    /// The name for `exactlyOnce`, which is empty where there is none, a comma, and a namespace, made if need be, or out of
+    /// use and for which nothing waits: `retries`, below 0: none, and the window, 0: none is given, 2048 more if it has an
+    /// outbox. They are counted from 0.
     pub(super) const NAMESPACE: u32 = 4;
+    /// Of the next emit: the key of those that it replaces.
+    pub(super) const COALESCE: u32 = 5;
+    /// This tab has the outbox, which has this name: the namespace's number, and the first ack id that is not used up.
+    pub(super) const LEAD: u32 = 6;
 }
 
 /// What the module's transports heard.
@@ -73,7 +96,8 @@ mod hear {
     pub(super) const GOT: u32 = 1;
     /// A POST was answered.
     pub(super) const POSTED: u32 = 2;
-    /// The transport ended: by the server's close frame with this code; else below 0.
+    /// The transport ended: by the server's close frame with this code, else below 0; and how many bytes never left, which is
+    /// 0 where that is not known.
     pub(super) const ENDED: u32 = 3;
     /// A binary message: slot and length.
     pub(super) const BINARY: u32 = 4;
@@ -81,7 +105,7 @@ mod hear {
 
 /// What may be looked up.
 mod look {
-    /// A number of the event that was read last.
+    /// A number of the event that was read last, by its place.
     pub(super) const NUMBER: u32 = 0;
     /// Its payload, which is the module's now; or below 0.
     pub(super) const SLOT: u32 = 1;
@@ -97,6 +121,10 @@ mod look {
     pub(super) const HELD: u32 = 6;
     pub(super) const HELD_TICKET: u32 = 7;
     pub(super) const HELD_SLOT: u32 = 8;
+    /// The ticket of the last emit that was adopted; below 0: it was not.
+    pub(super) const ADOPTED: u32 = 9;
+    /// The next ack id of a namespace, which is used up with that.
+    pub(super) const TAKE_ID: u32 = 10;
 }
 
 /// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
@@ -122,12 +150,27 @@ impl Inner {
             act::MESSAGE => manager.write(Message::Binary(binary(a, b)), now),
             act::PING_DEADLINE => manager.set_heartbeat_deadline(self.timer.at(a)),
             act::CONNECT => manager.connect(socket, now),
+            act::DISCONNECT if b.abs() > 0.0 => manager.disconnect_at_once(socket, now),
             act::DISCONNECT => manager.disconnect(socket, now),
+            act::CANCEL => {
+                manager.cancel(socket, EmitId::from_number(whole(b)));
+            }
             act::AUTHENTICATE => {
                 let data = (c >= 0.0).then(|| Payload::plain(index(c), index(d)));
                 if let Some(request) = self.details.request(index(a), b) {
                     manager.authenticate(request, Ok(data), now);
                 }
+            }
+            act::FOLLOW => manager.follow(socket, now),
+            act::WITHOUT => manager.go_without_store(socket, now),
+            act::RESERVED => manager.reserved(socket, whole(b), now),
+            act::ADOPT => {
+                let payload = self.payload(index(c), index(d));
+                let Terms { max_age, timeout, maybe_sent, .. } = std::mem::take(&mut self.terms);
+                let expires = max_age.map(|age| now + age);
+                let emit = RestoredEmit { key: whole(b), payload, attempts: 0, expires };
+                let adopted = self.manager.adopt(socket, emit, timeout, maybe_sent, now);
+                self.adopted = adopted.map_or(-1.0, |emit| exact(emit.number()));
             }
             act::UNRESOLVED => {
                 let Some(id) = self.resolve.take() else { return };
@@ -147,6 +190,11 @@ impl Inner {
             note::OBSERVE => manager.observe(socket, b.abs() > 0.0),
             note::DISCARD => manager.discard(socket, emit),
             note::FORGET => manager.forget_ack(socket, emit),
+            note::FATES => manager.observe_fates(socket, b.abs() > 0.0),
+            note::TERMS => {
+                (self.terms.timeout, self.terms.maybe_sent) = (options::optional(a), b.abs() > 0.0);
+            }
+            note::MAX_AGE => self.terms.max_age = Some(options::duration(a)),
             _ => {}
         }
     }
@@ -164,11 +212,17 @@ impl Inner {
                 manager.resolved(id, Ok((address, Vec::new())), now);
             }
             say::NAMESPACE => {
-                let retries = (a >= 0.0).then_some(index(a));
-                let socket = manager
-                    .socket(text, SocketOptions { auth: Auth::Ask, retries, ..SocketOptions::default() });
-                manager.set_retries(socket, retries);
+                let Some((delivery, namespace)) = text.split_once(',') else { return };
+                let socket =
+                    manager.socket(namespace, SocketOptions { auth: Auth::Ask, ..SocketOptions::default() });
+                manager.set_options(socket, &options::socket(delivery, a, index(b)));
             }
+            say::LEAD => {
+                let restored =
+                    Restored { delivery: Some(text.to_owned()), next: whole(b), emits: Vec::new() };
+                manager.restore(SocketId::from_number(index(a)), restored, now);
+            }
+            say::COALESCE => self.terms.key = Some(text.to_owned()),
             _ => {}
         }
     }
@@ -186,6 +240,7 @@ impl Inner {
             hear::POSTED => Input::Posted { transport },
             hear::ENDED => {
                 self.links.retain(|link| link.id != transport);
+                self.manager.never_left(transport, index(b) as usize);
                 let error = if a < 0.0 {
                     TransportError::Http { cause: String::new() }
                 } else {
@@ -207,7 +262,7 @@ impl Inner {
         let socket = SocketId::from_number(index(a));
         let held = self.held.get(index(a) as usize);
         match what {
-            look::NUMBER => self.details.number,
+            look::NUMBER => self.details.numbers.get(index(a) as usize).copied().unwrap_or(0.0),
             look::SLOT => f64::from(self.details.slot()),
             look::UPGRADED_BEFORE => f64::from(self.manager.upgraded_before()),
             look::PING_DEADLINE => self.manager.heartbeat_deadline().map_or(0.0, |at| self.timer.wall(at)),
@@ -222,6 +277,8 @@ impl Inner {
             }
             look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
             look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
+            look::ADOPTED => self.adopted,
+            look::TAKE_ID => self.manager.take_id(socket).map_or(-1.0, exact),
             _ => 0.0,
         }
     }

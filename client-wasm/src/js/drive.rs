@@ -6,12 +6,15 @@ use std::time::Duration;
 use socketio_client_core::{Command, Frame, Input, Instant, Message, TransportId};
 
 use super::clock::Arming;
-use super::report;
-use super::{Core, Inner, Link, Step};
-use crate::slots::{Head, Inbox, Part, Payload, SentHead, Slots, Text};
+use super::{Core, Inner, Link, Step, calls, report};
+use crate::slots::{self, Head, Inbox, Part, Payload, SentHead, Slots, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
 const RETRY: u64 = 5;
+
+/// A WebSocket that has more bytes than this to send gets no more for a while. It is looked at again only every few
+/// milliseconds, and must not run dry in between.
+const HIGH_WATER: f64 = 4.0 * 1024.0 * 1024.0;
 
 impl Inner {
     pub(super) fn payload(&mut self, slot: u32, length: u32) -> Payload {
@@ -109,12 +112,15 @@ impl Core {
 
     /// Has everything done that the manager wants. The host is called while no borrow is held.
     pub(super) fn pump(&self, now: Instant) {
+        let mut unsent = None;
         loop {
             let Some(step) = self.inner.borrow_mut().step() else { break };
             match step {
                 Step::Command(command) => self.obey(command),
                 Step::Frame(transport, Frame::Message(message)) => {
-                    if !self.write(transport.number(), message) {
+                    let bytes = self.write(transport.number(), message);
+                    unsent = Some((transport, bytes));
+                    if bytes >= HIGH_WATER {
                         let mut inner = self.inner.borrow_mut();
                         inner
                             .links
@@ -125,6 +131,11 @@ impl Core {
                 }
                 Step::Frame(_, Frame::Ping) => {}
             }
+        }
+        // Once for all of them: what was handed over in one turn of the event loop leaves behind it.
+        if let Some((transport, bytes)) = unsent {
+            let mut inner = self.inner.borrow_mut();
+            slots::freeing_one_later(|| inner.manager.unsent(transport, calls::index(bytes) as usize));
         }
         let arming = self.inner.borrow_mut().arm(now);
         if let Some(arming) = arming {
@@ -156,8 +167,9 @@ impl Core {
                 }
                 self.host.post(transport.number(), &url);
             }
-            // No namespace has a store.
-            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+            Command::Reserve { socket, up_to } => self.host.reserve(socket.number(), report::exact(up_to)),
+            // The module stores first, and erases what is settled.
+            Command::Keep { .. } | Command::Erase { .. } => {}
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);
                 self.host.shut(transport.number());
@@ -172,8 +184,8 @@ impl Core {
         }
     }
 
-    /// Whether the transport takes more.
-    pub(super) fn write(&self, transport: u32, message: Message<Slots>) -> bool {
+    /// How many bytes the transport has not sent yet.
+    pub(super) fn write(&self, transport: u32, message: Message<Slots>) -> f64 {
         match message {
             Message::Text(Text::Part(part)) => self.write_part(transport, part),
             Message::Binary(binary) => {
@@ -182,18 +194,14 @@ impl Core {
             }
             // Binary data that is to be text (`forceBase64`): the module knows.
             Message::Text(Text::Body(messages)) => {
-                let mut room = true;
-                for message in messages {
-                    room &= self.write(transport, message);
-                }
-                room
+                messages.into_iter().fold(0.0, |_, message| self.write(transport, message))
             }
             // These only come in.
-            Message::Text(Text::Received(_)) => true,
+            Message::Text(Text::Received(_)) => 0.0,
         }
     }
 
-    pub(super) fn write_part(&self, transport: u32, part: Part) -> bool {
+    pub(super) fn write_part(&self, transport: u32, part: Part) -> f64 {
         let (head, payload) = part.into_parts();
         let (slot, last) = payload.map_or((-1, false), |payload| {
             let (slot, last) = payload.leave();
@@ -202,11 +210,12 @@ impl Core {
         match head {
             Head::Sent { id, ack, .. } => {
                 self.tell_heads(id);
-                self.host.write(transport, id, ack.map_or(-1.0, report::exact), slot, last)
+                let (ack, freed) = (ack.map_or(-1.0, report::exact), slots::freed());
+                self.host.write(transport, id, ack, slot, last, freed)
             }
             Head::Text(text) => self.host.text(transport, &text),
             // These only come in.
-            Head::Read(_) | Head::Known { .. } => true,
+            Head::Read(_) | Head::Known { .. } => 0.0,
         }
     }
 

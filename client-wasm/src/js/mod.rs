@@ -39,6 +39,10 @@ struct Inner {
     resolve: Option<ResolveId>,
     /// Of what is emitted or answered next.
     parts: Vec<Binary>,
+    /// Of what is emitted next.
+    terms: options::Terms,
+    /// The ticket of the emit that was adopted last.
+    adopted: f64,
     /// How many heads of sent packets the module knows.
     told: u32,
     /// Taken from the manager to see whether there is one.
@@ -87,6 +91,8 @@ impl Core {
             held: Vec::new(),
             resolve: None,
             parts: Vec::new(),
+            terms: options::Terms::default(),
+            adopted: -1.0,
             told: 0,
             next: None,
             details: Details::default(),
@@ -118,10 +124,11 @@ impl Core {
     /// there is something to poll; or, below 0, why it was refused. `wall` is `Date.now()`: what happens often does not
     /// cross to ask for it.
     pub fn emit(&self, socket: u32, slot: u32, length: u32, flags: u32, timeout: f64, wall: f64) -> f64 {
-        let options = options::emit(flags, timeout);
         let mut result = -1.0;
         let more = self.act_at(Some(wall), |inner, now| {
             let payload = inner.payload(slot, length);
+            let terms = std::mem::take(&mut inner.terms);
+            let options = options::emit(flags, timeout, &terms);
             result = match inner.manager.emit(SocketId::from_number(socket), payload, options, now) {
                 Ok(emit) => report::exact(emit.number()) * 2.0,
                 Err(refused) => report::refused(&refused.error),

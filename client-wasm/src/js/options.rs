@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use socketio_client_core::{Address, Config, EmitOptions, TransportKind};
+use socketio_client_core::{
+    Address, Auth, BufferPolicy, Config, Durability, EmitOptions, Receipts, SocketOptions, TransportKind,
+};
+
+use super::calls::index;
+use crate::slots::Payload;
 
 /// Bytes of one message, and of the attachments of one packet; as in `src/manager.js`.
 const MESSAGE: usize = 100 << 20;
@@ -21,13 +26,13 @@ pub(super) fn defaults() -> Config {
 }
 
 #[inline(never)]
-fn duration(millis: f64) -> Duration {
+pub(super) fn duration(millis: f64) -> Duration {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     Duration::from_millis(millis as u64)
 }
 
 /// Not a number: none.
-fn optional(millis: f64) -> Option<Duration> {
+pub(super) fn optional(millis: f64) -> Option<Duration> {
     (!millis.is_nan()).then(|| duration(millis))
 }
 
@@ -51,8 +56,29 @@ pub(super) fn set(config: &mut Config, place: u32, value: f64) {
         12 => config.randomization_factor = value,
         13 => config.send_attachments = value as usize,
         14 => config.recovery = on,
+        15 => config.close_timeout = duration(value),
+        16 => config.retry_delay = duration(value),
+        17 => config.retry_delay_max = duration(value),
+        18 => config.buffer_size = value as usize,
+        19 => config.buffer_bytes = value as usize,
+        20 => config.buffer_max_age = optional(value),
+        21 => {
+            config.buffer_policy = match value as u32 {
+                0 => BufferPolicy::Refuse,
+                1 => BufferPolicy::DropOldest,
+                _ => BufferPolicy::DropNewest,
+            };
+        }
+        22 => {
+            config.receipts = match value as u32 {
+                0 => Receipts::Auto,
+                1 => Receipts::Namespace,
+                _ => Receipts::Off,
+            };
+        }
+        23 => config.tells_unsent = on,
         // There are no transports yet; how many will be does not matter.
-        15 => config.transports.clear(),
+        24 => config.transports.clear(),
         _ => config.transports.push(if on { TransportKind::WebSocket } else { TransportKind::Polling }),
     }
 }
@@ -62,12 +88,37 @@ pub(super) const fn address(secure: bool, host: String, port: u16) -> Address {
     Address { secure, host, port, query: Vec::new(), namespace: String::new() }
 }
 
+/// Added to the window where there is an outbox.
+const OUTBOX: u32 = 2048;
+
+/// What `calls.rs` has of a namespace.
+pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions<Payload> {
+    SocketOptions {
+        retries: (retries >= 0.0).then(|| index(retries)),
+        retry_window: (window % OUTBOX > 0).then_some(window % OUTBOX),
+        durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
+        exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
+        auth: Auth::Ask,
+    }
+}
+
+/// What few emits have.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    pub(super) max_age: Option<Duration>,
+    pub(super) key: Option<String>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) maybe_sent: bool,
+}
+
 const ACK: u32 = 1;
 const VOLATILE: u32 = 2;
 /// The transport has not yet taken what it was handed in this turn of the event loop.
 const BUSY: u32 = 4;
+/// What becomes of it is told.
+const WATCHED: u32 = 8;
 
-pub(super) fn emit(flags: u32, timeout: f64) -> EmitOptions<'static> {
+pub(super) fn emit(flags: u32, timeout: f64, terms: &Terms) -> EmitOptions<'_> {
     EmitOptions {
         ack: flags & ACK != 0,
         timeout: optional(timeout),
@@ -75,6 +126,8 @@ pub(super) fn emit(flags: u32, timeout: f64) -> EmitOptions<'static> {
         // The original waits for the answer to what it dropped, too.
         quiet_drop: true,
         busy: flags & BUSY != 0,
-        ..EmitOptions::default()
+        max_age: terms.max_age,
+        coalesce: terms.key.as_deref(),
+        watched: flags & WATCHED != 0,
     }
 }

@@ -2,7 +2,8 @@
 //! `value` is the namespace's number, plus 2^14 times whatever else the kind names. `src/report.js` has the same list.
 
 use socketio_client_core::{
-    AckError, AuthRequest, ConnectFailure, DecodeError, EmitError, Event, OpenError, SocketId, TransportError,
+    AckError, AuthRequest, ConnectFailure, DecodeError, EmitError, Event, Fate, OpenError, SocketId,
+    TransportError,
 };
 
 use super::{Inner, Step};
@@ -30,7 +31,7 @@ mod kind {
     pub(super) const AUTHENTICATE: u8 = 9;
     /// `slot`.
     pub(super) const SENT: u8 = 10;
-    /// `number` is the reason. Value: the ticket.
+    /// `number` is the reason, `slot` what was to be sent. Value: the ticket.
     pub(super) const NOT_SENT: u8 = 11;
     pub(super) const OPENED: u8 = 12;
     /// `number` tells how.
@@ -48,6 +49,15 @@ mod kind {
     /// `number` tells how.
     pub(super) const UPGRADE_FAILED: u8 = 21;
     pub(super) const UPGRADING: u8 = 22;
+    /// `number`: the fate by its place in `Fate`, plus 16 times the attempts; of an uncertain one the next two are when it was
+    /// last sent, in Unix milliseconds, and its ack id, NaN where they are not known. `slot`: what was never sent. Value: the
+    /// ticket.
+    pub(super) const FATE: u8 = 23;
+    /// The server has no middleware for `exactlyOnce`.
+    pub(super) const UNSUPPORTED: u8 = 24;
+    /// An emit that was adopted is settled. `number` as of `FATE`, but behind it stands the answer's slot, below 0: none. `slot`:
+    /// what was to be sent. Value: its ack id.
+    pub(super) const SETTLED: u8 = 25;
     /// Nothing that the module has to know.
     pub(super) const OTHER: u8 = 31;
 }
@@ -59,7 +69,7 @@ pub(super) struct Details {
     /// The last question of each namespace, with its number.
     questions: Vec<(u32, f64, AuthRequest)>,
     asked: f64,
-    pub(super) number: f64,
+    pub(super) numbers: [f64; 3],
 }
 
 impl Details {
@@ -104,6 +114,8 @@ pub(super) const fn refused(error: &EmitError) -> f64 {
         EmitError::TooLarge { .. } => -3.0,
         EmitError::TooManyAttachments { .. } => -4.0,
         EmitError::Stale => -5.0,
+        EmitError::Expired => -6.0,
+        EmitError::Displaced => -7.0,
         _ => -1.0,
     }
 }
@@ -141,6 +153,23 @@ const fn open(error: &OpenError) -> f64 {
         OpenError::NoTransports => 5.0,
         _ => 1.0,
     }
+}
+
+/// By its place, and how often the emit was sent.
+const fn fate(fate: Fate) -> f64 {
+    let (place, attempts) = match fate {
+        Fate::Held => (0, 0),
+        Fate::InFlight { attempt } => (1, attempt),
+        Fate::Delivered => (2, 0),
+        Fate::Acknowledged => (3, 0),
+        Fate::Refused => (4, 0),
+        Fate::Expired => (5, 0),
+        Fate::Dropped => (6, 0),
+        Fate::Cancelled => (7, 0),
+        Fate::Uncertain { attempts, .. } => (8, attempts),
+        _ => (9, 0),
+    };
+    place as f64 + 16.0 * attempts as f64
 }
 
 impl Inner {
@@ -184,7 +213,7 @@ impl Inner {
                 let parts = ack.map(socketio_client_core::AckId::parts);
                 let session = parts.map_or(0, |(_, session, _)| u64::from(session));
                 let at_hand = details.keep(payload, heard);
-                details.number = parts.map_or(-1.0, |(_, _, id)| exact(id));
+                details.numbers[0] = parts.map_or(-1.0, |(_, _, id)| exact(id));
                 (if at_hand { kind::EVENT_HERE } else { kind::EVENT }, of(socket, session))
             }
             Event::Ack { socket, emit, result: Ok(payload) } => {
@@ -192,10 +221,11 @@ impl Inner {
                 (if at_hand { kind::ACK_HERE } else { kind::ACK }, of(socket, emit.number()))
             }
             Event::Ack { socket, emit, result: Err(error) } => {
-                details.number = match error {
+                details.numbers[0] = match error {
                     AckError::Timeout => 1.0,
                     AckError::Disconnected => 2.0,
                     AckError::Dropped => 3.0,
+                    AckError::Cancelled => 4.0,
                     AckError::NotSent(error) => refused(&error),
                     _ => 0.0,
                 };
@@ -208,7 +238,7 @@ impl Inner {
             }
             Event::Disconnected { socket, reason, .. } => (kind::DISCONNECTED, of(socket, reason as u64)),
             Event::ConnectError { socket, error } => {
-                details.number = match error {
+                details.numbers[0] = match error {
                     ConnectFailure::Open(error) => open(&error),
                     ConnectFailure::Refused(payload) => {
                         details.slot = Some(payload.hand_over());
@@ -223,7 +253,7 @@ impl Inner {
             }
             Event::Authenticate { socket, request } => {
                 details.asked += 1.0;
-                details.number = details.asked;
+                details.numbers[0] = details.asked;
                 details.questions.retain(|(of, ..)| *of != socket.number());
                 details.questions.push((socket.number(), details.asked, request));
                 (kind::AUTHENTICATE, of(socket, 0))
@@ -233,26 +263,42 @@ impl Inner {
                 (kind::SENT, of(socket, 0))
             }
             Event::NotSent { socket, emit, error, payload } => {
-                details.number = refused(&error);
+                details.numbers[0] = refused(&error);
                 details.slot = Some(payload.hand_over());
                 (kind::NOT_SENT, of(socket, emit.number()))
             }
+            Event::Fate { socket, emit, fate: now, payload } => {
+                details.numbers = [fate(now), f64::NAN, f64::NAN];
+                if let Fate::Uncertain { last_sent, key, .. } = now {
+                    details.numbers[1] = last_sent.map_or(f64::NAN, |at| self.timer.wall(at));
+                    details.numbers[2] = key.map_or(f64::NAN, exact);
+                }
+                details.slot = payload.map(Payload::hand_over);
+                (kind::FATE, of(socket, emit.number()))
+            }
+            Event::OutboxSettled { socket, key, fate: end, payload, result } => {
+                let result = result.map_or(-1.0, |result| f64::from(result.hand_over()));
+                details.numbers = [fate(end), result, f64::NAN];
+                details.slot = Some(payload.hand_over());
+                (kind::SETTLED, of(socket, key))
+            }
+            Event::DeliveryUnsupported { socket } => (kind::UNSUPPORTED, of(socket, 0)),
             Event::Opened { .. } => (kind::OPENED, 0.0),
             Event::OpenFailed { error } => {
-                details.number = open(&error);
+                details.numbers[0] = open(&error);
                 (kind::OPEN_FAILED, 0.0)
             }
             Event::Closed { reason, error } => {
-                details.number = error.as_ref().map_or(0.0, transport);
+                details.numbers[0] = error.as_ref().map_or(0.0, transport);
                 (kind::CLOSED, exact(reason as u64))
             }
             Event::Waiting { .. } => (kind::WAITING, 0.0),
             Event::ReconnectAttempt { attempt, .. } => {
-                details.number = f64::from(attempt);
+                details.numbers[0] = f64::from(attempt);
                 (kind::ATTEMPT, 0.0)
             }
             Event::Reconnected { attempt } => {
-                details.number = f64::from(attempt);
+                details.numbers[0] = f64::from(attempt);
                 (kind::RECONNECTED, 0.0)
             }
             Event::ReconnectFailed => (kind::RECONNECT_FAILED, 0.0),
@@ -260,7 +306,7 @@ impl Inner {
             Event::Upgraded { .. } => (kind::UPGRADED, 0.0),
             Event::Upgrading { .. } => (kind::UPGRADING, 0.0),
             Event::UpgradeFailed { error } => {
-                details.number = transport(&error);
+                details.numbers[0] = transport(&error);
                 (kind::UPGRADE_FAILED, 0.0)
             }
             _ => (kind::OTHER, 0.0),

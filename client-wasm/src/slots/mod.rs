@@ -21,7 +21,7 @@ use socketio_client_core::{
     Shape as OffsetShape, Stamp, TransportKind,
 };
 
-pub use self::table::Slot;
+pub use self::table::{Slot, freed, freeing_one_later};
 use self::text::Heads;
 pub use self::text::{BASE64, HANDSHAKE, Head, Header, Inbox, PACKET, Part, SentHead, Shape, Start, Text};
 

@@ -1,5 +1,6 @@
 //! Numbers for values that JavaScript keeps.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -32,6 +33,24 @@ extern "C" {
     pub(super) fn further(place: u32) -> f64;
 }
 
+thread_local! {
+    /// A number that JavaScript is told of with the next message, which saves a call; below 0: none.
+    static FREED: Cell<i32> = const { Cell::new(-1) };
+    static LATER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While `within` runs, JavaScript is told of the first number that is freed only when it is told something else.
+pub fn freeing_one_later(within: impl FnOnce()) {
+    LATER.set(true);
+    within();
+    LATER.set(false);
+}
+
+/// The number that is to be told; or below 0.
+pub fn freed() -> i32 {
+    FREED.replace(-1)
+}
+
 /// A value's number. JavaScript forgets the value when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Slot(Rc<Owned>);
@@ -41,7 +60,10 @@ struct Owned(u32);
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        release(self.0);
+        match i32::try_from(self.0) {
+            Ok(number) if LATER.get() && FREED.get() < 0 => FREED.set(number),
+            _ => release(self.0),
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) fn open(kind: &str, dir: &Path) -> Result<Box<dyn Db>, String> {
         "sqlite-checkpoint" => Ok(Box::new(sqlite::Sqlite::open(dir, "WAL", true)?)),
         #[cfg(feature = "sqlite")]
         "sqlite-persist" => Ok(Box::new(sqlite::Sqlite::open(dir, "PERSIST", false)?)),
+        #[cfg(feature = "outbox")]
+        "outbox" => Ok(Box::new(outbox::Outbox::open(dir)?)),
         _ => Err(format!("{kind} was not built in")),
     }
 }
@@ -275,6 +277,61 @@ mod sqlite {
 
         fn all(&mut self) -> Result<Vec<(u64, Vec<u8>)>, String> {
             self.read().map_err(|error| error.to_string())
+        }
+    }
+}
+
+#[cfg(feature = "outbox")]
+mod outbox {
+    use std::path::Path;
+
+    use socketio_client_native::store::{FileStore, Record, Store as _};
+
+    use crate::Db;
+
+    pub(super) struct Outbox {
+        store: FileStore,
+        /// Those that were there.
+        records: Vec<Record>,
+    }
+
+    impl Outbox {
+        pub(super) fn open(dir: &Path) -> Result<Self, String> {
+            let mut store = FileStore::new(dir.join("db"));
+            let opened = store.open().map_err(|error| error.to_string())?;
+            match opened.lost {
+                Some(0) => Ok(Self { store, records: opened.records }),
+                lost => Err(format!("lost {lost:?}")),
+            }
+        }
+    }
+
+    fn record(seq: u64, value: &[u8]) -> Record {
+        Record {
+            namespace: "/".into(),
+            seq,
+            text: String::new().into(),
+            attachments: vec![bytes::Bytes::copy_from_slice(value)],
+            created_at: 0,
+            expires_at: None,
+            attempts: 0,
+        }
+    }
+
+    impl Db for Outbox {
+        fn append(&mut self, first: u64, values: &[Vec<u8>]) -> Result<(), String> {
+            let records = (first..).zip(values).map(|(seq, value)| record(seq, value)).collect::<Vec<_>>();
+            self.store.append(&records).map_err(|error| error.to_string())
+        }
+
+        fn erase(&mut self, first: u64, count: u64) -> Result<(), String> {
+            let seqs = (first..first + count).collect::<Vec<_>>();
+            self.store.erase("/", &seqs).map_err(|error| error.to_string())
+        }
+
+        fn all(&mut self) -> Result<Vec<(u64, Vec<u8>)>, String> {
+            let value = |record: &Record| Some((record.seq, record.attachments.first()?.to_vec()));
+            Ok(self.records.iter().filter_map(value).collect())
         }
     }
 }

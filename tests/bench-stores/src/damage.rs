@@ -19,7 +19,8 @@ pub(crate) fn child(task: &Task) -> Result<ExitCode, String> {
         Ok::<_, String>(all)
     };
     let Ok(all) = work() else { return Ok(ExitCode::from(10)) };
-    let right = all.iter().filter(|(seq, bytes)| (1..=RECORDS).contains(seq) && *bytes == value(*seq)).count();
+    let right =
+        all.iter().filter(|(seq, bytes)| (1..=RECORDS).contains(seq) && *bytes == value(*seq)).count();
     Ok(ExitCode::from(match (right as u64 == RECORDS, right == all.len()) {
         (true, true) => 0,
         (false, true) => 11,
@@ -89,7 +90,7 @@ fn outcome(kind: &str, dir: &Path) -> Result<&'static str, String> {
         (Some(0), _) => "all there",
         (Some(10), _) => "error",
         (Some(11), _) => "fewer, in silence",
-        (Some(12), _) => "wrong, in silence",
+        (Some(12), _) => "a wrong record",
         (Some(101), _) => "PANIC",
         (_, Some(_)) => "ABORT",
         _ => "?",

@@ -16,7 +16,9 @@ pub(crate) fn child(task: &Task) -> Result<(), String> {
             Err(error) => break error,
         }
     };
-    let word = |result: Result<(), String>| result.map_or_else(|error| format!("no ({error})"), |()| "yes".to_owned());
+    let word = |result: Result<(), String>| {
+        result.map_or_else(|error| format!("no ({error})"), |()| "yes".to_owned())
+    };
     println!("{} appended {} then \"{error}\"", task.kind, next - 1);
     println!("  erases while full: {}", word(db.erase(1, next / 2)));
     println!("  appends after that: {}", word(db.append(next, &values(next, 1))));

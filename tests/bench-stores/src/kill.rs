@@ -43,7 +43,9 @@ pub(crate) fn run(task: &Task) -> Result<(), String> {
         }
         child.wait().map_err(|error| error.to_string())?;
         let all = contestants::open(kind, dir)?.all()?;
-        if let Some(wrong) = (1..).zip(&all).find(|(seq, (found, bytes))| seq != found || *bytes != value(*seq)) {
+        if let Some(wrong) =
+            (1..).zip(&all).find(|(seq, (found, bytes))| seq != found || *bytes != value(*seq))
+        {
             return Err(format!("{kind} round {round}: record {} is wrong", wrong.0));
         }
         kept = all.len() as u64;

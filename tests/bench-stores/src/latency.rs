@@ -32,7 +32,8 @@ pub(crate) fn run(task: &Task) -> Result<(), String> {
             }
         }
         times.sort();
-        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(Duration::MAX).as_micros();
+        let at =
+            |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(Duration::MAX).as_micros();
         println!("{kind} group {group} p50_us {} p99_us {}", at(50), at(99));
     }
     println!("{kind} open_bytes {} records {}", on_disk(dir), next - erased);

@@ -59,7 +59,8 @@ fn run() -> Result<ExitCode, String> {
     let (Some(kind), Some(command), Some(dir)) = (args.next(), args.next(), args.next()) else {
         return Err("usage: bench-stores KIND COMMAND DIR [NUMBER] [SEED]".to_owned());
     };
-    let mut number = |default| args.next().map_or(Ok(default), |arg| arg.parse::<u64>().map_err(|e| e.to_string()));
+    let mut number =
+        |default| args.next().map_or(Ok(default), |arg| arg.parse::<u64>().map_err(|e| e.to_string()));
     let task = Task { kind, dir: dir.into(), number: number(0)?, seed: number(1)? };
     match command.as_str() {
         "latency" => latency::run(&task),

@@ -8,8 +8,12 @@ const { url, name, options, transports, ahead, goodbyes } = JSON.parse(process.a
 
 const print = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
-/** The next line on standard input. */
-const commands = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
+
+const commands = createInterface({ input: process.stdin });
+commands.on("close", () => process.exit());
+
+const command = () => once(commands, "line");
 
 // `Infinity` is no JSON.
 if (options.retries === "Infinity") options.retries = Infinity;
@@ -47,14 +51,12 @@ async function work() {
     });
   };
   while (sent < ahead) emit();
-  await commands.next();
+  await command();
   stopped = true;
   if (settled < sent) await finished;
   print({ done: true, sent });
   socket.disconnect();
 }
-
-const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
 
 /** Each on a connection of its own: `emit`, and `disconnect` in the same breath. */
 async function sayGoodbye() {
@@ -69,7 +71,7 @@ async function sayGoodbye() {
     print({ sent: n });
   }
   print({ left: true });
-  await commands.next();
+  await command();
   // What was to arrive has arrived before this one.
   const socket = io();
   await new Promise((resolve) => socket.emit("op", { client: name, n: goodbyes }, resolve));
@@ -78,5 +80,4 @@ async function sayGoodbye() {
 }
 
 await (goodbyes ? sayGoodbye() : work());
-commands.return();
-process.stdin.destroy();
+commands.close();

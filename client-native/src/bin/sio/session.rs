@@ -132,17 +132,14 @@ impl Session {
         }
         let client = builder.build().map_err(|e| Exit::Usage(e.to_string()))?;
 
-        let mut sockets: Vec<Socket> = Vec::new();
-        for namespace in &connection.namespaces {
-            if sockets.iter().all(|socket| socket.namespace() != namespace) {
-                sockets.push(client.socket(namespace));
+        let mut names: Vec<&str> = Vec::new();
+        for name in &connection.namespaces {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
             }
         }
-        if sockets.is_empty() {
-            sockets.push(client.default_socket());
-        }
         let status = Status {
-            places: vec![Place::Waiting; sockets.len()],
+            places: vec![Place::Waiting; names.len().max(1)],
             cause: None,
             ever: false,
             gave_up: false,
@@ -157,10 +154,16 @@ impl Session {
         let shared = Arc::new(Shared {
             status,
             output: output.map_err(|e| Exit::Output(format!("no threads: {e}")))?,
-            sockets: Mutex::new(sockets.clone()),
+            sockets: Mutex::default(),
             verbose,
         });
+        // The first namespace opens the outbox, of which there may be something to tell.
         watch_client(&client, &shared);
+        let mut sockets: Vec<_> = names.into_iter().map(|name| client.socket(name)).collect();
+        if sockets.is_empty() {
+            sockets.push(client.default_socket());
+        }
+        shared.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&sockets);
         for (at, socket) in sockets.iter().enumerate() {
             watch_socket(socket, at, &shared);
         }

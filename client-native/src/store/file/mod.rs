@@ -3,7 +3,7 @@
 //! Each transaction is committed in two phases: with one, damage to the last commit would be taken for a commit that a
 //! crash has cut short, and what was durable would be gone without a word. All checksums are verified when it is opened.
 //!
-//! After an error of the disk redb wants to be opened again; [`FileStore::database`] does that, under the same lock.
+//! After an error of the disk redb wants to be opened again; [`FileStore::reconnect`] does that, under the same lock.
 
 mod disk;
 mod place;
@@ -14,25 +14,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
+use bytestring::ByteString;
+use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
 use socketio_client_core::Record;
 
-use self::disk::Disk;
-use super::{Identity, Opened, Store, StoreError};
+use self::disk::Connection;
+use self::place::{Before, Created};
+use super::{Opened, Store, StoreError};
 use crate::dispatcher::panic_message;
 
 const RECORDS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("records");
 const STATE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
 const IDENTITY: &str = "identity";
 /// Empty. See [`leave_room`].
-const ROOM: TableDefinition<'_, (), &[u8]> = TableDefinition::new("room");
+const ROOM: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("room");
 
-/// The outbox is small, and read once.
-const CACHE: usize = 4 * 1024 * 1024;
 /// Records erased in memory before they are in the file.
 const ERASED: usize = 1024;
 /// Records erased at once where there is little room.
-const FEW: usize = 8;
+const FEW: usize = 32;
 
 /// A [`Store`] in one file, for one client at a time.
 ///
@@ -49,10 +49,21 @@ struct Open {
     /// Holds the lock.
     file: File,
     /// `None` after an error.
-    database: Option<Database>,
-    identity: Identity,
+    connection: Option<Connection>,
+    /// The delivery id.
+    id: String,
+    /// The first ack id that is not reserved.
+    next: u64,
     /// What is still in the file, and goes with the next transaction.
     erased: BTreeSet<(String, u64)>,
+}
+
+struct Contents {
+    connection: Connection,
+    /// As [`Open`] has them.
+    identity: Option<(String, u64)>,
+    records: Vec<Record>,
+    lost: u64,
 }
 
 /// What one transaction adds.
@@ -68,15 +79,15 @@ impl FileStore {
         Self { path: path.into(), open: None }
     }
 
-    /// What the file at the path holds. Only the fault [`StoreError::Corrupt`] means that there is no reading it.
-    fn read(&self, file: &File) -> Result<(Database, Option<Identity>, Vec<Record>, u64), StoreError> {
-        let database = self.connect(file)?;
+    /// What the file holds. Only [`StoreError::Corrupt`] means that there is no reading it.
+    fn read(&self, file: &File) -> Result<Contents, StoreError> {
+        let connection = self.connect(file)?;
         let (mut records, mut lost, mut identity) = (Vec::new(), 0, None);
         self.guard(|| {
-            let transaction = database.begin_read()?;
+            let transaction = connection.database()?.begin_read()?;
             if let Some(bytes) = transaction.open_table(STATE)?.get(IDENTITY)? {
                 let record = Record::decode(Bytes::copy_from_slice(bytes.value()));
-                identity = record.ok().map(|record| Identity::from_record(&record));
+                identity = record.ok().map(|record| (record.text.to_string(), record.seq));
             }
             for entry in transaction.open_table(RECORDS)?.iter()? {
                 let (key, bytes) = entry?;
@@ -87,38 +98,50 @@ impl FileStore {
             }
             Ok(())
         })?;
-        Ok((database, identity, records, lost))
+        Ok(Contents { connection, identity, records, lost })
     }
 
-    fn connect(&self, file: &File) -> Result<Database, StoreError> {
+    /// Goes on with a file.
+    fn take(&mut self, file: Option<File>, contents: Contents) -> Result<Opened, StoreError> {
+        let Contents { connection, identity, records, lost } = contents;
+        let opened = Opened::new(identity, records, Some(lost));
+        self.commit(&connection, |transaction| write_identity(transaction, &opened.id, opened.next))?;
+        let (id, next) = (opened.id.clone(), opened.next);
+        self.open =
+            file.map(|file| Open { file, connection: Some(connection), id, next, erased: BTreeSet::new() });
+        Ok(opened)
+    }
+
+    fn connect(&self, file: &File) -> Result<Connection, StoreError> {
         let file = file.try_clone().map_err(|error| StoreError::io(&self.path, &error))?;
-        self.guard(|| {
-            let mut builder = Database::builder();
-            builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
-            Ok(builder.create_with_backend(Disk::new(file)?)?)
-        })
+        self.guard(|| Ok(Connection::new(file)?))
     }
 
-    /// A file with nothing but an identity.
-    fn create(&self, identity: &Identity, replaces: bool) -> Result<Option<(File, Database)>, StoreError> {
-        place::create(&self.path, replaces, |file| {
-            let database = self.connect(file)?;
-            self.commit(&database, |transaction| {
-                write_identity(transaction, identity)?;
+    /// Begins a file with nothing but an identity. Where the damaged one is, if there was one; `None` if another client
+    /// was faster.
+    fn create(&mut self, id: &str, next: u64, before: Before) -> Result<Option<Option<PathBuf>>, StoreError> {
+        let created = place::create(&self.path, before, |file| {
+            let connection = self.connect(file)?;
+            self.commit(&connection, |transaction| {
+                write_identity(transaction, id, next)?;
                 transaction.open_table(RECORDS)?;
                 leave_room(transaction)
             })?;
-            Ok(database)
-        })
+            Ok(connection)
+        })?;
+        let Some(Created { file, filled, aside }) = created else { return Ok(None) };
+        let (id, erased) = (id.to_owned(), BTreeSet::new());
+        self.open = Some(Open { file, connection: Some(filled), id, next, erased });
+        place::sync_directory(&self.path).map(|()| Some(aside))
     }
 
     fn commit(
         &self,
-        database: &Database,
+        connection: &Connection,
         work: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
         self.guard(|| {
-            let mut transaction = database.begin_write()?;
+            let mut transaction = connection.database()?.begin_write()?;
             transaction.set_two_phase_commit(true);
             work(&transaction)?;
             Ok(transaction.commit()?)
@@ -142,7 +165,7 @@ impl FileStore {
                 StoreError::io(&self.path, &error)
             }
             redb::Error::DatabaseAlreadyOpen => StoreError::Locked { path: self.path.clone() },
-            redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed | redb::Error::Unsupported => {
                 StoreError::Io { path: self.path.clone(), cause: error.to_string() }
             }
             _ => StoreError::corrupt(&self.path, error),
@@ -152,15 +175,15 @@ impl FileStore {
     /// Opens it again after an error.
     fn reconnect(&mut self) -> Result<(), StoreError> {
         let open = self.open.as_ref().ok_or(StoreError::NotOpen)?;
-        if open.database.is_some() {
+        if open.connection.is_some() {
             return Ok(());
         }
-        let (database, identity, ..) = self.read(&open.file)?;
-        if identity.is_none_or(|identity| identity.id != open.identity.id) {
+        let Contents { connection, identity, .. } = self.read(&open.file)?;
+        if identity.is_none_or(|(id, _)| id != open.id) {
             return Err(StoreError::corrupt(&self.path, "its delivery id has changed"));
         }
         if let Some(open) = &mut self.open {
-            open.database = Some(database);
+            open.connection = Some(connection);
         }
         Ok(())
     }
@@ -168,20 +191,23 @@ impl FileStore {
     /// One transaction: erases some of what is to be erased, and adds.
     fn write(&mut self, erase: usize, addition: &Addition) -> Result<(), StoreError> {
         self.reconnect()?;
-        let Some(Open { database: Some(database), identity, erased, .. }) = &self.open else {
+        let Some(Open { connection: Some(connection), id, erased, .. }) = &self.open else {
             return Err(StoreError::NotOpen);
         };
-        let result = self.commit(database, |transaction| {
+        let mut new = Vec::new();
+        let result = self.commit(connection, |transaction| {
             let mut table = transaction.open_table(RECORDS)?;
             for (namespace, seq) in erased.iter().take(erase) {
                 table.remove((namespace.as_str(), *seq))?;
             }
             for (record, bytes) in &addition.records {
-                table.insert((&*record.namespace, record.seq), bytes.as_slice())?;
+                if table.insert((&*record.namespace, record.seq), bytes.as_slice())?.is_none() {
+                    new.push((record.namespace.to_string(), record.seq));
+                }
             }
             drop(table);
             if let Some(next) = addition.next {
-                write_identity(transaction, &Identity { id: identity.id.clone(), next })?;
+                write_identity(transaction, id, next)?;
             }
             if addition.next.is_some() || !addition.records.is_empty() {
                 leave_room(transaction)
@@ -191,23 +217,22 @@ impl FileStore {
         });
         let Some(open) = &mut self.open else { return Err(StoreError::NotOpen) };
         if result.is_err() {
-            close(open.database.take());
-            // It may have become durable all the same, and has not been reported.
-            let failed =
-                addition.records.iter().map(|(record, _)| (record.namespace.to_string(), record.seq));
-            open.erased.extend(failed);
+            open.connection = None;
+            // They may have become durable all the same, and are not reported as such.
+            open.erased.extend(new);
             return result;
         }
         let rest = open.erased.iter().nth(erase).cloned();
         open.erased = rest.map_or_else(BTreeSet::new, |rest| open.erased.split_off(&rest));
-        open.identity.next = open.identity.next.max(addition.next.unwrap_or(0));
+        open.next = open.next.max(addition.next.unwrap_or(0));
         Ok(())
     }
 
     /// Erases, and adds.
     fn add(&mut self, addition: &Addition) -> Result<(), StoreError> {
+        let waiting = self.erased();
         match self.write(usize::MAX, addition) {
-            Err(StoreError::Full { .. }) if self.erased() > addition.records.len() => {
+            Err(StoreError::Full { .. }) if waiting > 0 => {
                 self.flush()?;
                 self.write(0, addition)
             }
@@ -222,49 +247,38 @@ impl FileStore {
 
 impl Store for FileStore {
     fn open(&mut self) -> Result<Opened, StoreError> {
-        close(self.open.take().and_then(|open| open.database));
+        self.open = None;
         // What a link leads to is renamed, not the link.
         if let Ok(path) = self.path.canonicalize() {
             self.path = path;
         }
-        let (mut lost, mut aside) = (Some(0), None);
-        loop {
+        for _ in 0..place::ATTEMPTS {
             let found = place::open(&self.path)?;
-            // A crash does not leave it empty.
-            let empty = found.as_ref().is_some_and(|file| file.metadata().is_ok_and(|meta| meta.len() == 0));
-            if empty {
-                lost = None;
+            let before = match &found {
+                None => Before::Nothing,
+                // A crash does not leave it empty.
+                Some(file) if file.metadata().is_ok_and(|meta| meta.len() == 0) => Before::Old,
+                Some(file) => match self.read(file) {
+                    Ok(contents) => return self.take(found, contents),
+                    Err(StoreError::Corrupt { .. }) => Before::Damaged,
+                    Err(error) => return Err(error),
+                },
+            };
+            let lost = if before == Before::Nothing { Some(0) } else { None };
+            let mut opened = Opened::new(None, Vec::new(), lost);
+            // What is there stays locked until then.
+            if let Some(aside) = self.create(&opened.id, opened.next, before)? {
+                opened.aside = aside;
+                return Ok(opened);
             }
-            let Some(file) = found.as_ref().filter(|_| !empty) else {
-                let (identity, _) = Identity::follow(None, &[]);
-                let Some((file, database)) = self.create(&identity, empty)? else { continue };
-                let Identity { id, next } = identity.clone();
-                self.open = Some(Open { file, database: Some(database), identity, erased: BTreeSet::new() });
-                return Ok(Opened { id, next, records: Vec::new(), lost, renewed: false, aside });
-            };
-            let (database, identity, records, bad) = match self.read(file) {
-                Ok(contents) => contents,
-                Err(StoreError::Corrupt { .. }) => {
-                    aside = Some(place::set_aside(&self.path)?);
-                    lost = None;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let (identity, renewed) = Identity::follow(identity, &records);
-            self.commit(&database, |transaction| write_identity(transaction, &identity))?;
-            let Identity { id, next } = identity.clone();
-            self.open =
-                found.map(|file| Open { file, database: Some(database), identity, erased: BTreeSet::new() });
-            let lost = lost.map(|lost: u64| lost + bad);
-            return Ok(Opened { id, next, records, lost, renewed, aside });
         }
+        Err(StoreError::Locked { path: self.path.clone() })
     }
 
     fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
         let open = self.open.as_ref().ok_or(StoreError::NotOpen)?;
         let next = records.iter().map(|record| record.seq.saturating_add(1)).max();
-        let next = next.filter(|&next| next > open.identity.next);
+        let next = next.filter(|&next| next > open.next);
         let records = records.iter().map(|record| Ok((record.clone(), record.encode()?)));
         let records = records.collect::<Result<Vec<_>, StoreError>>()?;
         if records.is_empty() { Ok(()) } else { self.add(&Addition { records, next }) }
@@ -285,14 +299,17 @@ impl Store for FileStore {
             result => return result,
         }
         while self.erased() > 0 {
-            self.write(FEW, &Addition::default())?;
+            match self.write(FEW, &Addition::default()) {
+                Err(StoreError::Full { .. }) => self.write(1, &Addition::default())?,
+                result => result?,
+            }
         }
         Ok(())
     }
 
     fn reserve(&mut self, up_to: u64) -> Result<(), StoreError> {
         let open = self.open.as_ref().ok_or(StoreError::NotOpen)?;
-        if up_to <= open.identity.next {
+        if up_to <= open.next {
             return Ok(());
         }
         self.add(&Addition { next: Some(up_to), records: Vec::new() })
@@ -300,20 +317,18 @@ impl Store for FileStore {
 
     fn clear(&mut self) -> Result<(), StoreError> {
         let open = self.open.as_ref().ok_or(StoreError::NotOpen)?;
-        let identity = open.identity.clone();
-        match self.create(&identity, true) {
-            Ok(Some((file, database))) => {
-                let new = Open { file, database: Some(database), identity, erased: BTreeSet::new() };
-                close(self.open.replace(new).and_then(|old| old.database));
-                return Ok(());
-            }
+        let (id, next) = (open.id.clone(), open.next);
+        match self.create(&id, next, Before::Old) {
+            Ok(Some(_)) => return Ok(()),
             // In place then: what is erased is still to be found in the file by who searches it.
             Ok(None) | Err(StoreError::Full { .. }) => {}
             Err(error) => return Err(error),
         }
         self.reconnect()?;
-        let Some(Open { database: Some(database), .. }) = &self.open else { return Err(StoreError::NotOpen) };
-        let result = self.commit(database, |transaction| {
+        let Some(Open { connection: Some(connection), .. }) = &self.open else {
+            return Err(StoreError::NotOpen);
+        };
+        let result = self.commit(connection, |transaction| {
             transaction.delete_table(RECORDS)?;
             transaction.open_table(RECORDS)?;
             Ok(())
@@ -321,7 +336,7 @@ impl Store for FileStore {
         if let Some(open) = &mut self.open {
             match result {
                 Ok(()) => open.erased.clear(),
-                Err(_) => close(open.database.take()),
+                Err(_) => open.connection = None,
             }
         }
         result
@@ -332,7 +347,6 @@ impl Drop for FileStore {
     fn drop(&mut self) {
         // If that fails, records come back that were erased: they are known where they go.
         let _ = self.flush();
-        close(self.open.take().and_then(|open| open.database));
     }
 }
 
@@ -342,24 +356,35 @@ impl std::fmt::Debug for FileStore {
     }
 }
 
-/// It writes while it closes, and what it finds then may be damaged.
-fn close(database: Option<Database>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
-}
-
-fn write_identity(transaction: &WriteTransaction, identity: &Identity) -> Result<(), redb::Error> {
-    // It always fits: an id is 22 characters.
-    let bytes = identity.to_record().encode().unwrap_or_default();
+/// As a record, for its checksum.
+fn write_identity(transaction: &WriteTransaction, id: &str, next: u64) -> Result<(), redb::Error> {
+    let record = Record {
+        namespace: ByteString::new(),
+        seq: next,
+        text: id.into(),
+        attachments: Vec::new(),
+        created_at: 0,
+        expires_at: None,
+        attempts: 0,
+    };
+    // It always fits: an id has 22 characters.
+    let bytes = record.encode().unwrap_or_default();
     transaction.open_table(STATE)?.insert(IDENTITY, bytes.as_slice())?;
     Ok(())
 }
 
 /// Sees to it that the file has room for what erasing needs, which writes pages anew as well: what fills a disk fails
-/// before it takes the last of it.
+/// before it takes the last of it. These pages are never written.
 fn leave_room(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    const ROOM_BYTES: [u8; 64 * 1024] = [0; 64 * 1024];
+    /// Of four pages each, so that they are found in a file with holes.
+    const PIECE: [u8; 16_000] = [0; 16_000];
+    const PIECES: u32 = 16;
     let mut table = transaction.open_table(ROOM)?;
-    table.insert((), ROOM_BYTES.as_slice())?;
-    table.remove(())?;
+    for piece in 0..PIECES {
+        table.insert(piece, PIECE.as_slice())?;
+    }
+    for piece in 0..PIECES {
+        table.remove(piece)?;
+    }
     Ok(())
 }

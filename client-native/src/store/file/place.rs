@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 
 /// How often another client may take the file away from under the path before it counts as locked.
-const ATTEMPTS: usize = 10;
+pub(super) const ATTEMPTS: usize = 10;
 
 /// The file at `path`, locked; `None` if there is none.
 pub(super) fn open(path: &Path) -> Result<Option<File>, StoreError> {
@@ -31,42 +31,66 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, StoreError> {
     Err(StoreError::Locked { path: path.to_owned() })
 }
 
-/// Puts a file at `path`, in place of one that the caller has locked or of none, and not before it is complete. `None`
-/// if another client was faster.
+/// What is at a path before a new file is put there. The caller has locked it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// It is not needed any more.
+    Old,
+    /// It is kept under another name.
+    Damaged,
+}
+
+/// A file that was put at a path.
+pub(super) struct Created<T> {
+    pub(super) file: File,
+    pub(super) filled: T,
+    /// Where the damaged one is.
+    pub(super) aside: Option<PathBuf>,
+}
+
+/// Puts a file at `path`, complete from the beginning. `None` if another client was faster. Its name is durable after
+/// [`sync_directory`].
 pub(super) fn create<T>(
     path: &Path,
-    replaces: bool,
+    before: Before,
     fill: impl FnOnce(&File) -> Result<T, StoreError>,
-) -> Result<Option<(File, T)>, StoreError> {
+) -> Result<Option<Created<T>>, StoreError> {
     let io = |error: &io::Error| StoreError::io(path, error);
-    let new = with_suffix(path, ".new");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&new);
-    let file = file.map_err(|error| io(&error))?;
+    let new = with_suffix(path, ".being-made");
+    let mut options = OpenOptions::new();
+    // What a crash has left is not emptied before it is locked.
+    options.read(true).write(true).create(true).truncate(false);
+    // It holds what users have written.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&new).map_err(|error| io(&error))?;
     lock(&file, path)?;
-    if !is_at(&file, &new) || (!replaces && fs::symlink_metadata(path).is_ok()) {
+    if !is_at(&file, &new) {
         return Ok(None);
     }
-    let fill = || {
+    let work = || {
+        if before == Before::Nothing && path.exists() {
+            return Ok(None);
+        }
         file.set_len(0).map_err(|error| io(&error))?;
         let filled = fill(&file)?;
-        file.sync_all().and_then(|()| fs::rename(&new, path)).map_err(|error| io(&error))?;
-        Ok(filled)
+        file.sync_all().map_err(|error| io(&error))?;
+        // Whoever finds nothing at the path now finds the new file locked.
+        let aside = if before == Before::Damaged { Some(set_aside(path)?) } else { None };
+        fs::rename(&new, path).map_err(|error| io(&error))?;
+        Ok(Some((filled, aside)))
     };
-    match fill() {
-        Ok(filled) => {
-            sync_directory(path).map_err(|error| io(&error))?;
-            Ok(Some((file, filled)))
-        }
-        Err(error) => {
-            // What stays is used by the next attempt.
-            let _ = fs::remove_file(&new);
-            Err(error)
-        }
+    let done: Result<_, StoreError> = work();
+    if !matches!(done, Ok(Some(_))) {
+        // If it stays, the next attempt uses it.
+        let _ = fs::remove_file(&new);
     }
+    Ok(done?.map(|(filled, aside)| Created { file, filled, aside }))
 }
 
 /// Gives a file another name, one that is free.
-pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let names = (0_u64..).map(|number| match number {
         0 => with_suffix(path, ".damaged"),
         _ => with_suffix(path, &format!(".damaged.{number}")),
@@ -74,10 +98,8 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     for name in names {
         match fs::symlink_metadata(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return fs::rename(path, &name)
-                    .and_then(|()| sync_directory(path))
-                    .map(|()| name)
-                    .map_err(|error| StoreError::io(path, &error));
+                fs::rename(path, &name).map_err(|error| StoreError::io(path, &error))?;
+                return Ok(name);
             }
             Err(error) => return Err(StoreError::io(path, &error)),
             Ok(_) => {}
@@ -111,14 +133,13 @@ fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// A new name is durable when its directory is.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let directory =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()?;
+/// A new name is durable when its directory is. Where a directory cannot be opened, this is not known.
+pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(directory) {
+        Ok(directory) if cfg!(unix) => directory.sync_all().map_err(|error| StoreError::io(path, &error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -4,6 +4,9 @@
 import { createRequire } from "node:module";
 import { connectionOptions, customAgent, isolated, pick, requestHeaders } from "./options.js";
 
+/** `bufferedAmount` is 0 once a connection has ended, and what the system was handed does not count. */
+export const TELLS_UNSENT = false;
+
 const THRESHOLD = 1024;
 const INSTALL = 'install the "ws" package (npm install ws)';
 

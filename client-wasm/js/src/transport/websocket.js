@@ -1,3 +1,6 @@
+/** Whether `bufferedAmount` tells, also behind the end, how much has certainly not left. */
+export const TELLS_UNSENT = true;
+
 /**
  * Opens a WebSocket, and tells `handlers` what it hears: `open()`, `message(data)`, `error(event)`, `close(event)`; never
  * from within this function, and never after `close()`.

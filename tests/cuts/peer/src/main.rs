@@ -87,15 +87,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::process::exit(0)
 }
 
-/// The lines on standard input.
+/// The lines on standard input. When it ends, so does this.
 fn commands() -> mpsc::UnboundedReceiver<String> {
     let (sender, commands) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in stdin().lock().lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
-                break;
+                return;
             }
         }
+        std::process::exit(1)
     });
     commands
 }

@@ -219,3 +219,29 @@ pub fn too_old_after_an_attempt<F: Face>(face: &F) {
     assert!(matches!(sim.manager.fate(socket, emit), Some(Fate::Uncertain { attempts: 1, .. })));
     assert!(sim.lines().contains(&"erase 0 0".to_string()));
 }
+
+/// The namespace may be connected before there is an id to ask the middleware with; it is asked then.
+pub fn the_middleware_is_asked_once_there_are_ids<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let options = SocketOptions {
+        retries: Some(9),
+        exactly_once: Some("me".into()),
+        durability: Some(Durability::StoredFirst),
+        ..SocketOptions::default()
+    };
+    let socket = sim.manager.socket("/", options);
+    let emits = vec![RestoredEmit { key: 3, payload: sim.face().event(1, &[]), attempts: 0, expires: None }];
+    let restored = Restored { delivery: Some("store".into()), next: 1024, emits };
+    sim.manager.restore(socket, restored, sim.now);
+    sim.expect_lines(&["reserve 0 2048"]);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    let lines = sim.lines();
+    assert_eq!(lines.last().map(String::as_str), Some("w1 423<1>"), "{lines:?}");
+    sim.manager.reserved(socket, 2048, sim.now);
+    let lines = sim.lines();
+    assert!(lines.len() == 1 && lines[0].starts_with("w1 421024"), "{lines:?}");
+    sim.manager.reserved(socket, 3072, sim.now);
+    sim.expect_lines(&[]);
+}

@@ -1,0 +1,80 @@
+//! A store that several processes share, as the tabs of a browser do: one of them sends, and its shell hands in what is stored.
+
+use core::time::Duration;
+
+use super::Manager;
+use super::outbox::{RestoredEmit, stored};
+use crate::codec::Codec;
+use crate::event::{EmitId, SocketId};
+use crate::fate::Fate;
+use crate::socket::SocketState;
+use crate::time::Instant;
+
+impl<C: Codec> Manager<C> {
+    /// Another process has the store of a namespace, and sends what is in it. The namespace is connected without its name, and
+    /// emits that were to be sent until they are acknowledged are forgotten here. Until [`Manager::restore`].
+    pub fn follow(&mut self, socket: SocketId, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let Some(store) = target.outbox.retries.as_mut().and_then(|retries| retries.store.as_mut()) else {
+            return;
+        };
+        store.follow();
+        for at in (0..target.outbox.held.len()).rev() {
+            if target.outbox.held.get(at).is_some_and(|emit| emit.reliable().is_some())
+                && let Some(emit) = target.outbox.take(at)
+            {
+                target.acks.settled(emit.id);
+                target.outbox.fates.settle(emit.id, Fate::UNCERTAIN, None);
+            }
+        }
+        self.join(socket, now);
+    }
+
+    /// The namespace gets the name that came with the store. If it is connected without, the connection is made anew.
+    pub(super) fn join_with_name(&mut self, socket: SocketId, now: Instant) {
+        let Some(target) = self.sockets.get(socket.0 as usize) else { return };
+        let named = target.outbox.retries.as_ref().is_some_and(|retries| retries.name().is_some());
+        if named && matches!(target.state, SocketState::Connected { .. } | SocketState::Connecting { .. }) {
+            self.drop_connection(now);
+        }
+    }
+
+    /// Takes the next ack id for an emit that is being stored.
+    pub fn take_id(&mut self, socket: SocketId) -> Option<u64> {
+        let target = self.sockets.get_mut(socket.0 as usize)?;
+        let id = target.acks.skip();
+        if let Some(store) = target.outbox.retries.as_mut().and_then(|retries| retries.store.as_mut()) {
+            store.take(id);
+        }
+        Some(id)
+    }
+
+    /// Sends an emit that is in the store, also one that another process has put there. What becomes of it is told under its
+    /// ticket, its end by its key ([`Event::OutboxSettled`](crate::Event::OutboxSettled)). `timeout` as in
+    /// [`EmitOptions`](crate::EmitOptions); `maybe_sent`: another process may have sent it before.
+    pub fn adopt(
+        &mut self,
+        socket: SocketId,
+        emit: RestoredEmit<C::Payload>,
+        timeout: Option<Duration>,
+        maybe_sent: bool,
+        now: Instant,
+    ) -> Option<EmitId> {
+        self.tell_time(now);
+        let target = self.sockets.get_mut(socket.0 as usize)?;
+        let store = target.outbox.retries.as_mut()?.store.as_mut()?;
+        store.took(emit.key);
+        target.acks.begin_at(emit.key + 1);
+        let id = target.outbox.ticket();
+        let size = self.codec.size(&emit.payload);
+        let timeout = timeout.or(self.config.ack_timeout);
+        let mut emit = stored(id, emit, size, timeout, maybe_sent);
+        target.outbox.fates.watch(id);
+        target.outbox.line_up(&mut emit);
+        target.outbox.hold(emit);
+        self.keep(socket);
+        self.release(socket);
+        Some(id)
+    }
+}

@@ -1,0 +1,240 @@
+// The durable outbox of one socket: between the store, which all tabs share, and the core of the tab that leads. Stored
+// first: an emit is handed to the core with the ack id that the store gave it, in whichever tab that is.
+//
+// A file of its own, which is loaded where it is wanted. `context` is what outbox.js gives it.
+import { openOutbox } from "./store/index.js";
+
+/** Without a word from the lock by then another tab leads, and this one connects without the outbox's name. */
+const PATIENCE = 1000;
+/** What the leader before has said may still be on its way. */
+const LATE = 1000;
+
+const isFinal = (fate) => fate !== "held" && fate !== "inFlight";
+
+export class Durable {
+  #context;
+  #store;
+  #role;
+  /** Emits of this page that are not settled, by ref. */
+  #mine = new Map();
+  #bytes = 0;
+  /** What the core has, by ack id, and its ack ids by ticket. The leader's. */
+  #adopted = new Map();
+  #keys = new Map();
+  #reserved = 0;
+  /** What waits for it to be stored is appended behind it: it has to be read first. */
+  #reading;
+
+  constructor(context) {
+    this.#context = context;
+    this.#store = openOutbox(context.name, {
+      sequence: () => context.sequence(),
+      onLeader: (opened) => this.#lead(opened),
+      onFollower: () => this.#follow(),
+      onEntry: (record) => this.#take(record, { maybeSent: false }),
+      onFate: ({ ref, seq, ...change }) => this.#change(ref, change),
+      onCancel: (seq) => this.#cancelAdopted(seq),
+      onClear: ({ seqs, refs }) => this.#cleared(seqs, refs),
+      onError: (error) => context.failed(error),
+    });
+    this.#learnRole();
+  }
+
+  /** The store says who leads only to who does. */
+  async #learnRole() {
+    setTimeout(() => this.#role ?? this.#follow(), PATIENCE).unref?.();
+    const locks = await globalThis.navigator?.locks?.query?.().catch(() => {});
+    const taken = locks?.held?.some(({ name }) => name === `sio-outbox:${this.#context.name}`);
+    if (taken && this.#role === undefined) this.#follow();
+  }
+
+  // --- Who leads --------------------------------------------------------------------------------------------------
+
+  #lead({ id, next, reserved, records, gone }) {
+    this.#role = "leader";
+    this.#reserved = reserved;
+    this.#context.lead(id, next);
+    for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+    if (gone.length === 0) return;
+    const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
+    setTimeout(lost, LATE);
+  }
+
+  #follow() {
+    this.#role = "follower";
+    for (const { entry } of this.#adopted.values()) if (entry) entry.key = undefined;
+    this.#adopted.clear();
+    this.#context.resign();
+  }
+
+  /** `upTo` may be the last of what the store has reserved already. */
+  reserve(upTo) {
+    if (upTo <= this.#reserved) return this.#context.reserved(upTo);
+    const reserved = () => {
+      this.#reserved = Math.max(this.#reserved, upTo);
+      if (this.#role === "leader") this.#context.reserved(upTo);
+    };
+    // Who does not lead any longer needs none.
+    return this.#store.reserve(upTo).then(reserved, () => {});
+  }
+
+  // --- Emits of this page -----------------------------------------------------------------------------------------
+
+  emit(entry) {
+    const { bufferSize, bufferBytes, bufferPolicy } = this.#context;
+    const { ref, args, size } = entry;
+    this.#mine.set(ref, entry);
+    this.#bytes += size;
+    this.#context.changed(ref, { fate: "held" });
+    if (this.#mine.size > bufferSize || this.#bytes > bufferBytes) {
+      const fate = bufferPolicy === "dropNewest" ? "dropped" : "refused";
+      return this.#change(ref, { fate, error: new Error("the buffer is full"), value: args });
+    }
+    if (this.#context.writeBehind && this.#role === "leader" && this.#store.leading) this.#sendFirst(entry);
+    this.#append(entry);
+  }
+
+  /** Without waiting for the store, if its ack id is reserved. */
+  #sendFirst(entry) {
+    const key = this.#context.sequence();
+    entry.key = key;
+    if (key < this.#reserved) this.#adopt(key, entry.message, { entry, maybeSent: false });
+  }
+
+  #append(entry) {
+    const unread = entry.parts.some((part) => part.arrayBuffer);
+    if (!unread && !this.#reading) return this.#write(entry, entry.parts);
+    const parts = Promise.all(entry.parts.map((part) => part.arrayBuffer?.() ?? part));
+    const reading = Promise.all([parts, this.#reading]).then(
+      ([read]) => this.#write(entry, read),
+      (error) => this.#refuse(entry, error),
+    );
+    this.#reading = reading.then(() => {
+      if (this.#reading === reading) this.#reading = undefined;
+    });
+  }
+
+  #write(entry, attachments) {
+    const { ref, text, expiresAt, key: seq } = entry;
+    const createdAt = Date.now();
+    const { namespace } = this.#context;
+    const record = { seq, namespace, text, attachments, createdAt, expiresAt, ref };
+    this.#store.append([record]).then(
+      (seqs) => this.#appended(entry, seqs?.[0]),
+      (error) => this.#refuse(entry, error),
+    );
+  }
+
+  #appended(entry, key) {
+    if (!this.#mine.has(entry.ref)) return;
+    this.#context.kept(entry.ref);
+    if (this.#adopted.has(key)) return;
+    if (key === undefined) {
+      if (entry.cancelled) this.cancel(entry.ref);
+    } else if (entry.cancelled) {
+      this.#store.erase([key]);
+      this.#change(entry.ref, { fate: "cancelled", value: entry.args });
+    } else {
+      this.#take({ ...entry, seq: key }, { maybeSent: false });
+    }
+  }
+
+  #refuse(entry, error) {
+    const { ref, key, args } = entry;
+    if (!this.#mine.has(ref)) return;
+    // It is on its way already, and goes on from memory.
+    if (this.#adopted.has(key)) return this.#context.failed(error);
+    this.#change(ref, { fate: "refused", error, value: args });
+  }
+
+  cancel(ref) {
+    const entry = this.#mine.get(ref);
+    if (!entry) return;
+    if (this.#adopted.has(entry.key)) return this.#cancelAdopted(entry.key);
+    entry.cancelled = true;
+    if (this.#role !== "follower") return;
+    const cancelled = (never) => never && this.#change(ref, { fate: "cancelled", value: entry.args });
+    this.#store.cancel(ref).then(cancelled, () => {});
+  }
+
+  clear() {
+    return this.#store.clear();
+  }
+
+  #cleared(seqs, refs) {
+    for (const seq of seqs) this.#cancelAdopted(seq);
+    for (const ref of refs) this.#change(ref, { fate: "cancelled", value: this.#mine.get(ref)?.args });
+  }
+
+  #change(ref, change) {
+    const entry = this.#mine.get(ref);
+    if (!entry) return;
+    if (isFinal(change.fate)) {
+      this.#mine.delete(ref);
+      this.#bytes -= entry.size;
+      if (entry.message) this.#context.forget(entry.message);
+      entry.message = undefined;
+    }
+    this.#context.changed(ref, change);
+  }
+
+  // --- What the core sends ----------------------------------------------------------------------------------------
+
+  /** A record of this page, or of another. */
+  #take({ seq, tab = this.#store.tab, ref, text, attachments, parts = attachments, expiresAt }, how) {
+    const entry = tab === this.#store.tab ? this.#mine.get(ref) : undefined;
+    const maxAge = expiresAt === undefined ? undefined : expiresAt - Date.now();
+    let message;
+    try {
+      message = entry?.message ?? this.#context.encode(text, parts ?? []);
+    } catch (cause) {
+      this.#store.erase([seq]);
+      return this.#context.failed(Object.assign(new Error("outbox: a record cannot be read", { cause }), { kept: null, lost: 1 }));
+    }
+    if (entry) entry.key = seq;
+    this.#adopt(seq, message, { ...how, entry, maxAge, timeout: entry?.timeout });
+  }
+
+  #adopt(key, message, { entry, earlier = false, ...how }) {
+    this.#adopted.set(key, { entry, earlier });
+    if (entry) entry.message = undefined;
+    this.#context.adopt(key, message, how, (ticket) => {
+      this.#keys.set(ticket, key);
+      const adopted = this.#adopted.get(key);
+      if (adopted) adopted.ticket = ticket;
+    });
+  }
+
+  #cancelAdopted(key) {
+    const ticket = this.#adopted.get(key)?.ticket;
+    if (ticket !== undefined) this.#context.cancel(ticket);
+  }
+
+  /** Whether the ticket is of an emit that was adopted. */
+  changed(ticket, change) {
+    const key = this.#keys.get(ticket);
+    const adopted = this.#adopted.get(key);
+    // The end is told by its ack id, before.
+    if (isFinal(change.fate)) return this.#keys.delete(ticket);
+    if (adopted && (adopted.sent || change.fate !== "held")) {
+      adopted.sent = true;
+      this.#tell(key, adopted, change);
+    }
+    return key !== undefined;
+  }
+
+  #tell(key, { entry }, change) {
+    if (entry) this.#change(entry.ref, change);
+    else this.#store.tell([{ seq: key, ...change }]);
+  }
+
+  settled(key, { value, ...change }) {
+    const adopted = this.#adopted.get(key);
+    if (!adopted) return;
+    this.#adopted.delete(key);
+    const told = change.fate === "acknowledged" || change.fate === "uncertain" ? change : { ...change, value };
+    this.#tell(key, adopted, told);
+    if (adopted.earlier && !adopted.entry) this.#context.settled({ seq: key, ...change, value });
+    this.#store.erase([key]);
+  }
+}

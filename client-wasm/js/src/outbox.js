@@ -1,0 +1,129 @@
+// A socket's durable outbox (option `outbox`), as far as every page loads it. What it does stands in durable.js, which is
+// loaded only where there is one.
+import { json, outgoing, release, revived, value } from "../slots.js";
+import { ACT, LOOK, NOTE, SAY } from "./calls.js";
+
+const DAY = 24 * 3600 * 1000;
+
+export class Outbox {
+  #socket;
+  #io;
+  #index;
+  #durable;
+  /** Emits that wait for it. */
+  #waiting = [];
+  #refs = 0;
+
+  constructor(socket, io, index) {
+    this.#socket = socket;
+    this.#io = io;
+    this.#index = index;
+    const { outbox, outboxDurability, exactlyOnce } = socket._opts;
+    const { bufferSize = Infinity, bufferBytes = Infinity, bufferPolicy } = io.opts;
+    const options = { name: outbox, namespace: socket.nsp, exactlyOnce, bufferSize, bufferBytes, bufferPolicy };
+    const context = { ...options, writeBehind: outboxDurability === "writeBehind", ...this.#core(), ...this.#tells() };
+    io._call(() =>
+      import("#durable").then(
+        ({ Durable }) => {
+          this.#durable = new Durable(context);
+          for (const entry of this.#waiting.splice(0)) this.#durable.emit(entry);
+        },
+        (error) => this.#without(error),
+      ),
+    );
+  }
+
+  /** What the core does for it. Not by the names here, which are short in what is minified. */
+  #core() {
+    const io = this.#io;
+    const act = (what, ...args) => io._dispatch.follow(io._core.act(what, this.#index, ...args));
+    return {
+      lead: (id, next) => io._dispatch.follow(io._core.say(SAY.LEAD, id, this.#index, next)),
+      resign: () => act(ACT.FOLLOW),
+      reserved: (upTo) => act(ACT.RESERVED, upTo),
+      sequence: () => io._core.look(LOOK.TAKE_ID, this.#index),
+      cancel: (ticket) => act(ACT.CANCEL, ticket),
+      /** `[slot, length]`, and the same for each binary part. */
+      encode: (text, parts) => io._links.outgoing(revived(text, parts), true),
+      forget: (message) => message.forEach((slot, i) => i % 2 === 0 && release(slot)),
+      /** Its ticket, before anything is told. */
+      adopt: (key, message, { timeout, maxAge, maybeSent }, adopted) => {
+        const core = io._core;
+        if (maxAge !== undefined) core.note(NOTE.MAX_AGE, Math.max(maxAge, 0));
+        core.note(NOTE.TERMS, timeout ?? NaN, maybeSent);
+        const [slot, length] = io._withParts(message);
+        const more = core.act(ACT.ADOPT, this.#index, key, slot, length);
+        adopted(core.look(LOOK.ADOPTED));
+        io._dispatch.follow(more);
+      },
+    };
+  }
+
+  #tells() {
+    const socket = this.#socket;
+    return {
+      changed: (ref, change) => socket._onstored(ref, change),
+      kept: (ref) => socket._onkept(ref),
+      settled: (change) => socket.emitReserved("outbox_settled", change),
+      failed: (error) => socket.emitReserved("outbox_error", error),
+    };
+  }
+
+  /** What loads it is not there: as if there were none. */
+  #without(error) {
+    this.#socket._withoutOutbox();
+    this.#io._dispatch.follow(this.#io._core.act(ACT.WITHOUT, this.#index));
+    const failure = Object.assign(new Error("outbox: it cannot be loaded", { cause: error }), { code: "unavailable" });
+    this.#socket.emitReserved("outbox_error", Object.assign(failure, { kept: null, lost: null }));
+    for (const { again } of this.#waiting.splice(0)) again();
+  }
+
+  /** A number for an emit of this page. The core's own are higher. */
+  next() {
+    return (this.#refs += 1);
+  }
+
+  emit(ref, args, message, { maxAge = this.#io.opts.bufferMaxAge }, timeout, again) {
+    // An application's own parser has no text.
+    const numbers = this.#io.opts.parser ? outgoing(args) : message;
+    const text = json(numbers[0]);
+    const parts = numbers.filter((_, i) => i > 1 && i % 2 === 0).map(value);
+    if (numbers !== message) numbers.forEach((slot, i) => i % 2 === 0 && release(slot));
+    const { outboxMaxAge = 7 * DAY } = this.#socket._opts;
+    const expiresAt = Date.now() + Math.min(maxAge ?? Infinity, outboxMaxAge);
+    const size = message.reduce((sum, length, i) => (i % 2 === 0 ? sum : sum + length), 0);
+    const entry = { ref, args, text, parts, message, size, timeout, maxAge, expiresAt, again };
+    if (this.#durable) this.#durable.emit(entry);
+    else this.#waiting.push(entry);
+  }
+
+  cancel(ref) {
+    if (this.#durable) return this.#durable.cancel(ref);
+    const at = this.#waiting.findIndex((entry) => entry.ref === ref);
+    if (at < 0) return undefined;
+    const [{ args: value, message }] = this.#waiting.splice(at, 1);
+    message.forEach((slot, i) => i % 2 === 0 && release(slot));
+    return this.#socket._onstored(ref, { fate: "cancelled", value });
+  }
+
+  /** Empties it, for all tabs. */
+  async clear() {
+    await this.#durable?.clear();
+  }
+
+  // --- What the core tells ----------------------------------------------------------------------------------------
+
+  _reserve(upTo) {
+    // Within a call of the core no application is told of anything.
+    queueMicrotask(() => this.#durable?.reserve(upTo));
+  }
+
+  /** Whether the ticket is of one of its emits. */
+  _onfate(ticket, change) {
+    return this.#durable?.changed(ticket, change) ?? false;
+  }
+
+  _onsettled(key, change) {
+    this.#durable?.settled(key, change);
+  }
+}
