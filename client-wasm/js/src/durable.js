@@ -193,6 +193,8 @@ export class Durable {
     }
     if (entry) entry.key = seq;
     this.#adopt(seq, message, { ...how, entry, maxAge, timeout: entry?.timeout });
+    // Cancelled while it was on its way here.
+    if (entry?.cancelled) this.#cancelAdopted(seq);
   }
 
   #adopt(key, message, { entry, earlier = false, ...how }) {
