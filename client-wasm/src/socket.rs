@@ -168,6 +168,18 @@ impl Socket {
         self.handle.read(|inner| inner.outbox(self.id).is_some())
     }
 
+    /// What earlier pages have left in the outbox and is not settled, with its number there, in order. Known once this tab
+    /// sends for all of them. What becomes of it is told as
+    /// [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled).
+    #[cfg(feature = "outbox")]
+    #[must_use]
+    pub fn outbox_left(&self) -> Vec<(u64, Outgoing)> {
+        self.handle.read(|inner| {
+            let left = inner.outbox(self.id).into_iter().flat_map(|link| link.left());
+            left.map(|(seq, payload)| (seq, Outgoing::new(payload.clone()))).collect()
+        })
+    }
+
     /// Empties the outbox, for all tabs: what waits in it ends as cancelled. Whoever logs out calls this, for its content is
     /// not encrypted. Resolves once that is done; nothing happens without an outbox.
     #[cfg(feature = "outbox")]

@@ -200,7 +200,7 @@ export class Durable {
   #adopt(key, message, { entry, earlier = false, ...how }) {
     this.#adopted.set(key, { entry, earlier });
     if (entry) entry.message = undefined;
-    this.#context.adopt(key, message, how, (ticket) => {
+    this.#context.adopt(key, message, { ...how, earlier: earlier && !entry }, (ticket) => {
       this.#keys.set(ticket, key);
       const adopted = this.#adopted.get(key);
       if (adopted) adopted.ticket = ticket;

@@ -4,20 +4,25 @@
 //! An emit is stored first, and handed to the core with the ack id that the store gave it, in whichever tab that is. So its
 //! ticket is none of the core's: it is counted here.
 
+mod values;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use js_sys::{Array, Function, JsString, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise};
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, Codec as _, DecodeError, Decoded, Durability, EmitError, EmitId, EmitOptions, Event, Fate,
-    Instant, Limits, Restored, RestoredEmit, SocketId,
+    AckError, Durability, EmitError, EmitId, EmitOptions, Event, Fate, Instant, Restored, RestoredEmit,
+    SocketId,
 };
-use wasm_bindgen::closure::WasmClosure;
 use wasm_bindgen::prelude::*;
 
+use self::values::{
+    acknowledgement, change, entry, event, exact, fate_of, get, message, method, number_of, reason, set,
+    ticket_of, whole,
+};
 use crate::driver::{Inner, Shared};
 
 #[wasm_bindgen(module = "/js/src/durable.js")]
@@ -85,6 +90,8 @@ pub(crate) struct Link {
     count: u64,
     ended: VecDeque<(EmitId, Fate)>,
     settings: Settings,
+    /// What earlier pages have left, by its number there.
+    left: BTreeMap<u64, Payload>,
     /// The core said that what was to be cancelled was never sent.
     cancelled: bool,
 }
@@ -111,6 +118,10 @@ impl Link {
     pub(crate) fn fate(&self, emit: EmitId) -> Option<Fate> {
         let ended = || self.ended.iter().rev().find(|(ended, _)| *ended == emit).map(|(_, fate)| *fate);
         self.emits.get(&emit).map(|entry| entry.fate).or_else(ended)
+    }
+
+    pub(crate) fn left(&self) -> impl Iterator<Item = (u64, &Payload)> {
+        self.left.iter().map(|(key, payload)| (*key, payload))
     }
 
     /// `None` while that is not decided.
@@ -154,6 +165,7 @@ impl Shared {
             count: 0,
             ended: VecDeque::new(),
             settings: settings.clone(),
+            left: BTreeMap::new(),
             cancelled: false,
         };
         self.read(|inner| {
@@ -291,7 +303,13 @@ impl Context {
             &object,
             "resign",
             Closure::<dyn Fn()>::new(move || {
-                it.act(|inner, socket, now| inner.manager.follow(socket, now));
+                it.act(|inner, socket, now| {
+                    // Another tab sends it now.
+                    if let Some(link) = inner.outbox(socket) {
+                        link.left.clear();
+                    }
+                    inner.manager.follow(socket, now);
+                });
             }),
         );
         let it = self.clone();
@@ -360,8 +378,11 @@ impl Context {
         let millis =
             |name| get(terms, name).as_f64().map(|millis| Duration::from_secs_f64(millis.max(0.0) / 1000.0));
         let (max_age, timeout) = (millis("maxAge"), millis("timeout"));
-        let maybe_sent = get(terms, "maybeSent").is_truthy();
+        let [maybe_sent, earlier] = ["maybeSent", "earlier"].map(|name| get(terms, name).is_truthy());
         let ticket = self.act(|inner, socket, now| {
+            if earlier && let Some(link) = inner.outbox(socket) {
+                link.left.insert(whole(key), payload.clone());
+            }
             let expires = max_age.map(|age| now + age);
             let emit = RestoredEmit { key: whole(key), payload, attempts: 0, expires };
             inner.manager.adopt(socket, emit, timeout, maybe_sent, now)
@@ -419,6 +440,9 @@ impl Context {
         let result = acknowledgement(&answer).ok();
         let fate = fate_of(change);
         self.act(|inner, socket, _| {
+            if let Some(link) = inner.outbox(socket) {
+                link.left.remove(&key);
+            }
             inner.told.push_back(Event::OutboxSettled { socket, key, fate, payload, result });
         });
     }
@@ -429,126 +453,4 @@ impl Context {
         let kept = usize::try_from(kept).unwrap_or(usize::MAX);
         self.act(|inner, _, _| inner.told.push_back(Event::OutboxError { cause, kept, lost }));
     }
-}
-
-// --- Values ---------------------------------------------------------------------------------------------------------
-
-/// Below 2^53 all of them are exact.
-#[expect(clippy::cast_precision_loss, reason = "ids and tickets stay below 2^53")]
-const fn exact(number: u64) -> f64 {
-    number as f64
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and they are whole")]
-const fn whole(number: f64) -> u64 {
-    number as u64
-}
-
-fn number_of(emit: EmitId) -> f64 {
-    exact(emit.number() - FIRST)
-}
-
-fn ticket_of(number: f64) -> EmitId {
-    EmitId::from_number(FIRST + whole(number))
-}
-
-fn set(object: &Object, name: &str, value: &JsValue) {
-    // It fails only for what is frozen.
-    let _ = Reflect::set(object, &name.into(), value);
-}
-
-fn get(value: &JsValue, name: &str) -> JsValue {
-    Reflect::get(value, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
-/// Owned by JavaScript: the module may call it after the client is gone.
-fn method<F: ?Sized + WasmClosure>(object: &Object, name: &str, closure: Closure<F>) {
-    set(object, name, &closure.into_js_value());
-}
-
-fn reason(error: &JsValue) -> String {
-    get(error, "message").as_string().unwrap_or_else(|| String::from(JsString::from(error.clone())))
-}
-
-/// Text and binary parts, as the module keeps them.
-fn message(payload: &Payload) -> JsValue {
-    let parts: Array =
-        payload.attachments().iter().map(|part| JsValue::from(Uint8Array::from(&**part))).collect();
-    Array::of2(&payload.json().into(), &parts).into()
-}
-
-fn entry(number: u64, payload: &Payload, age: Duration, timeout: Option<Duration>) -> Object {
-    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    let parts: Array =
-        payload.attachments().iter().map(|part| JsValue::from(Uint8Array::from(&**part))).collect();
-    let entry = Object::new();
-    set(&entry, "ref", &exact(number).into());
-    set(&entry, "text", &payload.json().into());
-    set(&entry, "parts", &parts);
-    set(&entry, "size", &payload.size().into());
-    set(&entry, "maxAge", &millis(age).into());
-    set(&entry, "expiresAt", &(js_sys::Date::now() + millis(age)).into());
-    if let Some(timeout) = timeout {
-        set(&entry, "timeout", &millis(timeout).into());
-    }
-    entry
-}
-
-fn change(fate: Fate) -> Object {
-    let change = Object::new();
-    set(&change, "fate", &fate.as_str().into());
-    if let Fate::InFlight { attempt: attempts } | Fate::Uncertain { attempts, .. } = fate {
-        set(&change, "attempts", &attempts.into());
-    }
-    change
-}
-
-fn fate_of(change: &JsValue) -> Fate {
-    #[expect(clippy::cast_possible_truncation, reason = "counted up from 0")]
-    let attempts = get(change, "attempts").as_f64().map_or(1, |attempts| whole(attempts) as u32);
-    match get(change, "fate").as_string().as_deref() {
-        Some("held") => Fate::Held,
-        Some("inFlight") => Fate::InFlight { attempt: attempts },
-        Some("delivered") => Fate::Delivered,
-        Some("acknowledged") => Fate::Acknowledged,
-        Some("expired") => Fate::Expired,
-        Some("dropped") => Fate::Dropped,
-        Some("cancelled") => Fate::Cancelled,
-        Some("refused") => Fate::Refused,
-        _ => Fate::Uncertain { attempts, last_sent: None, key: None },
-    }
-}
-
-/// A message of the module's, read as if it had come by wire.
-fn read(message: &JsValue, plain: &str, binary: &str, id: &str) -> Result<Payload, String> {
-    let message = message.dyn_ref::<Array>().ok_or("it is no message")?;
-    let text = message.get(0).as_string().ok_or("it has no text")?;
-    let parts = Array::from(&message.get(1));
-    let attachments = parts.length() as usize;
-    let text = match attachments {
-        0 => format!("{plain}{id}{text}"),
-        _ => format!("{binary}{attachments}-{id}{text}"),
-    };
-    let limits = Limits { attachments, attachment_bytes: usize::MAX, ..Limits::default() };
-    let told = |error: DecodeError| error.to_string();
-    let mut decoded = Json.decode(text.into(), &limits).map_err(told)?;
-    for part in parts.iter() {
-        let Decoded::Partial(partial) = decoded else { break };
-        let part = Uint8Array::new(&part).to_vec();
-        decoded = Json.attach(partial, part.into(), &limits).map_err(told)?;
-    }
-    match decoded {
-        Decoded::Packet(_, Some(payload)) => Ok(payload),
-        Decoded::Packet(_, None) | Decoded::Partial(_) => Err("it is no event".to_owned()),
-    }
-}
-
-fn event(message: &JsValue) -> Result<Payload, String> {
-    read(message, "42", "45", "")
-}
-
-/// What another tab tells may be of another version.
-fn acknowledgement(answer: &JsValue) -> Result<Payload, AckError> {
-    let undecodable = |cause| AckError::Decode(DecodeError::Payload { cause });
-    read(answer, "43", "46", "0").map_err(undecodable)
 }
