@@ -193,12 +193,14 @@ export class Durable {
     }
     if (entry) entry.key = seq;
     this.#adopt(seq, message, { ...how, entry, maxAge, timeout: entry?.timeout });
+    // Cancelled while it was on its way here.
+    if (entry?.cancelled) this.#cancelAdopted(seq);
   }
 
   #adopt(key, message, { entry, earlier = false, ...how }) {
     this.#adopted.set(key, { entry, earlier });
     if (entry) entry.message = undefined;
-    this.#context.adopt(key, message, how, (ticket) => {
+    this.#context.adopt(key, message, { ...how, earlier: earlier && !entry }, (ticket) => {
       this.#keys.set(ticket, key);
       const adopted = this.#adopted.get(key);
       if (adopted) adopted.ticket = ticket;
