@@ -351,6 +351,10 @@ impl<P> Outbox<P> {
     /// Takes an emit out, whatever became of it.
     pub(crate) fn take(&mut self, at: usize) -> Option<Emit<P>> {
         let emit = queue::remove(&mut self.held, at)?;
+        if self.held.is_empty() {
+            // Nobody is to be woken for it.
+            self.expiries.clear();
+        }
         self.bytes -= emit.size;
         if let Some(retries) = &mut self.retries {
             retries.removed(at);

@@ -95,7 +95,7 @@ const OUTBOX: u32 = 2048;
 pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions<Payload> {
     SocketOptions {
         retries: (retries >= 0.0).then(|| index(retries)),
-        retry_window: (window % OUTBOX > 0).then_some(window % OUTBOX),
+        retry_window: Some(window % OUTBOX).filter(|window| *window > 0),
         durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
         auth: Auth::Ask,
