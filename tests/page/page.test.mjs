@@ -216,6 +216,7 @@ for (const name of browsers) {
       for (const words of texts) await say(ada, words);
       await until(ada, ticked, ['held', ...texts]);
       await press(ada, '#kill');
+      await ada.waitForSelector('#again');
       await press(ada, '#again');
       await ada.waitForSelector('#enter-button:enabled');
       await press(ada, '#enter-button');

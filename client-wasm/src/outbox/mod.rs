@@ -191,12 +191,12 @@ impl Shared {
             if full && settings.refuses {
                 return Err(EmitError::BufferFull { held: link.emits.len(), bytes: link.bytes });
             }
-            let most = settings.max_age;
-            let age = options.max_age.or(settings.buffer_max_age).map_or(most, |age| age.min(most));
+            let given = options.max_age.or(settings.buffer_max_age);
+            let stored = given.map_or(settings.max_age, |age| age.min(settings.max_age));
             link.count += 1;
             link.bytes = bytes;
             let emit = EmitId::from_number(FIRST + link.count);
-            let entry = entry(link.count, &payload, age, options.timeout);
+            let entry = entry(link.count, &payload, given, stored, options.timeout);
             link.emits.insert(emit, Entry { fate: Fate::Held, stored: false, payload });
             let durable = Rc::clone(&link.durable);
             ready(inner, emit);

@@ -54,7 +54,14 @@ pub(super) fn message(payload: &Payload) -> JsValue {
     Array::of2(&payload.json().into(), &parts).into()
 }
 
-pub(super) fn entry(number: u64, payload: &Payload, age: Duration, timeout: Option<Duration>) -> Object {
+/// `given`: how long it may be held where it does not outlive the page, `stored`: where it does.
+pub(super) fn entry(
+    number: u64,
+    payload: &Payload,
+    given: Option<Duration>,
+    stored: Duration,
+    timeout: Option<Duration>,
+) -> Object {
     let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let parts: Array =
         payload.attachments().iter().map(|part| JsValue::from(Uint8Array::from(&**part))).collect();
@@ -63,8 +70,11 @@ pub(super) fn entry(number: u64, payload: &Payload, age: Duration, timeout: Opti
     set(&entry, "text", &payload.json().into());
     set(&entry, "parts", &parts);
     set(&entry, "size", &payload.size().into());
-    set(&entry, "maxAge", &millis(age).into());
-    set(&entry, "expiresAt", &(js_sys::Date::now() + millis(age)).into());
+    set(&entry, "emittedAt", &js_sys::Date::now().into());
+    let expires = Object::new();
+    set(&expires, "given", &given.map_or(f64::INFINITY, millis).into());
+    set(&expires, "stored", &millis(stored).into());
+    set(&entry, "expiresIn", &expires);
     if let Some(timeout) = timeout {
         set(&entry, "timeout", &millis(timeout).into());
     }

@@ -138,8 +138,8 @@ impl Chat {
     pub(crate) fn connect(url: &str, join: Join, tell: impl Fn(Event) + 'static) -> Result<Self, String> {
         let join = Rc::new(RefCell::new(join));
         let auth = join.clone();
-        // Everybody has an outbox of their own: whoever has it sends what is in it.
-        let outbox = format!("chat {}", join.borrow().name.to_lowercase());
+        // An outbox for each tab, known again after a reload: who has it speaks for the person.
+        let outbox = format!("chat {}", join.borrow().key);
         let client = Client::builder(url)
             // Asked at every CONNECT: whoever comes back is in their room again before the messages held
             // meanwhile arrive there.
