@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::EmitId;
 use crate::fate::Fate;
 use crate::outbox::{Emit, Outbox};
-use crate::queue;
+use crate::queue::Deadlines;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::time::Instant;
@@ -111,7 +111,7 @@ pub(crate) struct Retries {
     keyed: usize,
     orders: u64,
     /// Before further attempts, in order of time.
-    pauses: VecDeque<(Instant, EmitId)>,
+    pauses: Deadlines,
     /// To be taken out of the store.
     pub(crate) erase: VecDeque<u64>,
 }
@@ -131,7 +131,7 @@ pub(crate) enum TimedOut<P> {
 }
 
 impl Retries {
-    pub(crate) const fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
+    pub(crate) fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
         let store = match store {
             Some(stored_first) => Some(Store::new(stored_first)),
             None => None,
@@ -144,7 +144,7 @@ impl Retries {
             handed_out: 0,
             keyed: 0,
             orders: FIRST_ORDER,
-            pauses: VecDeque::new(),
+            pauses: Deadlines::default(),
             erase: VecDeque::new(),
         }
     }
@@ -161,6 +161,11 @@ impl Retries {
     /// Whether the namespace cannot be connected before the store is open, which knows its name.
     pub(crate) const fn waits_for_its_name(&self) -> bool {
         self.delivery.is_some() && matches!(self.store, Some(store) if store.is_opening())
+    }
+
+    /// Whether another process uses it.
+    pub(crate) const fn lacks_its_name(&self) -> bool {
+        self.delivery.is_some() && matches!(self.store, Some(store) if store.is_elsewhere())
     }
 
     /// Its name, unless another process uses it.
@@ -215,7 +220,7 @@ impl Retries {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pauses.front().map(|&(until, _)| until)
+        self.pauses.first()
     }
 }
 
@@ -292,12 +297,7 @@ impl<P> Outbox<P> {
 
     /// The emit whose attempt is to be queued next.
     pub(crate) fn next_attempt(&mut self, now: Instant) -> Option<&Emit<P>> {
-        while let Some(&(until, id)) = self.retries.as_ref()?.pauses.front()
-            && until <= now
-        {
-            if let Some(retries) = &mut self.retries {
-                retries.pauses.pop_front();
-            }
+        while let Some(id) = self.retries.as_mut()?.pauses.due_emit(now) {
             if let Some(at) = self.position(id)
                 && self.held.get(at)?.reliable()?.step == Step::Pausing
             {
@@ -390,7 +390,7 @@ impl<P> Outbox<P> {
         let Some(emit) = self.held.get(at) else { return };
         self.fates.note(emit.id, Fate::Held);
         if let Some(expires) = emit.expires() {
-            queue::insert(&mut self.expiries, (expires, emit.id));
+            self.expiries.insert(expires, emit.id.0);
         }
     }
 
@@ -429,7 +429,7 @@ impl<P> Outbox<P> {
         }
         reliable.step = Step::Pausing;
         let pause = crate::backoff::retry_delay(reliable.attempts.saturating_sub(1), config, rng);
-        queue::insert(&mut retries.pauses, (now + pause, id));
+        retries.pauses.insert(now + pause, id.0);
         Some(TimedOut::Again)
     }
 
