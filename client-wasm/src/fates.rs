@@ -109,6 +109,9 @@ impl Socket {
     /// Takes an emit back. True if it was still held: then it is certainly never sent. Otherwise it was sent already or is
     /// settled; one whose ack was awaited ends as uncertain.
     ///
+    /// With an outbox false also means that the store or another tab has to be asked first: the fate tells. It is taken out
+    /// of the store a moment later; should the page end in that moment, the next one sends it.
+    ///
     /// ```no_run
     /// # fn example(socket: socketio_client_wasm::Socket) -> Result<(), Box<dyn std::error::Error>> {
     /// let ticket = socket.emit("order", &("tea", 2))?;

@@ -210,8 +210,8 @@ for (const name of browsers) {
     });
 
     test('what a page did not get rid of survives it', async () => {
-      await server.kill();
-      await until(ada, matches, ['#next', 'Attempt \\d+']);
+      await press(ada, '#network');
+      await until(grace, gone, 'Ada');
       const texts = ['Is anybody there?', 'I go now.'];
       for (const words of texts) await say(ada, words);
       await until(ada, ticked, ['held', ...texts]);
@@ -219,8 +219,10 @@ for (const name of browsers) {
       await ada.waitForSelector('#again');
       await press(ada, '#again');
       await ada.waitForSelector('#enter-button:enabled');
+      await server.kill();
       await press(ada, '#enter-button');
-      const listed = (words) => [...document.querySelectorAll('#outbox li')].map((item) => item.firstChild.textContent).join() === words.join();
+      const listed = (words) =>
+        [...document.querySelectorAll('#outbox li')].map((item) => item.firstChild.textContent).join() === words.join();
       await until(ada, listed, texts);
       server = await start(executable, ['--port', server.port]);
       assert.deepEqual(await lines(grace, 'Ada', texts), texts);

@@ -7,7 +7,7 @@ extern crate socketio_client_wasm as socketio;
 
 use std::time::Duration;
 
-use socketio::{Client, ClientEvent, EmitId, Socket, Transport, spawn};
+use socketio::{Client, ClientEvent, Socket, Transport, spawn};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(js_namespace = console)]
@@ -23,7 +23,6 @@ fn start() {
 /// A client with an outbox.
 #[wasm_bindgen]
 pub struct Tab {
-    client: Client,
     socket: Socket,
 }
 
@@ -64,13 +63,14 @@ impl Tab {
                 tell("fate", format!("{} {}", change.emit.number() % 1_000_000, change.fate));
             }
         });
-        Self { client, socket }
+        Self { socket }
     }
 
-    /// Its ticket.
-    pub fn emit(&self, event: &str, number: u32) -> Result<f64, JsError> {
-        let ticket = self.socket.emit(event, &number)?;
-        Ok(f64::from(u32::try_from(ticket.number() % 1_000_000)?))
+    /// Whether it is stored, once that is known.
+    pub async fn store(&self, event: String, number: u32) -> Result<bool, JsError> {
+        let socket = self.socket.clone();
+        let ticket = socket.emit(&event, &number)?;
+        Ok(socket.stored(ticket).await)
     }
 
     /// The answer.
@@ -82,19 +82,21 @@ impl Tab {
     /// Whether the last emit is stored, once that is known; then whether it could be cancelled, and its fate.
     pub async fn store_and_cancel(&self, event: String, number: u32) -> Result<String, JsError> {
         let socket = self.socket.clone();
-        let ticket: EmitId = socket.emit(&event, &number)?;
+        let ticket = socket.emit(&event, &number)?;
         let stored = socket.stored(ticket).await;
         let cancelled = socket.cancel(ticket);
         let fate = socket.settled(ticket).await;
         Ok(format!("{stored} {cancelled} {fate:?} {:?}", socket.fate(ticket)))
     }
 
+    /// Empties the outbox.
     pub async fn clear(&self) {
         let socket = self.socket.clone();
         socket.clear_outbox().await;
     }
 
-    pub fn offline(&self, offline: bool) {
-        self.client.set_offline(offline);
+    /// What earlier pages left.
+    pub fn left(&self) -> Vec<String> {
+        self.socket.outbox_left().into_iter().map(|(_, event)| event.args_json().to_owned()).collect()
     }
 }

@@ -54,13 +54,21 @@ for (const name of browsers) {
     };
     // Nobody is there: it is stored, and no more.
     const first = await begin("http://127.0.0.1:9");
-    await first.evaluate(() => [1, 2, 3].map((number) => globalThis.tab.emit("run", number)));
     assert.match(
       await first.evaluate(() => globalThis.tab.store_and_cancel("run", 4)),
       /^true (true Some\(Cancelled\)|false Some\((Cancelled|Uncertain.*)\)) /,
     );
+    // What was cancelled is erased by the time when what came after it is stored.
+    const stored = await first.evaluate(() => Promise.all([1, 2, 3].map((number) => globalThis.tab.store("run", number))));
+    assert.deepEqual(stored, [true, true, true]);
     assert.deepEqual(await first.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
     await first.close();
+
+    // One that cannot send them either knows of them.
+    const idle = await begin("http://127.0.0.1:9");
+    await idle.waitForFunction(() => globalThis.tab.left().length === 3, { polling: 20 });
+    assert.deepEqual(await idle.evaluate(() => globalThis.tab.left()), ["1", "2", "3"]);
+    await idle.close();
 
     const second = await begin(node.url);
     for (const number of [1, 2, 3]) await line(second, `^settled \\d+ acknowledged \\["run",${number}\\] \\[${number * 7}\\]`);
@@ -72,6 +80,7 @@ for (const name of browsers) {
     await second.close();
     assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 7)), 49);
     assert.deepEqual(node.ran(), [1, 2, 3, 5, 6, 7]);
+    await third.evaluate(() => globalThis.tab.clear());
     assert.deepEqual(third.problems, []);
     assert.deepEqual(await third.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
   });

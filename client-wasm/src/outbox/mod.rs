@@ -44,26 +44,6 @@ extern "C" {
     fn settled(this: &Durable, key: f64, change: &Object);
 }
 
-// What that module imports has to be beside it.
-macro_rules! beside {
-    ($($path:literal $name:ident)*) => {$(
-        #[wasm_bindgen(module = $path)]
-        extern "C" {
-            type $name;
-        }
-    )*};
-}
-beside! {
-    "/js/src/store/index.js" OutboxError
-    "/js/src/store/outbox.js" Outbox
-    "/js/src/store/database.js" Database
-    "/js/src/store/election.js" Locks
-    "/js/src/store/errors.js" Fenced
-    "/js/src/store/leader.js" Leader
-    "/js/src/store/memory.js" Memory
-    "/js/src/store/record.js" Record
-}
-
 /// What a builder was told.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

@@ -139,3 +139,23 @@ pub(super) fn acknowledgement(answer: &JsValue) -> Result<Payload, AckError> {
     let undecodable = |cause| AckError::Decode(DecodeError::Payload { cause });
     read(answer, "43", "46", "0").map_err(undecodable)
 }
+
+// What the module imports has to be beside it.
+macro_rules! beside {
+    ($($path:literal $name:ident)*) => {$(
+        #[wasm_bindgen(module = $path)]
+        extern "C" {
+            type $name;
+        }
+    )*};
+}
+beside! {
+    "/js/src/store/index.js" OutboxError
+    "/js/src/store/outbox.js" Outbox
+    "/js/src/store/database.js" Database
+    "/js/src/store/election.js" Locks
+    "/js/src/store/errors.js" Fenced
+    "/js/src/store/leader.js" Leader
+    "/js/src/store/memory.js" Memory
+    "/js/src/store/record.js" Record
+}
