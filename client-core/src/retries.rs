@@ -132,10 +132,7 @@ pub(crate) enum TimedOut<P> {
 
 impl Retries {
     pub(crate) fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
-        let store = match store {
-            Some(stored_first) => Some(Store::new(stored_first)),
-            None => None,
-        };
+        let store = store.map(Store::new);
         Self {
             limit,
             window: if window == 0 { 1 } else { window as u64 },

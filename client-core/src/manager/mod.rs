@@ -64,7 +64,10 @@ pub struct Manager<C: Codec> {
 }
 
 /// What the connection is doing. What belongs to one phase lives in its variant and dies with it.
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is mostly open")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "there is one, and it is mostly open")
+)]
 enum Phase<C: Codec> {
     Idle,
     Waiting { until: Instant, attempt: Attempt },
