@@ -84,8 +84,12 @@ struct Guard<'a> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.finished && std::thread::panicking() {
             self.shared.fail("the dispatcher was stopped");
+        } else if !self.finished {
+            // The runtime has ended; it may drop this task before the driver.
+            self.shared.finish(End::Closed);
+            self.shared.abandon(End::Closed);
         }
         let listeners = lock(&self.shared.listeners).close();
         drop(listeners);
