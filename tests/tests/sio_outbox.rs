@@ -175,7 +175,7 @@ fn a_full_disk_refuses_what_it_cannot_keep() {
     let folder = Scratch::new();
     let file = folder.file("events.outbox").display().to_string();
     // A limit on the size of files, in KiB. Without its signal, a write beyond it is an error.
-    let script = r#"trap '' XFSZ; ulimit -S -f 1500; exec "$0" "$@""#;
+    let script = r#"trap '' XFSZ; ulimit -S -f 3500; exec "$0" "$@""#;
     let mut command = Command::new("bash");
     command.args(["-c", script]).arg(sio_path()).args([
         "connect",
@@ -184,10 +184,13 @@ fn a_full_disk_refuses_what_it_cannot_keep() {
         &file,
         "--timeout",
         "500ms",
+        // Otherwise input waits.
+        "--buffer-bytes",
+        "100000000",
     ]);
     let mut sio = LineProcess::start("sio on a full disk", &mut command);
     let text = "x".repeat(20_000);
-    let emits = 100;
+    let emits = 250;
     for id in 0..emits {
         sio.send(&json!({"emit": "e", "args": [id, text], "id": id}));
     }

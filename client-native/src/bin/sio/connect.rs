@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const MAX_PENDING: usize = 5_000;
 /// as high, so what is read here is accepted there.
 const MAX_UNFLUSHED: usize = 5_000;
 const MAX_UNFLUSHED_BYTES: usize = 8 << 20;
+/// How long the outbox is waited for at the end.
+const STORING: Duration = Duration::from_secs(10);
 /// How long a line is waited for that is certain to come.
 const SETTLING: Duration = Duration::from_millis(250);
 
@@ -210,12 +212,12 @@ impl Run<'_> {
     /// An emit has this ticket, or was refused.
     fn fate(&mut self, at: usize, emit: Option<EmitId>, id: Option<Box<RawValue>>) {
         match (emit, id) {
-            (Some(emit), Some(id)) => self.fates.add(at, emit, id),
+            (Some(emit), id) => self.fates.add(at, emit, id),
             (None, Some(id)) => {
                 let fate = Fate::Refused.as_str();
                 self.session.shared().write(&Line::Fate { id: &id, fate });
             }
-            (_, None) => {}
+            (None, None) => {}
         }
     }
 
@@ -319,26 +321,23 @@ impl Run<'_> {
     /// Leaves, and gives every answer that is still awaited its line.
     async fn end(mut self, exit: Exit) -> Exit {
         let shared = self.session.shared();
-        {
-            // What is told meanwhile is to be read.
-            let mut left = pin!(self.session.leave());
-            loop {
-                tokio::select! {
-                    () = &mut left => break,
-                    Some(change) = self.fates.next() => self.fates.tell(change, shared),
-                }
-            }
+        let keeps = self.connection.delivery.outbox.is_some();
+        if keeps {
+            let stored = self.fates.stored(self.session.sockets());
+            // A disk that hangs is not waited for longer.
+            drop(self.fates.tell_until(tokio::time::timeout(STORING, stored), shared).await);
         }
-        if self.connection.delivery.outbox.is_none() {
-            // The next process cannot send them.
+        self.fates.tell_until(self.session.leave(), shared).await;
+        if !keeps {
+            // Nobody will send them.
             for (at, emit) in self.fates.open().collect::<Vec<_>>() {
                 self.session.sockets().get(at).map(|socket| socket.cancel(emit));
             }
-            while !self.fates.is_empty()
-                && let Ok(Some(change)) = tokio::time::timeout(SETTLING, self.fates.next()).await
-            {
-                self.fates.tell(change, shared);
-            }
+        }
+        while !self.fates.is_empty()
+            && let Ok(Some(change)) = tokio::time::timeout(SETTLING, self.fates.next()).await
+        {
+            self.fates.tell(change, shared);
         }
         // Leaving settles those that were sent, an instant before or after.
         while let Ok(Some((call, answer))) = tokio::time::timeout(SETTLING, self.answers.next()).await {

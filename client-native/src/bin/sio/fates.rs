@@ -1,8 +1,10 @@
-//! What becomes of emits with an id.
+//! What becomes of emits, those with an id above all.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 
+use futures_util::future::join_all;
 use futures_util::stream::{SelectAll, Stream, StreamExt as _};
 use serde_json::value::RawValue;
 use socketio_client_native::{EmitId, FateChange, Socket};
@@ -19,6 +21,8 @@ pub(crate) struct Fates {
     /// Of the namespaces that emit with ids.
     changes: SelectAll<Changes>,
     watched: Vec<usize>,
+    /// The last emit of each namespace.
+    last: BTreeMap<usize, EmitId>,
 }
 
 impl Fates {
@@ -31,8 +35,29 @@ impl Fates {
     }
 
     /// To be called right after it, before anything else is awaited.
-    pub(crate) fn add(&mut self, at: usize, emit: EmitId, id: Box<RawValue>) {
-        self.ids.insert((at, emit), id);
+    pub(crate) fn add(&mut self, at: usize, emit: EmitId, id: Option<Box<RawValue>>) {
+        self.last.insert(at, emit);
+        if let Some(id) = id {
+            self.ids.insert((at, emit), id);
+        }
+    }
+
+    /// Resolves once each emit is stored, or was refused: the store answers in their order.
+    pub(crate) fn stored(&self, sockets: &[Socket]) -> impl Future<Output = ()> + use<> {
+        let last = self.last.iter().filter_map(|(at, emit)| Some(sockets.get(*at)?.stored(*emit)));
+        let last = join_all(last);
+        async move { drop(last.await) }
+    }
+
+    /// Waits, and prints changes meanwhile: who does not read them holds up the others who are told.
+    pub(crate) async fn tell_until<T>(&mut self, end: impl Future<Output = T>, shared: &Shared) -> T {
+        let mut end = pin!(end);
+        loop {
+            tokio::select! {
+                end = &mut end => return end,
+                Some(change) = self.next() => self.tell(change, shared),
+            }
+        }
     }
 
     /// The next change. `None` if nothing is watched.
