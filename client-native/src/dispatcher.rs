@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::auth::authenticate;
+use crate::error::End;
 use crate::fates::FateChange;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
