@@ -1,5 +1,6 @@
 //! What the core tells the application.
 
+use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
@@ -300,6 +301,15 @@ pub enum Event<C: Codec + ?Sized> {
         /// What the server answered.
         result: Option<C::Payload>,
     },
+    /// A store failed, or has lost something ([`Manager::report_store`](crate::Manager::report_store)).
+    OutboxError {
+        /// What happened, and what to do.
+        cause: String,
+        /// Emits that were found and are sent.
+        kept: usize,
+        /// Emits that were there and cannot be read; `None` if their number is not known.
+        lost: Option<u64>,
+    },
     /// The server has no middleware for [`SocketOptions::exactly_once`](crate::SocketOptions::exactly_once), or it did not
     /// answer in time: a handler may see an event twice. Told once for each connection.
     DeliveryUnsupported {
@@ -360,6 +370,7 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::OutboxSettled { socket, key, fate, .. } => {
                 write!(f, "OutboxSettled({}, {key}, {fate})", socket.0)
             }
+            Self::OutboxError { cause, kept, lost } => write!(f, "OutboxError({cause}, {kept}, {lost:?})"),
             Self::DeliveryUnsupported { socket } => write!(f, "DeliveryUnsupported({})", socket.0),
             Self::Flushed { socket, emit, delivered } => {
                 write!(f, "Flushed({}, {}, {delivered})", socket.0, emit.0)

@@ -79,6 +79,15 @@ pub enum ClientEvent {
         /// What the server answered.
         answer: Option<Payload>,
     },
+    /// The outbox failed, or has lost something (`outbox_error`).
+    OutboxError {
+        /// What happened, and what to do.
+        cause: String,
+        /// Events of an earlier process that were found and are sent.
+        kept: usize,
+        /// Events that were there and cannot be read; `None` if their number is not known.
+        lost: Option<u64>,
+    },
     /// The server has no middleware for `exactly_once`, or it did not answer in time: a handler may see an event twice.
     DeliveryUnsupported,
     /// A listener panicked, which ended the client.
@@ -113,6 +122,9 @@ impl ClientEvent {
             Event::OutboxSettled { key, fate, payload, result, .. } => {
                 let (event, answer) = (payload.clone(), result.clone());
                 Self::OutboxSettled { seq: *key, fate: *fate, event, answer }
+            }
+            Event::OutboxError { cause, kept, lost } => {
+                Self::OutboxError { cause: cause.clone(), kept: *kept, lost: *lost }
             }
             Event::DeliveryUnsupported { .. } => Self::DeliveryUnsupported,
             Event::Upgrading { .. }

@@ -124,7 +124,7 @@ pub(crate) struct Outbox<P> {
     /// Of something in `flushed` it will never be known, and no flush has been told so yet.
     uncertain: bool,
     /// Of held emits, in order of time; entries of those that are held no longer are passed over.
-    pub(crate) expiries: Deadlines,
+    expiries: Deadlines,
     /// An emit has taken the place of another one before.
     replaced: bool,
     pub(crate) fates: Fates<P>,
@@ -204,6 +204,15 @@ impl<P> Outbox<P> {
     fn expect(&mut self, emit: &Emit<P>) {
         if let Some(expires) = emit.expires() {
             self.expiries.insert(expires, emit.id.0);
+        }
+    }
+
+    /// An emit that was on its way is held again: its time may have passed meanwhile.
+    pub(crate) fn expect_again(&mut self, id: EmitId) {
+        if let Some(expires) = self.get(id).and_then(Emit::expires)
+            && !self.expiries.contains(expires, id.0)
+        {
+            self.expiries.insert(expires, id.0);
         }
     }
 
@@ -357,7 +366,7 @@ impl<P> Outbox<P> {
         self.position(id).is_some()
     }
 
-    /// The next held emit whose time is over.
+    /// The next held emit whose time is over. One that is on its way is looked at when it comes back.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Emit<P>> {
         while let Some(id) = self.expiries.due_emit(now) {
             // One that is on its way is judged when it comes back.

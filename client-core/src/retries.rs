@@ -114,6 +114,8 @@ pub(crate) struct Retries {
     pauses: Deadlines,
     /// To be taken out of the store.
     pub(crate) erase: VecDeque<u64>,
+    /// Why nothing is accepted.
+    pub(crate) refusal: Option<String>,
 }
 
 /// Orders of emits of earlier processes come below.
@@ -143,6 +145,7 @@ impl Retries {
             orders: FIRST_ORDER,
             pauses: Deadlines::default(),
             erase: VecDeque::new(),
+            refusal: None,
         }
     }
 
@@ -199,6 +202,13 @@ impl Retries {
     /// There is no store after all.
     pub(crate) fn closed(&mut self) {
         self.store = None;
+    }
+
+    /// What was asked for last was not reserved: the next emit asks again.
+    pub(crate) const fn not_reserved(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.not_reserved();
+        }
     }
 
     /// Whether emits get keys.
@@ -264,7 +274,16 @@ impl<P> Outbox<P> {
 
     /// Whether an answer to the question of the store is awaited for an emit with this key.
     pub(crate) fn with_key(&mut self, key: u64) -> Option<&mut Emit<P>> {
-        self.held.iter_mut().find(|emit| emit.reliable().is_some_and(|reliable| reliable.key == Some(key)))
+        // Those in front have keys, which rise.
+        let of = |emit: &Emit<P>| emit.reliable().and_then(|reliable| reliable.key);
+        let at = self.held.partition_point(|emit| of(emit).is_some_and(|other| other < key));
+        self.held.get_mut(at).filter(|emit| of(emit) == Some(key))
+    }
+
+    /// The newest emit that waits for a key.
+    pub(crate) fn last_without_key(&self) -> Option<EmitId> {
+        let emit = self.held.back()?;
+        emit.reliable()?.key.is_none().then_some(emit.id)
     }
 
     /// There is no store after all: nothing waits for it.
@@ -326,6 +345,7 @@ impl<P> Outbox<P> {
     /// It comes back from there, because the connection has ended, or the namespace was left.
     pub(crate) fn take_attempt_back(&mut self, id: EmitId) {
         self.step(id, Step::Held);
+        self.expect_again(id);
     }
 
     fn step(&mut self, id: EmitId, step: Step) {
@@ -384,11 +404,9 @@ impl<P> Outbox<P> {
     }
 
     fn held_again(&mut self, at: usize) {
-        let Some(emit) = self.held.get(at) else { return };
-        self.fates.note(emit.id, Fate::Held);
-        if let Some(expires) = emit.expires() {
-            self.expiries.insert(expires, emit.id.0);
-        }
+        let Some(id) = self.held.get(at).map(|emit| emit.id) else { return };
+        self.fates.note(id, Fate::Held);
+        self.expect_again(id);
     }
 
     /// The namespace is connected anew: all that was handed out is sent again, from the first on.

@@ -74,6 +74,11 @@ impl Store {
         self.reserved = self.reserved.max(up_to);
     }
 
+    /// What was asked for last was not reserved: it is asked for again.
+    pub(crate) const fn not_reserved(&mut self) {
+        self.asked = self.reserved;
+    }
+
     /// The shell takes an id for an emit that it hands in later.
     pub(crate) fn take(&mut self, id: u64) {
         self.taken = Some((self.taken.map_or(id, |(first, _)| first), id));

@@ -26,6 +26,7 @@ pub struct EmitWithAck<T> {
     socket: Socket,
     id: SocketId,
     timeout: Option<Duration>,
+    emit: Option<EmitId>,
     step: Step,
     answer: PhantomData<fn() -> T>,
 }
@@ -39,7 +40,7 @@ enum Step {
 
 impl<T> EmitWithAck<T> {
     pub(crate) const fn new(socket: Socket, id: SocketId, payload: Result<Payload, EmitError>) -> Self {
-        Self { socket, id, timeout: None, step: Step::New(payload), answer: PhantomData }
+        Self { socket, id, timeout: None, emit: None, step: Step::New(payload), answer: PhantomData }
     }
 
     /// Time for the answer, from the moment it is sent or held, instead of the client's `ack_timeout`. An event that is
@@ -55,12 +56,32 @@ impl<T> EmitWithAck<T> {
         self
     }
 
+    /// Its ticket, once it is sent: the socket tells its fate ([`Socket::fate`]).
+    ///
+    /// ```no_run
+    /// # async fn example(socket: socketio_client_native::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = socket.emit_with_ack::<u32>("sum", &(1, 2)).send();
+    /// if let Some(ticket) = call.id() {
+    ///     println!("{:?}", socket.fate(ticket));
+    /// }
+    /// println!("{}", call.await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn id(&self) -> Option<EmitId> {
+        self.emit
+    }
+
     fn start(&mut self) {
         let Step::New(payload) = std::mem::replace(&mut self.step, Step::Done) else { return };
         let options = EmitOptions { ack: true, timeout: self.timeout, ..EmitOptions::default() };
         let sent = payload.and_then(|payload| self.socket.shared().emit_with_ack(self.id, payload, options));
         self.step = match sent {
-            Ok((emit, answer)) => Step::Sent(emit, answer),
+            Ok((emit, answer)) => {
+                self.emit = Some(emit);
+                Step::Sent(emit, answer)
+            }
             Err(error) => Step::Failed(AckError::NotSent(error)),
         };
     }

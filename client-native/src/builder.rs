@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+#[cfg(feature = "outbox")]
+use socketio_client_core::Durability;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{Auth, Config, Delivery, EncodeError, UrlError};
 
@@ -19,7 +21,13 @@ use crate::client::Client;
 use crate::dispatcher;
 use crate::driver::{Driver, Provider};
 use crate::error::BuildError;
-use crate::shared::{AuthFn, Manager, Shared};
+#[cfg(feature = "outbox")]
+use crate::outbox::{self, Outbox};
+#[cfg(feature = "outbox")]
+use crate::shared::lock;
+use crate::shared::{AuthFn, Manager, Setup, Shared};
+#[cfg(feature = "outbox")]
+use crate::store::{FileStore, Store};
 use crate::transport::{Connector, Http, TlsOptions, ws};
 
 /// Options of a client; see [`Client::builder`].
@@ -48,7 +56,17 @@ pub struct ClientBuilder {
     auto_connect: bool,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
+    #[cfg(feature = "outbox")]
+    outbox: Option<outbox::Start>,
+    #[cfg(feature = "outbox")]
+    outbox_durability: Durability,
+    #[cfg(feature = "outbox")]
+    outbox_max_age: Duration,
 }
+
+/// After a week nobody remembers what was emitted.
+#[cfg(feature = "outbox")]
+const OUTBOX_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl ClientBuilder {
     pub(crate) fn new(url: String) -> Self {
@@ -61,6 +79,12 @@ impl ClientBuilder {
             auto_connect: true,
             connector: None,
             ca_file: None,
+            #[cfg(feature = "outbox")]
+            outbox: None,
+            #[cfg(feature = "outbox")]
+            outbox_durability: Durability::default(),
+            #[cfg(feature = "outbox")]
+            outbox_max_age: OUTBOX_MAX_AGE,
         }
     }
 
@@ -153,6 +177,61 @@ impl ClientBuilder {
         self
     }
 
+    /// A file in which emits are kept until they are settled, so that they outlive this process (`outbox`). It is made if
+    /// it is not there, and one client has it at a time: another one's emits are refused. What an earlier process has left
+    /// in it is sent first, once its namespace is asked for ([`Client::socket`]), and told as
+    /// [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled); what is wrong with it as
+    /// [`ClientEvent::OutboxError`](crate::ClientEvent::OutboxError). It is opened once the first namespace is asked for, so
+    /// listen to the client before that.
+    ///
+    /// Implies [`retries`](Self::retries) without limit, unless there are some; with
+    /// [`exactly_once`](Self::exactly_once) and the server's middleware each event is run once. Volatile emits are not
+    /// kept. Its content is not encrypted.
+    ///
+    /// ```no_run
+    /// use socketio_client_native::{Client, ClientEvent};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder("https://shop.example.com").exactly_once(true).outbox("orders.outbox").build()?;
+    /// client.on_event(|event| match event {
+    ///     ClientEvent::OutboxSettled { event, fate, .. } => println!("{} of last time is {fate}", event.json()),
+    ///     ClientEvent::OutboxError { cause, .. } => eprintln!("{cause}"),
+    ///     _ => {}
+    /// });
+    /// let orders = client.socket("/orders");
+    /// let ticket = orders.emit("order", &("tea", 2))?;
+    /// orders.stored(ticket).await; // whatever happens now, it will be sent
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "outbox")]
+    pub fn outbox(self, path: impl Into<PathBuf>) -> Self {
+        self.outbox_store(FileStore::new(path))
+    }
+
+    /// The same with a store of another kind.
+    #[cfg(feature = "outbox")]
+    pub fn outbox_store(mut self, store: impl Store) -> Self {
+        self.outbox = Some(outbox::start(store));
+        self
+    }
+
+    /// Whether an emit leaves once it is stored, or at once (`outboxDurability`). Default [`Durability::StoredFirst`].
+    #[cfg(feature = "outbox")]
+    pub const fn outbox_durability(mut self, durability: Durability) -> Self {
+        self.outbox_durability = durability;
+        self
+    }
+
+    /// How long an emit may be kept (`outboxMaxAge`). Default 7 days. Then it ends as
+    /// [`Fate::Expired`](crate::Fate::Expired) if it was certainly never sent, else as
+    /// [`Fate::Uncertain`](crate::Fate::Uncertain).
+    #[cfg(feature = "outbox")]
+    pub const fn outbox_max_age(mut self, age: Duration) -> Self {
+        self.outbox_max_age = age;
+        self
+    }
+
     /// Starts the client's tasks. It connects once a namespace is asked for.
     ///
     /// # Errors
@@ -175,14 +254,33 @@ impl ClientBuilder {
             incoming: config.limits.message,
             outgoing: config.buffer_bytes.saturating_add(WRITE_SLACK),
         };
-        let namespace = config.address.namespace.clone();
+        let default_namespace = config.address.namespace.clone();
         // A clock before 1970 resumes no sessions, and harms nothing else. The shell's own begins now.
         config.unix_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        #[cfg_attr(not(feature = "outbox"), expect(unused_mut, reason = "only an outbox changes it"))]
+        let mut delivery = self.delivery;
+        #[cfg(feature = "outbox")]
+        if self.outbox.is_some() {
+            delivery.durability = Some(self.outbox_durability);
+            let age = self.outbox_max_age;
+            config.buffer_max_age = Some(config.buffer_max_age.map_or(age, |shorter| shorter.min(age)));
+        }
+        let ages = config.buffer_max_age.is_some();
         let manager = Manager::new(Json, config, random());
-        let threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let shared =
-            Shared::new(manager, auth, self.auth_with, self.delivery, self.auto_connect, namespace, threads);
-        let shared = Arc::new(shared);
+        let setup = Setup {
+            threads: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
+            auth,
+            auth_with: self.auth_with,
+            delivery,
+            ages,
+            auto_connect: self.auto_connect,
+            default_namespace,
+        };
+        let shared = Arc::new(Shared::new(manager, setup));
+        #[cfg(feature = "outbox")]
+        if let Some(start) = self.outbox {
+            lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));
+        }
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
         runtime.spawn(dispatcher::run(Arc::clone(&shared)));

@@ -51,13 +51,15 @@ impl Client {
         let namespace =
             if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
         let id = self.shared().socket(&namespace);
+        #[cfg(feature = "outbox")]
+        self.shared().open_outbox();
         Socket::new(Arc::clone(&self.handle), id, namespace.into())
     }
 
     /// The namespace that the URL's path names; `/` where it has none.
     #[must_use]
     pub fn default_socket(&self) -> Socket {
-        self.socket(&self.shared().default_namespace)
+        self.socket(&self.shared().setup.default_namespace)
     }
 
     /// Calls `listener` for what happens to the connection.

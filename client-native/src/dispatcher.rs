@@ -10,8 +10,9 @@ use socketio_client_core::{ClientEvent, ConnectError, SocketId, Taken};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::driver::authenticate;
-use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
+use crate::auth::authenticate;
+use crate::fates::FateChange;
+use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
 use crate::queue;
 use crate::shared::{Event, Shared, lock};
@@ -29,12 +30,20 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
         while !batch.is_empty() {
             let mut stopped = shared.may_block(|| turn(&shared, &mut batch));
-            while let Ok(Some(Stalled { stream, message, rest })) = stopped {
+            while let Ok(Some(stalled)) = stopped {
                 // The only error is that nobody reads it any more.
-                let _ = stream.send(message).await;
-                stopped = shared.may_block(|| {
-                    rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
-                });
+                stopped = match stalled {
+                    Stalled::Message { stream, message, rest } => {
+                        let _ = stream.send(message).await;
+                        shared.may_block(|| {
+                            rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
+                        })
+                    }
+                    Stalled::Fate { stream, change, rest: (taken, next) } => {
+                        let _ = stream.send(change.clone()).await;
+                        Ok(tell_fate(taken, next, change))
+                    }
+                };
             }
             if let Err(Panicked(message)) = stopped {
                 fail(&shared, message);
@@ -101,11 +110,18 @@ fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
     catch_unwind(AssertUnwindSafe(listener)).map_err(|panic| Panicked(panic_message(&*panic)))
 }
 
-/// A message that waits for a stream, and those who get it afterwards.
-struct Stalled {
-    stream: mpsc::Sender<Message>,
-    message: Message,
-    rest: Option<(Taken<Handler>, usize, Message)>,
+/// What waits for a stream, and those who get it afterwards.
+enum Stalled {
+    Message {
+        stream: mpsc::Sender<Message>,
+        message: Message,
+        rest: Option<(Taken<Handler>, usize, Message)>,
+    },
+    Fate {
+        stream: mpsc::Sender<FateChange>,
+        change: FateChange,
+        rest: (Taken<Handler>, usize),
+    },
 }
 
 /// Not async: a future would copy each event several times.
@@ -142,6 +158,11 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
                 }
             })
         }
+        Event::Fate { socket, emit, fate, payload } => {
+            let taken = lock(&shared.listeners).take(socket, FATES);
+            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
+            return Ok(tell_fate(taken, 0, FateChange { emit, fate, event: payload.map(Outgoing) }));
+        }
         Event::Authenticate { request, .. } => {
             authenticate(shared, request);
             Ok(())
@@ -168,10 +189,11 @@ fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Optio
                     let stream = stream.clone();
                     drop(handlers);
                     let rest = copy.map(|copy| (taken, at, copy));
-                    return Ok(Some(Stalled { stream, message, rest }));
+                    return Ok(Some(Stalled::Message { stream, message, rest }));
                 }
             }
-            Handler::Outgoing(_)
+            Handler::Fates(_)
+            | Handler::Outgoing(_)
             | Handler::Connect(_)
             | Handler::Disconnect(_)
             | Handler::ConnectError(_) => {}
@@ -180,6 +202,19 @@ fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Optio
         message = copy;
     }
     Ok(None)
+}
+
+/// The same for a fate, which only streams get.
+fn tell_fate(taken: Taken<Handler>, next: usize, change: FateChange) -> Option<Stalled> {
+    let full = taken.iter().enumerate().skip(next).find_map(|(at, handler)| match handler {
+        Handler::Fates(stream) => match stream.try_send(change.clone()) {
+            Err(TrySendError::Full(_)) => Some((stream.clone(), at + 1)),
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+        },
+        _ => None,
+    });
+    let (stream, next) = full?;
+    Some(Stalled::Fate { stream, change, rest: (taken, next) })
 }
 
 fn each(

@@ -9,8 +9,7 @@ use std::task::{Context, Poll};
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{
-    Address, AuthRequest, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
-    UrlError,
+    Address, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId, UrlError,
 };
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -18,8 +17,9 @@ use tokio::time::Sleep;
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
-use crate::shared::{Settled, Shared, lock};
+use crate::shared::{Shared, State, lock};
 use crate::transport::{Http, WebSocket, ws};
+use crate::waiters::Settled;
 
 /// Messages read from one WebSocket before the core sees them.
 const READ_BATCH: usize = 64;
@@ -157,6 +157,9 @@ impl Driver {
         self.obey();
         more |= self.closing.len() > closing;
         if self.links.is_empty() && self.pending.is_empty() && self.closing.is_empty() {
+            if idle && self.closes_outbox() {
+                return Poll::Ready(false);
+            }
             for closer in self.closers.drain(..) {
                 // Who has stopped waiting does not mind.
                 let _ = closer.send(());
@@ -234,9 +237,7 @@ impl Driver {
                 self.deferred = 0;
             }
         }
-        while let Some(command) = state.manager.poll_command() {
-            self.commands.push(command);
-        }
+        take_commands(&mut state, &mut self.commands, now);
         let mut room = WRITE_BYTES;
         for link in self.links.iter().filter(|link| link.is_writable()) {
             while self.frames.len() < WRITE_BATCH && room > 0 {
@@ -245,9 +246,7 @@ impl Driver {
                 self.frames.push((link.id, frame));
             }
         }
-        while let Some(command) = state.manager.poll_command() {
-            self.commands.push(command);
-        }
+        take_commands(&mut state, &mut self.commands, now);
         let mut events = self.shared.queue.fill();
         state.drain(&mut events, &mut self.settled);
         let events = events.finish();
@@ -287,6 +286,21 @@ impl Driver {
         more
     }
 
+    /// Begins to close the store, if there is one: what is settled is not to be sent again by the next process.
+    #[cfg(feature = "outbox")]
+    fn closes_outbox(&mut self) -> bool {
+        let Some(worker) = self.shared.close_outbox() else { return false };
+        let closed = tokio::task::spawn_blocking(|| worker.close());
+        self.closing.push(Box::pin(async { drop(closed.await) }));
+        true
+    }
+
+    #[cfg(not(feature = "outbox"))]
+    #[expect(clippy::unused_self, reason = "there is no store to close")]
+    const fn closes_outbox(&self) -> bool {
+        false
+    }
+
     fn obey(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
@@ -319,7 +333,7 @@ impl Driver {
                         Done::Posted(http.post(&url, &headers, body.into_bytes()).await)
                     });
                 }
-                // No namespace has a store.
+                // They have been obeyed, or no namespace has a store.
                 Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
                 Command::Close { transport } => {
                     self.pending.retain(|pending| pending.transport != transport);
@@ -408,43 +422,24 @@ impl Future for Driver {
     }
 }
 
+/// What the core wants, but for what the store is told at once: that does not wait for the disk.
+#[cfg_attr(not(feature = "outbox"), expect(unused_variables, reason = "only a store asks for the time"))]
+fn take_commands(state: &mut State, commands: &mut Vec<Command<Json>>, now: Instant) {
+    while let Some(command) = state.manager.poll_command() {
+        #[cfg(feature = "outbox")]
+        let Some(command) = state.obey_store(command, now) else { continue };
+        commands.push(command);
+    }
+}
+
 impl Drop for Driver {
     /// Also when the runtime shuts down: nobody is left waiting.
     fn drop(&mut self) {
         self.shared.abandon(End::Closed);
-        self.shared.queue.close();
-    }
-}
-
-/// Asks the application for authentication data, in a task of its own since it may take long.
-pub(crate) fn authenticate(shared: &Arc<Shared>, request: AuthRequest) {
-    let Some(auth) = &shared.auth_with else { return };
-    let mut answer = Answer { shared: Arc::clone(shared), request: Some(request) };
-    match catch_unwind(AssertUnwindSafe(auth)) {
-        Ok(data) => drop(tokio::spawn(async move {
-            let data = data.await;
-            answer.give(data.map(Some));
-        })),
-        Err(_) => drop(answer),
-    }
-}
-
-/// An answer is given even if the application's function panics.
-struct Answer {
-    shared: Arc<Shared>,
-    request: Option<AuthRequest>,
-}
-
-impl Answer {
-    fn give(&mut self, data: Result<Option<socketio_client_core::codec::Payload>, String>) {
-        if let Some(request) = self.request.take() {
-            self.shared.change(|state, now| state.manager.authenticate(request, data, now));
+        #[cfg(feature = "outbox")]
+        if let Some(worker) = self.shared.close_outbox() {
+            worker.close();
         }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.give(Err("the function that provides it panicked, or the runtime has shut down".to_owned()));
+        self.shared.queue.close();
     }
 }

@@ -61,20 +61,28 @@
 struct Readme;
 
 mod ack;
+mod auth;
 mod builder;
 mod client;
 mod dispatcher;
 mod driver;
+mod emitter;
 mod error;
+mod fates;
 mod links;
 mod listeners;
 mod message;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod queue;
 mod shared;
 mod socket;
+#[cfg(feature = "outbox")]
+pub mod store;
 mod stream;
 #[doc(hidden)]
 pub mod transport;
+mod waiters;
 
 use std::future::Future;
 use std::time::Duration;
@@ -83,9 +91,11 @@ pub use ack::EmitWithAck;
 pub use builder::ClientBuilder;
 pub use bytes::Bytes;
 pub use client::Client;
+pub use emitter::Emitter;
 pub use error::BuildError;
+pub use fates::{FateChange, Fates};
 pub use message::{Message, Outgoing};
-pub use socket::{Socket, Volatile};
+pub use socket::Socket;
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
     AckError, BufferPolicy, ClientEvent, ConnectError, DecodeError, DisconnectReason, Durability, EmitError,

@@ -7,6 +7,7 @@ use socketio_client_core::{
 };
 use tokio::sync::mpsc;
 
+use crate::fates::FateChange;
 use crate::message::{Message, Outgoing};
 
 /// Under these names the listeners of a namespace's own events are kept. A server that sends events of such names reaches
@@ -15,11 +16,13 @@ pub(crate) const CONNECT: &str = "connect";
 pub(crate) const DISCONNECT: &str = "disconnect";
 pub(crate) const CONNECT_ERROR: &str = "connect_error";
 pub(crate) const OUTGOING: &str = "\0outgoing";
+pub(crate) const FATES: &str = "\0fates";
 
 #[derive(Clone)]
 pub(crate) enum Handler {
     Event(Arc<dyn Fn(Message) + Send + Sync>),
     Stream(mpsc::Sender<Message>),
+    Fates(mpsc::Sender<FateChange>),
     Outgoing(Arc<dyn Fn(Outgoing) + Send + Sync>),
     Connect(Arc<dyn Fn() + Send + Sync>),
     Disconnect(Arc<dyn Fn(DisconnectReason) + Send + Sync>),

@@ -121,6 +121,15 @@ impl fmt::Debug for Message {
 pub struct Outgoing(pub(crate) Payload);
 
 impl Outgoing {
+    /// The event of a stored record.
+    ///
+    /// # Errors
+    /// If it is none: then another program has written it.
+    #[cfg(feature = "outbox")]
+    pub fn from_record(record: &crate::store::Record) -> Result<Self, DecodeError> {
+        crate::outbox::event(record).map(Self)
+    }
+
     /// The event's name.
     #[must_use]
     pub fn event(&self) -> &str {

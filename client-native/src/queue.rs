@@ -123,8 +123,10 @@ impl Fill<'_> {
 
 /// Bytes that an event holds.
 pub(crate) fn size(event: &Event) -> usize {
-    let (Event::Message { payload, .. } | Event::Sent { payload, .. } | Event::NotSent { payload, .. }) =
-        event
+    let (Event::Message { payload, .. }
+    | Event::Sent { payload, .. }
+    | Event::NotSent { payload, .. }
+    | Event::Fate { payload: Some(payload), .. }) = event
     else {
         return 0;
     };

@@ -1,6 +1,5 @@
 //! What handles, driver and dispatcher share.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,14 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, ConnectError, Delivery, EmitError, EmitId, EmitOptions, FlushError, Instant,
-    SocketId, State as Connection,
+    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, Instant, SocketId,
 };
 use tokio::sync::oneshot;
 
 use crate::error::End;
 use crate::listeners::Listeners;
-use crate::queue::{Fill, Queue};
+#[cfg(feature = "outbox")]
+use crate::outbox::Outbox;
+use crate::queue::Queue;
+use crate::waiters::{Settled, Waiters};
 
 pub(crate) type Manager = socketio_client_core::Manager<Json>;
 pub(crate) type Event = socketio_client_core::Event<Json>;
@@ -36,17 +37,24 @@ pub(crate) struct Shared {
     pub(crate) listeners: Mutex<Listeners>,
     pub(crate) queue: Queue,
     pub(crate) driver: AtomicWaker,
+    pub(crate) setup: Setup,
+    /// By which a server with the middleware knows this process again, unless it has an outbox.
+    name: String,
+    epoch: tokio::time::Instant,
+}
+
+/// What a client was built with.
+pub(crate) struct Setup {
     /// The runtime has threads besides the one that runs a listener.
-    threads: bool,
+    pub(crate) threads: bool,
     pub(crate) auth: Auth<Payload>,
     pub(crate) auth_with: Option<Box<AuthFn>>,
-    delivery: Delivery,
-    /// By which a server with the middleware knows this process again.
-    name: String,
+    pub(crate) delivery: Delivery,
+    /// Emits are held for a limited time.
+    pub(crate) ages: bool,
     pub(crate) auto_connect: bool,
     /// The namespace that the URL names.
     pub(crate) default_namespace: String,
-    epoch: tokio::time::Instant,
 }
 
 pub(crate) struct State {
@@ -58,46 +66,12 @@ pub(crate) struct State {
     pub(crate) end: Option<End>,
     /// When the driver last looked. Good enough where only order matters.
     pub(crate) seen: Instant,
-}
-
-/// Who waits for what on one namespace.
-pub(crate) struct Waiters {
-    pub(crate) socket: SocketId,
-    pub(crate) acks: BTreeMap<EmitId, oneshot::Sender<AckResult>>,
-    pub(crate) flushes: Vec<(EmitId, oneshot::Sender<Result<(), FlushError>>)>,
-    pub(crate) connects: Vec<oneshot::Sender<Result<(), ConnectError>>>,
-    /// Why it is not connected.
-    pub(crate) failure: Option<ConnectError>,
-}
-
-/// A waiter and what it is told, once the lock is released.
-pub(crate) enum Settled {
-    Ack(oneshot::Sender<AckResult>, AckResult),
-    Flush(oneshot::Sender<Result<(), FlushError>>, Result<(), FlushError>),
-    Connect(oneshot::Sender<Result<(), ConnectError>>, Result<(), ConnectError>),
-}
-
-impl Settled {
-    /// A waiter that is gone does not mind.
-    pub(crate) fn tell(self) {
-        match self {
-            Self::Ack(waiter, result) => drop(waiter.send(result)),
-            Self::Flush(waiter, result) => drop(waiter.send(result)),
-            Self::Connect(waiter, result) => drop(waiter.send(result)),
-        }
-    }
+    #[cfg(feature = "outbox")]
+    pub(crate) outbox: Option<Box<Outbox>>,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        manager: Manager,
-        auth: Auth<Payload>,
-        auth_with: Option<Box<AuthFn>>,
-        delivery: Delivery,
-        auto_connect: bool,
-        default_namespace: String,
-        threads: bool,
-    ) -> Self {
+    pub(crate) fn new(manager: Manager, setup: Setup) -> Self {
         Self {
             state: Mutex::new(State {
                 manager,
@@ -105,17 +79,14 @@ impl Shared {
                 closers: Vec::new(),
                 end: None,
                 seen: Instant::default(),
+                #[cfg(feature = "outbox")]
+                outbox: None,
             }),
             listeners: Mutex::default(),
             queue: Queue::default(),
             driver: AtomicWaker::new(),
-            threads,
-            auth,
-            auth_with,
-            delivery,
+            setup,
             name: crate::builder::unique_name(),
-            auto_connect,
-            default_namespace,
             epoch: tokio::time::Instant::now(),
         }
     }
@@ -128,7 +99,7 @@ impl Shared {
     /// Calls listeners, which may block their thread. Where the runtime has other threads, one of them takes over what
     /// this one does for the runtime: waiting for sockets and timers, and tasks that it was about to run.
     pub(crate) fn may_block<R>(&self, listeners: impl FnOnce() -> R) -> R {
-        if self.threads { tokio::task::block_in_place(listeners) } else { listeners() }
+        if self.setup.threads { tokio::task::block_in_place(listeners) } else { listeners() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -151,11 +122,15 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let id = state.manager.socket(namespace, self.delivery.options(self.auth.clone(), &self.name));
+            let id = state
+                .manager
+                .socket(namespace, self.setup.delivery.options(self.setup.auth.clone(), &self.name));
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
                 state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
-                if self.auto_connect && state.end.is_none() {
+                #[cfg(feature = "outbox")]
+                state.join_outbox(id, namespace, now);
+                if self.setup.auto_connect && state.end.is_none() {
                     state.manager.connect(id, now);
                 }
             }
@@ -175,9 +150,9 @@ impl Shared {
             if let Some(end) = &state.end {
                 return Err(end.clone().into());
             }
-            // Time counts for acks only, and asking for it costs as much as all the rest.
-            let seen = state.seen;
-            state.manager.emit(socket, payload, options, seen)
+            // Time counts for acks and ages only, and asking for it costs as much as all the rest.
+            let now = if self.setup.ages || options.max_age.is_some() { self.now() } else { state.seen };
+            state.manager.emit(socket, payload, options, now)
         };
         let id = emitted.map_err(|refused| refused.error)?;
         self.wake();
@@ -210,6 +185,17 @@ impl Shared {
         if let Some(waiters) = state.waiters(socket) {
             waiters.acks.remove(&emit);
         }
+    }
+
+    /// A stream of all fates begins or ends.
+    pub(crate) fn observe_fates(&self, socket: SocketId, begins: bool) {
+        self.change(|state, _| {
+            let Some(waiters) = state.waiters(socket) else { return };
+            let observers = &mut waiters.observers;
+            *observers = if begins { *observers + 1 } else { observers.saturating_sub(1) };
+            let any = *observers > 0;
+            state.manager.observe_fates(socket, any);
+        });
     }
 
     /// Tells when nothing is open and nothing is planned.
@@ -258,10 +244,13 @@ impl Shared {
         });
     }
 
-    pub(crate) fn disconnect(&self, socket: SocketId) {
+    pub(crate) fn disconnect(&self, socket: SocketId, at_once: bool) {
         let mut settled = Vec::new();
         self.change(|state, now| {
-            state.manager.disconnect(socket, now);
+            match at_once {
+                true => state.manager.disconnect_at_once(socket, now),
+                false => state.manager.disconnect(socket, now),
+            }
             state.settle_connects(&mut settled);
         });
         settled.into_iter().for_each(Settled::tell);
@@ -296,92 +285,6 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-impl Waiters {
-    fn new(socket: SocketId) -> Self {
-        Self { socket, acks: BTreeMap::new(), flushes: Vec::new(), connects: Vec::new(), failure: None }
-    }
-}
-
-impl State {
-    pub(crate) fn waiters(&mut self, socket: SocketId) -> Option<&mut Waiters> {
-        self.waiters.iter_mut().find(|waiters| waiters.socket == socket)
-    }
-
-    /// Takes the core's events: those that somebody awaits into `settled`, those that listeners may want into `events`.
-    pub(crate) fn drain(&mut self, events: &mut Fill<'_>, settled: &mut Vec<Settled>) {
-        let mut connection_changed = false;
-        while let Some(event) = self.manager.poll_event() {
-            match event {
-                Event::Ack { socket, emit, result } => {
-                    let waiters = self.waiters.iter_mut().find(|waiters| waiters.socket == socket);
-                    if let Some(waiter) = waiters.and_then(|waiters| waiters.acks.remove(&emit)) {
-                        settled.push(Settled::Ack(waiter, result));
-                    } else if result.is_err() {
-                        events.push(Event::Ack { socket, emit, result });
-                    }
-                    continue;
-                }
-                Event::Flushed { socket, emit, delivered } => {
-                    let Some(waiters) = self.waiters(socket) else { continue };
-                    let result = if delivered { Ok(()) } else { Err(FlushError::Uncertain) };
-                    let told = waiters.flushes.extract_if(.., |(waits_for, _)| *waits_for == emit);
-                    settled.extend(told.map(|(_, waiter)| Settled::Flush(waiter, result.clone())));
-                    continue;
-                }
-                Event::Connected { socket, .. } => {
-                    connection_changed = true;
-                    if let Some(waiters) = self.waiters(socket) {
-                        waiters.failure = None;
-                    }
-                }
-                Event::ConnectError { socket, ref error } => {
-                    connection_changed = true;
-                    if let Some(waiters) = self.waiters(socket) {
-                        waiters.failure = Some(error.clone().into());
-                    }
-                }
-                Event::Disconnected { socket, .. } => {
-                    connection_changed = true;
-                    if let Some(waiters) = self.waiters(socket) {
-                        waiters.failure = None;
-                    }
-                }
-                Event::ReconnectFailed => {
-                    connection_changed = true;
-                    for waiters in &mut self.waiters {
-                        waiters.failure = Some(ConnectError::ReconnectFailed);
-                    }
-                }
-                Event::Closed { .. } => connection_changed = true,
-                _ => {}
-            }
-            events.push(event);
-        }
-        if connection_changed {
-            self.settle_connects(settled);
-        }
-    }
-
-    /// Tells those who wait for a namespace, where there is something to tell.
-    pub(crate) fn settle_connects(&mut self, settled: &mut Vec<Settled>) {
-        let idle = self.manager.state() == Connection::Disconnected;
-        for waiters in &mut self.waiters {
-            if waiters.connects.is_empty() {
-                continue;
-            }
-            let status = self.manager.status(waiters.socket);
-            let result = if status.connected {
-                Ok(())
-            } else if idle || !status.active {
-                Err(waiters.failure.clone().unwrap_or(ConnectError::Disconnected))
-            } else {
-                continue;
-            };
-            settled.extend(waiters.connects.drain(..).map(|waiter| Settled::Connect(waiter, result.clone())));
-        }
     }
 }
 

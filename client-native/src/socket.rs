@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use socketio_client_core::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ack::EmitWithAck;
+use crate::emitter::Emitter;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
 use crate::shared::{Handle, Shared, lock};
@@ -140,9 +142,35 @@ impl Socket {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
-    pub const fn volatile(&self) -> Volatile<'_> {
-        Volatile { socket: self }
+    pub fn volatile(&self) -> Emitter<'_> {
+        Emitter::new(self).volatile()
+    }
+
+    /// Emits that are worth nothing after so long: those that are still held then end as
+    /// [`Fate::Expired`](crate::Fate::Expired), and are never sent. Otherwise `buffer_max_age` counts.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn example(socket: socketio_client_native::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// socket.max_age(Duration::from_secs(30)).emit("knock", &())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_age(&self, age: Duration) -> Emitter<'_> {
+        Emitter::new(self).max_age(age)
+    }
+
+    /// Emits of which only the newest counts: one that is still held when the next one with its key comes is dropped, and
+    /// the newer one takes its place.
+    ///
+    /// ```no_run
+    /// # fn example(socket: socketio_client_native::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// socket.coalesce("volume").emit("volume", &11)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn coalesce<'a>(&'a self, key: &'a str) -> Emitter<'a> {
+        Emitter::new(self).coalesce(key)
     }
 
     /// Resolves once everything emitted so far has reached the server, which a WebSocket pong or the answer to a POST
@@ -300,10 +328,16 @@ impl Socket {
         self.shared().connect(self.id);
     }
 
-    /// Leaves the namespace; what was emitted before still leaves first. With the last namespace the connection is
-    /// closed.
+    /// Leaves the namespace. It counts as disconnected at once; what was emitted before is still sent, and given time to be
+    /// read (`close_timeout`). With the last namespace the connection is closed.
     pub fn disconnect(&self) {
-        self.shared().disconnect(self.id);
+        self.shared().disconnect(self.id, false);
+    }
+
+    /// The same without waiting for what was emitted, as the JavaScript client does: a Node server drops events that a
+    /// DISCONNECT follows at once.
+    pub fn disconnect_at_once(&self) {
+        self.shared().disconnect(self.id, true);
     }
 
     fn listen(&self, event: &str, handler: Handler) -> ListenerId {
@@ -318,23 +352,5 @@ impl Socket {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
-    }
-}
-
-/// See [`Socket::volatile`].
-#[derive(Clone, Copy, Debug)]
-pub struct Volatile<'a> {
-    socket: &'a Socket,
-}
-
-impl Volatile<'_> {
-    /// Sends an event now or never. Dropping it is no error.
-    ///
-    /// # Errors
-    /// As [`Socket::emit`].
-    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<EmitId, EmitError> {
-        let payload = Payload::event(event, args)?;
-        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
-        self.socket.shared().emit(self.socket.id, payload, options)
     }
 }

@@ -24,6 +24,7 @@ pub struct EmitWithAck<T> {
     /// Whoever waits for an answer wants the connection.
     socket: Socket,
     timeout: Option<Duration>,
+    emit: Option<EmitId>,
     step: Step,
     answer: PhantomData<fn() -> T>,
 }
@@ -37,7 +38,7 @@ enum Step {
 
 impl<T> EmitWithAck<T> {
     pub(crate) const fn new(socket: Socket, payload: Result<Payload, EncodeError>) -> Self {
-        Self { socket, timeout: None, step: Step::New(payload), answer: PhantomData }
+        Self { socket, timeout: None, emit: None, step: Step::New(payload), answer: PhantomData }
     }
 
     /// Time for the answer, from the moment it is sent or held, instead of the client's `ack_timeout`. An event that is
@@ -51,6 +52,23 @@ impl<T> EmitWithAck<T> {
     pub fn send(mut self) -> Self {
         self.start();
         self
+    }
+
+    /// Its ticket, once it is sent: the socket tells its fate ([`Socket::fate`]).
+    ///
+    /// ```no_run
+    /// # async fn example(socket: socketio_client_wasm::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = socket.emit_with_ack::<u32>("sum", &(1, 2)).send();
+    /// if let Some(ticket) = call.id() {
+    ///     println!("{:?}", socket.fate(ticket));
+    /// }
+    /// println!("{}", call.await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn id(&self) -> Option<EmitId> {
+        self.emit
     }
 
     fn start(&mut self) {
@@ -71,7 +89,13 @@ impl<T> EmitWithAck<T> {
                 Ok((emit, receiver))
             })
         });
-        self.step = sent.map_or_else(Step::Failed, |(emit, answer)| Step::Sent(emit, answer));
+        self.step = match sent {
+            Ok((emit, answer)) => {
+                self.emit = Some(emit);
+                Step::Sent(emit, answer)
+            }
+            Err(error) => Step::Failed(error),
+        };
     }
 }
 

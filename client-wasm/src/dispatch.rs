@@ -12,6 +12,7 @@ use socketio_client_core::{
 
 use crate::channel::Sender;
 use crate::driver::Shared;
+use crate::fates::Waiting;
 use crate::message::{Message, Outgoing};
 
 /// Listens to the connection.
@@ -43,6 +44,7 @@ pub(crate) struct Namespace {
     pub(crate) acks: BTreeMap<EmitId, Sender<Result<Payload, AckError>>>,
     pub(crate) flushes: Vec<(EmitId, Sender<Result<(), FlushError>>)>,
     pub(crate) connects: Vec<Sender<Result<(), ConnectError>>>,
+    pub(crate) waiting: Waiting,
     /// Why it is not connected, where that is known.
     pub(crate) error: Option<ConnectError>,
 }
@@ -55,6 +57,7 @@ impl Namespace {
             acks: BTreeMap::new(),
             flushes: Vec::new(),
             connects: Vec::new(),
+            waiting: Waiting::default(),
             error: None,
         }
     }
@@ -182,6 +185,10 @@ impl Shared {
                     sender.send(result.clone());
                 }
             }
+            Event::Fate { socket, emit, fate, payload } => {
+                self.tell_fate(socket, emit, fate, payload.map(Outgoing::new));
+            }
+            Event::Stored { socket, emit } => self.tell_stored(socket, emit, true),
             // What concerns the connection was told above.
             _ => {}
         }

@@ -23,7 +23,7 @@ use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
 use crate::transport::fetch::{self, Request};
-use crate::transport::ws::{Heard, Link};
+use crate::transport::ws::{HIGH_WATER, Heard, Link};
 
 /// While the browser has much to send, it is looked at again after this. A WebSocket has no event for that.
 const RETRY: Duration = Duration::from_millis(5);
@@ -164,7 +164,7 @@ impl Inner {
         while let Some(event) = self.manager.poll_event() {
             self.events.push_back(event);
         }
-        let full = self.links.iter().any(|(_, link)| link.is_open() && !link.has_room());
+        let full = self.links.iter().any(|(_, link)| link.is_open() && link.unsent() >= HIGH_WATER);
         let retry = full.then(|| now + RETRY);
         let due = [self.manager.poll_timeout(), retry].into_iter().flatten().min();
         self.timer.arm(due, now);
@@ -180,12 +180,14 @@ impl Inner {
     fn pull(&mut self) -> bool {
         let Self { manager, links, .. } = self;
         let mut pulled = false;
-        for (transport, link) in links {
-            while link.is_open()
-                && link.has_room()
+        for (transport, link) in links.iter().filter(|(_, link)| link.is_open()) {
+            let mut unsent = link.unsent();
+            manager.unsent(*transport, unsent);
+            while unsent < HIGH_WATER
                 && let Some(frame) = manager.poll_message(*transport)
             {
                 link.write(frame);
+                unsent = link.unsent();
                 pulled = true;
             }
         }
@@ -212,12 +214,17 @@ impl Inner {
     fn open(&mut self, transport: TransportId, url: &str, now: Instant) {
         let shared = self.shared.clone();
         let hear = move |heard| {
-            let input = match heard {
-                Heard::Opened => Input::Opened { transport },
-                Heard::Message(message) => Input::Message { transport, message },
-                Heard::Closed(error) => Input::Closed { transport, error },
-            };
-            react(&shared, |inner, now| inner.manager.handle_input(input, now));
+            react(&shared, |inner, now| {
+                let input = match heard {
+                    Heard::Opened => Input::Opened { transport },
+                    Heard::Message(message) => Input::Message { transport, message },
+                    Heard::Closed { error, unsent } => {
+                        inner.manager.never_left(transport, unsent);
+                        Input::Closed { transport, error }
+                    }
+                };
+                inner.manager.handle_input(input, now);
+            });
         };
         match Link::open(url, self.limit, hear) {
             Ok(link) => self.links.push((transport, link)),

@@ -67,6 +67,10 @@ mod dispatch;
 #[cfg(feature = "rust")]
 mod driver;
 #[cfg(feature = "rust")]
+mod emitter;
+#[cfg(feature = "rust")]
+mod fates;
+#[cfg(feature = "rust")]
 mod message;
 #[cfg(feature = "rust")]
 mod socket;
@@ -82,8 +86,10 @@ pub use self::{
     ack::EmitWithAck,
     builder::{BuildError, ClientBuilder},
     client::Client,
+    emitter::Emitter,
+    fates::{FateChange, Fates},
     message::{Message, Outgoing},
-    socket::{Socket, Volatile},
+    socket::Socket,
     stream::Messages,
     task::{sleep, spawn},
 };

@@ -95,13 +95,18 @@ impl fmt::Debug for Message {
     }
 }
 
-/// An event of ours, handed to the transport just now.
+/// An event of ours: handed to the transport just now, or given back because it was never sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing(Payload);
 
 impl Outgoing {
     pub(crate) fn new(payload: Payload) -> Self {
         Self(payload)
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.0.size()
     }
 
     /// The event's name.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use crate::channel::{Receiver, channel};
 use crate::client::Handle;
 use crate::dispatch::{Handler, lifecycle};
 use crate::driver::Shared;
+use crate::emitter::Emitter;
 use crate::message::{Message, Outgoing};
 use crate::stream::{self, Messages};
 
@@ -96,12 +98,38 @@ impl Socket {
     }
 
     /// For what is of no interest a moment later: `socket.volatile().emit("cursor", &(x, y))`.
-    #[must_use]
-    pub fn volatile(&self) -> Volatile<'_> {
-        Volatile(self)
+    pub fn volatile(&self) -> Emitter<'_> {
+        Emitter::new(self).volatile()
     }
 
-    fn send(&self, payload: Payload, options: EmitOptions<'_>) -> Result<EmitId, EmitError> {
+    /// Emits that are worth nothing after so long: those that are still held then end as
+    /// [`Fate::Expired`](crate::Fate::Expired), and are never sent. Otherwise `buffer_max_age` counts.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # fn example(socket: socketio_client_wasm::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// socket.max_age(Duration::from_secs(30)).emit("knock", &())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_age(&self, age: Duration) -> Emitter<'_> {
+        Emitter::new(self).max_age(age)
+    }
+
+    /// Emits of which only the newest counts: one that is still held when the next one with its key comes is dropped, and
+    /// the newer one takes its place.
+    ///
+    /// ```no_run
+    /// # fn example(socket: socketio_client_wasm::Socket) -> Result<(), Box<dyn std::error::Error>> {
+    /// socket.coalesce("volume").emit("volume", &11)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn coalesce<'a>(&'a self, key: &'a str) -> Emitter<'a> {
+        Emitter::new(self).coalesce(key)
+    }
+
+    pub(crate) fn send(&self, payload: Payload, options: EmitOptions<'_>) -> Result<EmitId, EmitError> {
         self.handle
             .call(|inner, now| inner.manager.emit(self.id, payload, options, now))
             .map_err(|refused| refused.error)
@@ -236,10 +264,18 @@ impl Socket {
         self.handle.call(|inner, now| inner.manager.connect(self.id, now));
     }
 
-    /// Leaves the namespace; what was emitted before still leaves first. The connection stays open for the others, and is
-    /// closed with the last.
+    /// Leaves the namespace; what was emitted before still leaves first, and the server is given the time to read it, up to
+    /// [`close_timeout`](crate::ClientBuilder::close_timeout). The connection stays open for the others, and is closed with
+    /// the last.
     pub fn disconnect(&self) {
         self.handle.call(|inner, now| inner.manager.disconnect(self.id, now));
+        self.handle.gave_up(self.id);
+    }
+
+    /// The same without that time, as the JavaScript client does: a Node server drops events that it reads together with the
+    /// goodbye.
+    pub fn disconnect_at_once(&self) {
+        self.handle.call(|inner, now| inner.manager.disconnect_at_once(self.id, now));
         self.handle.gave_up(self.id);
     }
 }
@@ -269,20 +305,5 @@ impl Shared {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("namespace", &self.namespace).finish_non_exhaustive()
-    }
-}
-
-/// Emits that are dropped unless they can be sent at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Volatile<'a>(&'a Socket);
-
-impl Volatile<'_> {
-    /// Sends an event if the namespace is connected and the transport takes it now; else it is dropped without error.
-    ///
-    /// # Errors
-    /// If it could not be sent by any transport.
-    pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<EmitId, EmitError> {
-        let options = EmitOptions { volatile: true, ..EmitOptions::default() };
-        self.0.send(Payload::event(event, args)?, options)
     }
 }

@@ -64,13 +64,13 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn add(&self, bytes: usize) -> bool {
+    pub(crate) fn add(&self, bytes: usize) -> bool {
         self.messages.set(self.messages.get() + 1);
         self.bytes.set(self.bytes.get() + bytes);
         self.messages.get() <= MAX_HELD && self.bytes.get() <= MAX_HELD_BYTES
     }
 
-    fn take(&self, bytes: usize) {
+    pub(crate) fn take(&self, bytes: usize) {
         self.messages.set(self.messages.get().saturating_sub(1));
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use socketio::{Bytes, Client, ClientEvent, ConnectError, Message, Transport, sleep, spawn};
+use socketio::{Bytes, Client, ClientEvent, ConnectError, Fate, Message, Socket, Transport, sleep, spawn};
 
 /// What the server learns of us at every connection.
 #[derive(Serialize)]
@@ -99,9 +99,36 @@ pub(crate) async fn run(url: &str) -> Result<Vec<String>, Box<dyn Error + Send +
         Err(ConnectError::Disconnected) => note(&log, "left"),
         other => note(&log, format!("{other:?}")),
     }
+    offline(&hall, &log).await?;
     sleep(Duration::from_millis(1)).await;
     let lines = log.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(lines.clone())
+}
+
+/// What becomes of each emit is known.
+async fn offline(hall: &Socket, log: &Log) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut fates = hall.fates();
+    hall.coalesce("place").emit("place", &("here", 1))?;
+    let age = Duration::from_secs(60);
+    let last = hall.coalesce("place").max_age(age).emit("place", &("there", 2))?;
+    let mouse = hall.volatile().emit("mouse", &(3, 4))?;
+    note(log, format!("{:?} {:?}", hall.fate(last), hall.fate(mouse)));
+    note(log, format!("stored {}, cancelled {}", hall.stored(last).await, hall.cancel(last)));
+    while let Some(change) = fates.next().await {
+        let event = change.event.map(|event| format!(" {}({})", event.event(), event.args_json()));
+        note(log, format!("{}{}", change.fate, event.unwrap_or_default()));
+        if change.emit == last && change.fate.is_final() {
+            break;
+        }
+    }
+    let answer = hall.emit_with_ack::<()>("never", &()).send();
+    let waits = answer.id().ok_or("it was not held")?;
+    hall.cancel(waits);
+    if hall.settled(waits).await != Some(Fate::Cancelled) || answer.await.is_ok() {
+        note(log, "an emit that was taken back has another end");
+    }
+    hall.disconnect_at_once();
+    Ok(())
 }
 
 async fn bob(url: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -122,4 +149,11 @@ pub(crate) const EXPECTED: &[&str] = &[
     "bob in lobby: hello, alice",
     r#"photo: true {"$bytes":"/9gAHg=="}"#,
     "left",
+    "Some(Held) Some(Dropped)",
+    "stored false, cancelled true",
+    "held",
+    "held",
+    "dropped place(\"here\",1)",
+    "dropped mouse(3,4)",
+    "cancelled place(\"there\",2)",
 ];

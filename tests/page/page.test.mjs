@@ -70,6 +70,26 @@ for (const name of browsers) {
       await until(grace, ticked, ['two', 'Me, in another tab.']);
     });
 
+    test('a message shows its fate as it changes', async () => {
+      await grace.evaluate(() => {
+        globalThis.fates = [];
+        const look = () => {
+          const fate = [...document.querySelectorAll('#log .mine .cause')].at(-1)?.textContent;
+          if (fate !== globalThis.fates.at(-1)) globalThis.fates.push(fate);
+        };
+        look();
+        new MutationObserver(look).observe(document.querySelector('#log'), { childList: true, subtree: true });
+      });
+      await say(grace, 'Where am I?');
+      await until(grace, () => globalThis.fates.length > 1 && globalThis.fates.at(-1) === 'delivered');
+      const fates = await grace.evaluate(() => globalThis.fates);
+      const order = ['held', 'in flight', 'acknowledged', 'acknowledged, 0 of 2', 'acknowledged, 1 of 2', 'delivered'];
+      // Of those that come in one moment the last one is seen.
+      const places = fates.slice(1).map((fate) => order.indexOf(fate));
+      assert.ok(fates.includes('in flight') && !places.includes(-1), fates.join('; '));
+      assert.deepEqual(places, places.toSorted((a, b) => a - b), fates.join('; '));
+    });
+
     test('a native client is in the same room', async (t) => {
       const sio = new Child(t, await build('sio'), ['connect', server.url]);
       sio.send({ emit: 'join', args: [{ name: 'Sio', room: 'lobby' }], ack: true, id: 'join' });
@@ -141,6 +161,7 @@ for (const name of browsers) {
       for (const words of texts) await say(ada, words);
       await until(ada, ticked, ['held', ...texts]);
       assert.match(await text(ada, '#held-note'), /^3 messages are held/);
+      assert.deepEqual(await ada.$$eval('#outbox li', (items) => items.map((item) => item.textContent)), texts.map((words) => `${words}held`));
       await say(grace, 'Ada, you are gone.');
       if (process.env.SCREENSHOT && name === 'chromium') {
         await ada.bringToFront();
@@ -178,6 +199,14 @@ for (const name of browsers) {
       await page.type('#name', 'ada');
       await page.click('#enter-button');
       await until(page, matches, ['#problem', 'has that name']);
+    });
+
+    test('a tab that is killed says no goodbye, and can come back', async () => {
+      await press(linus, '#kill');
+      await linus.waitForSelector('#again');
+      await until(ada, gone, 'Linus');
+      await press(linus, '#again');
+      await linus.waitForSelector('#enter-button:enabled');
     });
 
     test('on a telephone, everything is there', async () => {

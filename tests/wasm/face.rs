@@ -8,6 +8,8 @@ extern crate socketio_client_wasm as socketio;
 
 #[path = "../app/app.rs"]
 mod app;
+#[path = "cuts.rs"]
+pub mod cuts;
 
 use std::cell::RefCell;
 use std::rc::Rc;

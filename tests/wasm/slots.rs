@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use scenarios::Face;
-use socketio_client_core::{Codec, Decoded, Limits, Message, Stamp};
+use socketio_client_core::{Codec, Credentials, Decoded, Limits, Message, Stamp};
 use socketio_client_wasm::slots::{Binary, Inbox, Payload, Slot, Slots, Start, Text};
 use wasm_bindgen::prelude::*;
 
@@ -255,5 +255,6 @@ pub fn claim(auth: &JsValue, pid: &str, offset: Option<String>) -> String {
     let mut codec = Slots::default();
     let auth = (!auth.is_undefined()).then(|| Payload::outgoing(&outgoing(auth)).unwrap());
     let offset = offset.map(|offset| Slot::adopt(put(&offset.into())));
-    json(codec.connect(auth.as_ref(), Some((pid, offset.as_ref()))).unwrap().slot())
+    let credentials = Credentials { recovery: Some((pid, offset.as_ref())), delivery: None };
+    json(codec.connect(auth.as_ref(), credentials).unwrap().unwrap().slot())
 }

@@ -109,6 +109,7 @@ fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) 
         ("/page.js", JS, page.js.into_bytes()),
         ("/page_bg.wasm", "application/wasm", page.wasm),
         ("/plain.html", HTML, plain.into_bytes()),
+        ("/killed.html", HTML, include_bytes!("../assets/killed.html").to_vec()),
         ("/plain.js", JS, SOURCE.into()),
     ]
     .into_iter()

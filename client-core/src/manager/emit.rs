@@ -44,6 +44,9 @@ impl<C: Codec> Manager<C> {
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
         };
         let retried = target.outbox.retries() && !options.volatile;
+        if retried && let Some(cause) = target.outbox.retries.as_ref().and_then(|it| it.refusal.clone()) {
+            return Err(Refused { error: EmitError::Storage { cause }, payload });
+        }
         let ack = (options.ack || retried).then(|| target.acks.next());
         let oversize = delivery::oversize(&self.codec, &payload, &target.namespace, ack, engine.as_deref());
         if let Some(error) = oversize {

@@ -64,6 +64,7 @@ pub struct Manager<C: Codec> {
 }
 
 /// What the connection is doing. What belongs to one phase lives in its variant and dies with it.
+// Where pointers are smaller it is not that large.
 #[cfg_attr(
     target_pointer_width = "64",
     expect(clippy::large_enum_variant, reason = "there is one, and it is mostly open")

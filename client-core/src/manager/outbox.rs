@@ -87,6 +87,21 @@ impl<C: Codec> Manager<C> {
         Some(fate)
     }
 
+    /// Whether an emit is in the store, or has left it because it is acknowledged. `None` if those who watch it are to be
+    /// told: by [`Event::Stored`], unless its fate becomes final before.
+    #[must_use]
+    pub fn is_stored(&self, socket: SocketId, emit: EmitId) -> Option<bool> {
+        let Some(target) = self.sockets.get(socket.0 as usize) else { return Some(false) };
+        if !target.outbox.retries.as_ref().is_some_and(Retries::stores) {
+            return Some(false);
+        }
+        match target.outbox.get(emit).map(Emit::reliable) {
+            Some(Some(reliable)) => (reliable.kept == Kept::Yes).then_some(true),
+            Some(None) => Some(false),
+            None => Some(self.fate(socket, emit) == Some(Fate::Acknowledged)),
+        }
+    }
+
     /// Whether what becomes of every emit of a namespace is told, from now on.
     pub fn observe_fates(&mut self, socket: SocketId, on: bool) {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
@@ -187,6 +202,43 @@ impl<C: Codec> Manager<C> {
         self.release(socket);
     }
 
+    /// Somebody else has the store: emits are refused, except volatile ones, and nothing is sent again.
+    pub fn refuse_store(&mut self, socket: SocketId, cause: &str, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        if let Some(retries) = &mut target.outbox.retries {
+            retries.closed();
+            retries.refusal = Some(cause.into());
+        }
+        while let Some(emit) = target.outbox.take(0) {
+            target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
+        }
+        self.join(socket, now);
+    }
+
+    /// No more ids could be reserved ([`Command::Reserve`]): emits that wait for one are refused. The next emit has it tried
+    /// again.
+    pub fn not_reserved(&mut self, socket: SocketId, cause: &str, now: Instant) {
+        self.tell_time(now);
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let Some(retries) = target.outbox.retries.as_mut().filter(|retries| retries.stores()) else { return };
+        retries.not_reserved();
+        let mut refused = Vec::new();
+        while let Some(id) = target.outbox.last_without_key()
+            && let Some(emit) = target.outbox.remove(id)
+        {
+            refused.push(emit);
+        }
+        for emit in refused.into_iter().rev() {
+            target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
+        }
+    }
+
+    /// Tells the application of something that happened to a store ([`Event::OutboxError`]).
+    pub fn report_store(&mut self, cause: String, kept: usize, lost: Option<u64>) {
+        self.events.push_back(Event::OutboxError { cause, kept, lost });
+    }
+
     /// An emit is in the store ([`Command::Keep`]), or why it is not.
     pub fn kept(&mut self, socket: SocketId, key: u64, result: Result<(), String>, now: Instant) {
         self.tell_time(now);
@@ -219,6 +271,10 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         if let Some(retries) = &mut target.outbox.retries {
             retries.reserved(up_to);
+        }
+        // The namespace was connected before there was an id to ask with.
+        if target.is_connected() && matches!(target.sync, Sync::Off) {
+            self.ask_middleware(socket);
         }
         self.keep(socket);
         self.release(socket);

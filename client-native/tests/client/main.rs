@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+mod fates;
 mod lifecycle;
 mod listeners;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod support;

@@ -15,13 +15,17 @@ use super::{authority, reason};
 
 /// More than this waits in the core, where it can still be dropped, reordered or given back. The browser is looked at again
 /// only every few milliseconds, and must not run dry in between.
-const HIGH_WATER: u32 = 4 << 20;
+pub(crate) const HIGH_WATER: usize = 4 << 20;
 
 /// What a WebSocket tells.
 pub(crate) enum Heard {
     Opened,
     Message(Message<Json>),
-    Closed(TransportError),
+    /// `unsent`: the last so many bytes of what it was given never left.
+    Closed {
+        error: TransportError,
+        unsent: usize,
+    },
 }
 
 /// An open or opening WebSocket. Dropping it first takes the callbacks away, then closes; what was written still leaves.
@@ -55,7 +59,8 @@ impl Link {
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             hear(match read(&event.data(), limit) {
                 Ok(message) => Heard::Message(message),
-                Err(error) => Heard::Closed(error),
+                // We end it, and what it was given still leaves.
+                Err(error) => Heard::Closed { error, unsent: 0 },
             });
         });
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -66,8 +71,10 @@ impl Link {
         socket.set_onerror(ignore.as_ref().and_then(|function| function.dyn_ref()));
 
         let address = authority(url);
+        let ended = socket.clone();
         let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
-            closed(Heard::Closed(why(&event, was_open.get(), &address)));
+            let unsent = ended.buffered_amount() as usize;
+            closed(Heard::Closed { error: why(&event, was_open.get(), &address), unsent });
         });
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
         Ok(Self { socket, _on_open: on_open, _on_message: on_message, _on_close: on_close })
@@ -77,9 +84,9 @@ impl Link {
         self.socket.ready_state() == WebSocket::OPEN
     }
 
-    /// Whether the browser has little enough left to send.
-    pub(crate) fn has_room(&self) -> bool {
-        self.socket.buffered_amount() < HIGH_WATER
+    /// Bytes that it has not sent yet, without framing. It never falls at the end: what is left then never left.
+    pub(crate) fn unsent(&self) -> usize {
+        self.socket.buffered_amount() as usize
     }
 
     pub(crate) fn write(&self, frame: Frame<Json>) {

@@ -48,6 +48,19 @@ function limited() {
   };
 }
 
+/** In the page: after `globalThis.doubt = true` the next transaction is stored, and seems not to be. */
+function doubtful() {
+  const { transaction } = IDBDatabase.prototype;
+  IDBDatabase.prototype.transaction = function (...args) {
+    const made = transaction.apply(this, args);
+    if (globalThis.doubt) {
+      globalThis.doubt = false;
+      Object.defineProperty(made, "oncomplete", { set: () => made.addEventListener("complete", () => made.onabort()) });
+    }
+    return made;
+  };
+}
+
 for (const name of browsers) {
   describe(name, () => {
     let browser;
@@ -101,6 +114,31 @@ for (const name of browsers) {
         assert.deepEqual([await told(page, "onError"), page.problems], [[], []]);
       });
     }
+
+    test("what was stored although the browser did not say so is not sent twice", async (t) => {
+      const { judge, open } = await storeSite(t);
+      const [one, two] = [await open(browser, doubtful), await open(browser, doubtful)];
+      await start(one);
+      await leads(one);
+      await start(two);
+      await emit(two, "[0]");
+      await until(() => judge.handled.length === 1);
+      for (const page of [one, two, one]) {
+        await page.evaluate(() => (globalThis.doubt = true));
+        await emit(page, "[1]", "[2]");
+        assert.equal(await page.evaluate(() => globalThis.doubt), false);
+        await emit(page, "[3]");
+        await when(page, () => [...globalThis.sender.fates.values()].every((fate) => fate === "acknowledged"));
+      }
+      // Also long after it was settled.
+      const again = { namespace: "/", text: "[0]", ref: 1, createdAt: 0 };
+      await two.evaluate((record) => globalThis.sender.outbox.append([record]), again);
+      await emit(two, "[4]");
+      await until(() => judge.texts.includes("[4]"));
+      await empty(one);
+      assert.deepEqual(judge.texts, ["[0]", ...Array(3).fill(["[1]", "[2]", "[3]"]).flat(), "[4]"]);
+      assert.deepEqual([await told(one, "onError"), await told(two, "onError")], [[], []]);
+    });
 
     test("damaged records are skipped, counted and told; the others are sent, and none comes back", async (t) => {
       const { judge, open } = await storeSite(t);

@@ -16,7 +16,7 @@ async function bodyOf(request) {
 
 /** The other side: handles an event once, by its key, as the middleware does; and keeps what happened, in order. */
 class Judge {
-  /** `["appending" | "appended", asker]`, `["handled", asker]`, and `["sends", reign]` where another leader begins to. */
+  /** `["appending" | "appended" | "handled", asker]`, and `["sends", reign]` where another leader begins to. */
   happened = [];
   /** What was handled: `{ id, seq, tab, ref, text, bytes }`. */
   handled = [];

@@ -10,7 +10,7 @@ const CLOSES = process.env.TESTS_FULL ? 50 : 10;
 
 const withoutLocks = () => delete Navigator.prototype.locks;
 
-/** Without locks. In the page `frozen` stops what is done at intervals, `jumped` sets the clock, `transactions` counts. */
+/** Without locks. In the page `frozen` stops all intervals, `jumped` sets the clock, `transactions` counts. */
 function freezable() {
   delete Navigator.prototype.locks;
   const { now } = Date;

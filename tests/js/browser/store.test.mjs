@@ -229,6 +229,21 @@ for (const name of browsers) {
       await until(() => judge.texts.includes("[1]"));
       await empty(page);
       assert.equal((await told(page, "onLeader")).length, 2);
+      // There and back before anything is done: an attempt of before does not count.
+      const turns = await page.evaluate(async () => {
+        const { sender } = globalThis;
+        for (let i = 0; i < 9; i += 1) {
+          dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+          dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+          await Promise.resolve();
+        }
+        await sender.emit("[2]");
+        return sender.told.map(([event]) => event).filter((event) => /^on(Leader|Follower)$/.test(event));
+      });
+      await until(() => judge.texts.includes("[2]"));
+      for (const [index, event] of turns.entries()) assert.equal(event, index % 2 ? "onFollower" : "onLeader");
+      await when(page, () => globalThis.sender.outbox.leading);
+      await empty(page);
     });
 
     test("in a worker, and twice in one page, it is the same outbox", async (t) => {

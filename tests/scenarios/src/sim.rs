@@ -463,6 +463,7 @@ impl<'f, F: Face> Sim<'f, F> {
                     result.map(|result| format!(" {}", value(self.face, &result))).unwrap_or_default();
                 format!("settled {} {key} {}: {fate}{result}", number(socket), value(self.face, &payload))
             }
+            Event::OutboxError { cause, kept, lost } => format!("outbox {cause}: {kept} {lost:?}"),
             Event::DeliveryUnsupported { socket } => format!("unsupported {}", number(socket)),
             Event::Flushed { socket, emit, delivered } => {
                 format!("flushed {} #{} {delivered}", number(socket), number(emit))

@@ -3,16 +3,20 @@
 //! The server's side, with the list of events, is in `www/src/chat.rs`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::socketio::{AckError, Client, ClientEvent, Message, Socket, spawn};
+use crate::socketio::{AckError, Client, ClientEvent, EmitId, Fate, Message, Socket, sleep, spawn};
 
 /// How long a server may take to let us in; one that knows no `join` never answers.
 const JOIN: Duration = Duration::from_secs(10);
+
+/// How far the newest message may be ahead of the oldest that the server has not answered.
+const WINDOW: u32 = 16;
 
 /// What happens in the chat, for the page to show.
 pub(crate) enum Event {
@@ -29,6 +33,11 @@ pub(crate) enum Event {
     Who(Who),
     Text(Text),
     Typing(Typing),
+    /// What has become of a message of ours.
+    Fate {
+        id: String,
+        fate: Fate,
+    },
     /// The server has the message, and sent it to so many people.
     Sent {
         id: String,
@@ -104,6 +113,8 @@ pub(crate) struct Chat {
     client: Client,
     socket: Socket,
     join: Rc<RefCell<Join>>,
+    /// Messages by their emits, until these are settled.
+    messages: Rc<RefCell<BTreeMap<EmitId, String>>>,
     tell: Rc<dyn Fn(Event)>,
 }
 
@@ -116,10 +127,14 @@ impl Chat {
             // Asked at every CONNECT: whoever comes back is in their room again before the messages held
             // meanwhile arrive there.
             .auth_with(move || std::future::ready(auth.borrow().clone()))
+            // A message is sent again, in order, until the server has answered it. One may arrive twice: server and readers
+            // know it by its id.
+            .retries(Some(u32::MAX))
+            .retry_window(WINDOW)
             .build()
             .map_err(|error| error.to_string())?;
         let socket = client.default_socket();
-        let chat = Self { client, socket, join, tell: Rc::new(tell) };
+        let chat = Self { client, socket, join, messages: Rc::default(), tell: Rc::new(tell) };
         chat.listen();
         Ok(chat)
     }
@@ -134,6 +149,21 @@ impl Chat {
         self.socket.on_disconnect(move |reason| tell(Event::Lost(reason.as_str())));
         let tell = self.tell.clone();
         self.socket.on_connect(move || tell(Event::Ready));
+
+        let (tell, messages, mut fates) = (self.tell.clone(), self.messages.clone(), self.socket.fates());
+        spawn(async move {
+            while let Some(change) = fates.next().await {
+                let mut messages = messages.borrow_mut();
+                let id = messages.get(&change.emit).cloned();
+                if change.fate.is_final() {
+                    messages.remove(&change.emit);
+                }
+                drop(messages);
+                if let Some(id) = id {
+                    tell(Event::Fate { id, fate: change.fate });
+                }
+            }
+        });
 
         self.on("who", Event::Who);
         self.on("typing", Event::Typing);
@@ -161,13 +191,21 @@ impl Chat {
             // The next CONNECT says it.
             return;
         }
-        let (socket, join, tell) = (self.socket.clone(), self.join.borrow().clone(), self.tell.clone());
+        let answer = self.socket.emit_with_ack("join", &*self.join.borrow()).send();
+        let (socket, ticket, tell) = (self.socket.clone(), answer.id(), self.tell.clone());
         spawn(async move {
-            match socket.emit_with_ack("join", &join).timeout(JOIN).await {
+            sleep(JOIN).await;
+            // Cut off meanwhile it is asked again.
+            if let Some(ticket) = ticket.filter(|_| socket.is_connected()) {
+                socket.cancel(ticket);
+            }
+        });
+        spawn(async move {
+            match answer.await {
                 Ok(Answer::Done(who)) => tell(Event::Who(who)),
                 Ok(Answer::Refused { error }) => tell(Event::Refused(error)),
                 Err(AckError::Disconnected) => {}
-                Err(AckError::Timeout) => {
+                Err(AckError::Cancelled) => {
                     tell(Event::Refused("This server does not answer: is it a chat server?".to_owned()))
                 }
                 Err(error) => tell(Event::Refused(error.to_string())),
@@ -184,7 +222,7 @@ impl Chat {
             text: String,
         }
         let message = Message { room: room.to_owned(), id: id.to_owned(), text: text.to_owned() };
-        self.send("message", id, message);
+        self.send("message", id, &message);
     }
 
     /// Writes to one person.
@@ -196,20 +234,17 @@ impl Chat {
             text: String,
         }
         let message = Private { to: to.to_owned(), id: id.to_owned(), text: text.to_owned() };
-        self.send("private", id, message);
+        self.send("private", id, &message);
     }
 
-    fn send(&self, event: &'static str, id: &str, message: impl Serialize + 'static) {
-        let (socket, tell, id) = (self.socket.clone(), self.tell.clone(), id.to_owned());
+    fn send(&self, event: &str, id: &str, message: &impl Serialize) {
+        let answer = self.socket.emit_with_ack(event, message).send();
+        let (tell, id) = (self.tell.clone(), id.to_owned());
+        if let Some(ticket) = answer.id() {
+            self.messages.borrow_mut().insert(ticket, id.clone());
+        }
         spawn(async move {
-            let answer = loop {
-                match socket.emit_with_ack(event, &message).await {
-                    // It left us, and whether it arrived is not known. Sent again: receivers know it by its id.
-                    Err(AckError::Disconnected) if socket.is_active() => {}
-                    answer => break answer,
-                }
-            };
-            tell(match answer {
+            tell(match answer.await {
                 Ok(Answer::Done(Sent { to })) => Event::Sent { id, to },
                 Ok(Answer::Refused { error }) => Event::NotSent { id, cause: error },
                 Err(error) => Event::NotSent { id, cause: error.to_string() },

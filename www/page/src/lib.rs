@@ -275,6 +275,10 @@ impl App {
                 }
                 self.view.typing(&state);
             }
+            Event::Fate { id, fate } => {
+                self.state.borrow_mut().fate(&id, fate);
+                self.view.ticks(&self.state.borrow(), &id);
+            }
             Event::Sent { id, to } => {
                 self.state.borrow_mut().sent(&id, to);
                 self.view.ticks(&self.state.borrow(), &id);

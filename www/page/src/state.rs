@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chat::{Delivered, Text, Who};
+use crate::socketio::Fate;
 
 /// Lines kept of each conversation.
 const LINES: usize = 1000;
@@ -19,8 +20,9 @@ pub(crate) enum Line {
 }
 
 /// What became of a message of ours.
-#[derive(Default)]
 pub(crate) struct Delivery {
+    /// As the client knows it.
+    fate: Fate,
     /// How many people the server sent it to, once the server has it.
     to: Option<usize>,
     /// Whose ack has come.
@@ -28,14 +30,31 @@ pub(crate) struct Delivery {
     failed: Option<String>,
 }
 
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { fate: Fate::Held, to: None, by: Vec::new(), failed: None }
+    }
+}
+
 impl Delivery {
+    /// The server has not answered it yet.
+    pub(crate) fn waits(&self) -> bool {
+        self.failed.is_none() && self.to.is_none()
+    }
+
+    fn is_with_all(&self) -> bool {
+        self.to.is_some_and(|to| !self.by.is_empty() && self.by.len() >= to)
+    }
+
     /// The name of its icon.
     pub(crate) fn icon(&self) -> &'static str {
-        match self.to {
+        match self.fate {
             _ if self.failed.is_some() => "failed",
-            None => "held",
-            Some(to) if !self.by.is_empty() && self.by.len() >= to => "two",
-            Some(_) => "one",
+            _ if self.is_with_all() => "two",
+            _ if self.to.is_some() => "one",
+            Fate::InFlight { .. } => "flight",
+            Fate::Uncertain { .. } => "unknown",
+            _ => "held",
         }
     }
 
@@ -43,7 +62,14 @@ impl Delivery {
     pub(crate) fn words(&self) -> String {
         match (&self.failed, self.to) {
             (Some(cause), _) => format!("Not sent: {cause}"),
-            (None, None) => "Held until the server has it".to_owned(),
+            (None, None) => match self.fate {
+                Fate::InFlight { attempt: 1 } => "In flight: the server has not answered yet".to_owned(),
+                Fate::InFlight { attempt } => {
+                    format!("In flight for the {attempt}. time: the server has not answered yet")
+                }
+                Fate::Uncertain { .. } => "Uncertain: it was sent, and no answer will come".to_owned(),
+                _ => "Held until the server has it".to_owned(),
+            },
             (None, Some(0)) if self.by.is_empty() => "The server has it; nobody else is here".to_owned(),
             (None, Some(to)) if self.by.is_empty() => {
                 format!("The server has it; delivered to none of {to} yet")
@@ -59,8 +85,17 @@ impl Delivery {
     pub(crate) fn short(&self) -> String {
         match (&self.failed, self.to) {
             (Some(cause), _) => cause.clone(),
-            (None, Some(to)) if to > 1 && self.by.len() < to => format!("{}/{to}", self.by.len()),
-            _ => String::new(),
+            (None, None) => self.fate_name().to_owned(),
+            (None, Some(_)) if self.is_with_all() => "delivered".to_owned(),
+            (None, Some(to)) if to > 1 => format!("acknowledged, {} of {to}", self.by.len()),
+            (None, Some(_)) => "acknowledged".to_owned(),
+        }
+    }
+
+    fn fate_name(&self) -> &'static str {
+        match self.fate {
+            Fate::InFlight { .. } => "in flight",
+            fate => fate.as_str(),
         }
     }
 }
@@ -115,12 +150,14 @@ impl State {
         self.lines.get(&self.open).map_or(&[], Vec::as_slice)
     }
 
-    /// How many messages of ours the server does not have yet.
-    pub(crate) fn held(&self) -> usize {
-        let lines = self.lines.values().flatten();
-        lines
-            .filter(|line| matches!(line, Line::Text { delivery: Some(delivery), .. } if delivery.icon() == "held"))
-            .count()
+    /// Messages of ours that the server has not answered yet: text, and what is known.
+    pub(crate) fn outbox(&self) -> impl Iterator<Item = (&str, &Delivery)> {
+        self.lines.values().flatten().filter_map(|line| match line {
+            Line::Text { text, delivery: Some(delivery), .. } if delivery.waits() => {
+                Some((text.as_str(), delivery))
+            }
+            _ => None,
+        })
     }
 
     pub(crate) fn push(&mut self, conversation: Conversation, line: Line) {
@@ -152,6 +189,12 @@ impl State {
     pub(crate) fn sent(&mut self, id: &str, to: usize) {
         if let Some(delivery) = self.delivery(id) {
             delivery.to = Some(to);
+        }
+    }
+
+    pub(crate) fn fate(&mut self, id: &str, fate: Fate) {
+        if let Some(delivery) = self.delivery(id) {
+            delivery.fate = fate;
         }
     }
 

@@ -99,13 +99,24 @@ impl View {
         self.held(state);
     }
 
-    /// How many messages wait for the connection.
+    /// The messages that wait for the connection.
     fn held(&self, state: &State) {
-        let held = if matches!(state.link, Link::Connected(_)) && !state.cut { 0 } else { state.held() };
+        let connected = matches!(state.link, Link::Connected(_)) && !state.cut;
+        // What is under way on a connection that lives is answered in a moment.
+        let waiting: Vec<_> = if connected { Vec::new() } else { state.outbox().collect() };
+        let held = waiting.len();
         let messages = if held == 1 { "1 message is" } else { &format!("{held} messages are") };
         self.set_hidden("held-note", held == 0);
+        self.set_hidden("outbox", held == 0);
         if held > 0 {
             self.set_text("held-note", &format!("{messages} held, and sent once the connection is back."));
+        }
+        let list: Element = self.element("outbox");
+        list.set_text_content(None);
+        for (text, delivery) in waiting {
+            let item = self.create_text("li", "", text);
+            let _ = item.append_child(&self.create_text("span", "fate", &delivery.short()));
+            let _ = list.append_child(&item);
         }
     }
 

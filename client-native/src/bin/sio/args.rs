@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use socketio_client_native::Transport;
 
+use crate::delivery::Delivery;
+
 /// A Socket.IO client for the command line.
 ///
 /// Exit status: 0 done, 1 standard output cannot be written, 2 wrong arguments, 3 no connection was made or every
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     ///
     /// Reads {"emit":EVENT,"args":[..],"ack":true,"id":ID,"namespace":NSP} (all but "emit" may be left out),
     /// {"ack":N,"args":[..]} to answer an event, {"disconnect":true}. Bytes are {"$bytes":"BASE64"}.
+    /// What becomes of an emit with an "id" is printed as {"type":"fate","id":ID,"fate":FATE}: held, inFlight, and at last one
+    /// of delivered, acknowledged, refused, expired, dropped, cancelled, uncertain.
     /// At the end of input everything is sent and answered before the command ends.
     Connect {
         #[command(flatten)]
@@ -48,6 +52,15 @@ pub(crate) enum Command {
         connection: Connection,
         #[command(flatten)]
         event: Event,
+    },
+    /// Prints what an outbox holds, as JSON lines: events that are not answered yet.
+    Outbox {
+        /// As given to --outbox
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Remove them instead: they are never sent again
+        #[arg(long)]
+        clear: bool,
     },
     /// Sends one event and prints the answer's arguments as a JSON array.
     Call {
@@ -109,10 +122,12 @@ pub(crate) struct Connection {
     /// Trust the certificates in this PEM file too
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) delivery: Delivery,
 }
 
 /// A number with a unit: `250ms`, `5s`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     /// Beyond this, adding it to the time of today could overflow somewhere.
     const YEAR: f64 = 365.0 * 24.0 * 3600.0;
     let wanted = || "a duration is a number with a unit: 250ms, 5s, 2m".to_owned();
@@ -226,6 +241,12 @@ mod tests {
             ["--auth", "7"],
             ["--namespace", "/a,b"],
             ["--reconnection-attempts", "-1"],
+            ["--retries", "-1"],
+            ["--retries", "many"],
+            ["--retry-window", "0"],
+            ["--retry-window", "1025"],
+            ["--buffer-policy", "smoke"],
+            ["--buffer-size", "-1"],
             ["--nonsense", "1"],
         ] {
             let line = ["sio", "connect", "http://h"].into_iter().chain(option);

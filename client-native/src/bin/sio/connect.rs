@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
-use socketio_client_native::{AckError, Arguments, Message, Socket, Value};
+use socketio_client_native::{AckError, Arguments, EmitId, Fate, Socket, Value};
 use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::exit::Exit;
+use crate::fates::Fates;
 use crate::lines::{self, Command, Emit, Line, Outcome};
+use crate::questions::{Questions, lock};
 use crate::session::{Place, Session, arguments};
 use crate::value::JsonList;
 
@@ -24,9 +26,6 @@ const MAX_PENDING: usize = 5_000;
 /// as high, so what is read here is accepted there.
 const MAX_UNFLUSHED: usize = 5_000;
 const MAX_UNFLUSHED_BYTES: usize = 8 << 20;
-/// Events, and bytes of them, that wait for `{"ack":N}`. Beyond it the oldest can no longer be answered.
-const MAX_QUESTIONS: usize = 10_000;
-const MAX_QUESTION_BYTES: usize = 16 << 20;
 /// How long a line is waited for that is certain to come.
 const SETTLING: Duration = Duration::from_millis(250);
 
@@ -52,6 +51,7 @@ pub(crate) async fn run(connection: Connection) -> Result<Exit, Exit> {
         session: &session,
         questions,
         answers: FuturesUnordered::new(),
+        fates: Fates::default(),
         pending: BTreeMap::new(),
         calls: 0,
         unflushed: Unflushed::default(),
@@ -72,6 +72,8 @@ struct Run<'a> {
     session: &'a Session,
     questions: Arc<Mutex<Questions>>,
     answers: Answers,
+    /// Of emits with an id.
+    fates: Fates,
     /// The ids of those answers, by the number of the call.
     pending: BTreeMap<u64, Option<Box<RawValue>>>,
     calls: u64,
@@ -127,6 +129,7 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 Some((call, answer)) = self.answers.next() => self.answered(call, answer),
+                Some(change) = self.fates.next() => self.fates.tell(change, self.session.shared()),
                 flushed = self.unflushed.flushed() => {
                     self.missing.receipt |= !flushed && self.goodbye.is_some();
                 }
@@ -145,7 +148,8 @@ impl Run<'_> {
     }
 
     fn has_room(&self) -> bool {
-        self.answers.len() < MAX_PENDING && self.unflushed.has_room()
+        self.answers.len() < MAX_PENDING
+            && (self.unflushed.has_room() || !self.connection.delivery.is_patient())
     }
 
     fn obey(&mut self, command: Option<Result<Command, String>>) {
@@ -176,11 +180,15 @@ impl Run<'_> {
     }
 
     fn emit(&mut self, emit: Emit) {
-        let Some(socket) = self.socket(emit.namespace.as_deref()) else { return };
+        let Some((at, socket)) = self.socket(emit.namespace.as_deref()) else { return };
         self.unflushed.add(size(&emit.args));
+        if emit.id.is_some() {
+            self.fates.watch(at, &socket);
+        }
         if emit.ack {
             let call =
                 socket.emit_with_ack::<Arguments<Vec<Value>>>(&emit.event, &Arguments(&emit.args)).send();
+            self.fate(at, call.id(), emit.id.clone());
             self.calls += 1;
             let number = self.calls;
             self.pending.insert(number, emit.id);
@@ -190,24 +198,40 @@ impl Run<'_> {
             while let Some(Some((call, answer))) = self.answers.next().now_or_never() {
                 self.answered(call, answer);
             }
-        } else if let Err(error) = socket.emit(&emit.event, &Arguments(&emit.args)) {
+            return;
+        }
+        let emitted = socket.emit(&emit.event, &Arguments(&emit.args));
+        if let Err(error) = &emitted {
             self.error(&format!("{:?} was not sent: {error}", emit.event));
+        }
+        self.fate(at, emitted.ok(), emit.id);
+    }
+
+    /// An emit has this ticket, or was refused.
+    fn fate(&mut self, at: usize, emit: Option<EmitId>, id: Option<Box<RawValue>>) {
+        match (emit, id) {
+            (Some(emit), Some(id)) => self.fates.add(at, emit, id),
+            (None, Some(id)) => {
+                let fate = Fate::Refused.as_str();
+                self.session.shared().write(&Line::Fate { id: &id, fate });
+            }
+            (_, None) => {}
         }
     }
 
     /// The socket for an emit, or a line that says why there is none.
-    fn socket(&self, namespace: Option<&str>) -> Option<Socket> {
+    fn socket(&self, namespace: Option<&str>) -> Option<(usize, Socket)> {
         let sockets = self.session.sockets();
         let at = match namespace {
             None => Some(0),
             Some(name) => sockets.iter().position(|socket| socket.namespace() == name),
         };
-        let found = at.and_then(|at| Some((sockets.get(at)?, self.session.place(at))));
+        let found = at.and_then(|at| Some((at, sockets.get(at)?, self.session.place(at))));
         let problem = match found {
-            Some((socket, Place::Waiting | Place::Connected)) => return Some(socket.clone()),
-            Some((socket, Place::Refused(why))) => format!("{} was refused: {why}", socket.namespace()),
-            Some((socket, Place::Ended)) => format!("the server ended {}", socket.namespace()),
-            Some((socket, Place::Left)) => format!("{} was left", socket.namespace()),
+            Some((at, socket, Place::Waiting | Place::Connected)) => return Some((at, socket.clone())),
+            Some((_, socket, Place::Refused(why))) => format!("{} was refused: {why}", socket.namespace()),
+            Some((_, socket, Place::Ended)) => format!("the server ended {}", socket.namespace()),
+            Some((_, socket, Place::Left)) => format!("{} was left", socket.namespace()),
             None => {
                 let name = namespace.unwrap_or_default();
                 format!("the namespace {name:?} is not in use: name it with --namespace")
@@ -240,7 +264,13 @@ impl Run<'_> {
     fn is_finished(&self) -> bool {
         let answers = self.goodbye.as_ref().is_some_and(|goodbye| goodbye.answers);
         let settled = if answers { !self.session.is_waiting() && self.answers.is_empty() } else { true };
-        settled && self.unflushed.is_empty()
+        settled && self.unflushed.is_empty() && !self.fates_come()
+    }
+
+    /// Whether an emit with an id is not settled, and may be.
+    fn fates_come(&self) -> bool {
+        let comes = |(at, _)| matches!(self.session.place(at), Place::Waiting | Place::Connected);
+        self.fates.open().any(comes)
     }
 
     fn outcome(&self) -> Exit {
@@ -288,7 +318,28 @@ impl Run<'_> {
 
     /// Leaves, and gives every answer that is still awaited its line.
     async fn end(mut self, exit: Exit) -> Exit {
-        self.session.leave().await;
+        let shared = self.session.shared();
+        {
+            // What is told meanwhile is to be read.
+            let mut left = pin!(self.session.leave());
+            loop {
+                tokio::select! {
+                    () = &mut left => break,
+                    Some(change) = self.fates.next() => self.fates.tell(change, shared),
+                }
+            }
+        }
+        if self.connection.delivery.outbox.is_none() {
+            // The next process cannot send them.
+            for (at, emit) in self.fates.open().collect::<Vec<_>>() {
+                self.session.sockets().get(at).map(|socket| socket.cancel(emit));
+            }
+            while !self.fates.is_empty()
+                && let Ok(Some(change)) = tokio::time::timeout(SETTLING, self.fates.next()).await
+            {
+                self.fates.tell(change, shared);
+            }
+        }
         // Leaving settles those that were sent, an instant before or after.
         while let Ok(Some((call, answer))) = tokio::time::timeout(SETTLING, self.answers.next()).await {
             self.answered(call, answer);
@@ -346,42 +397,6 @@ impl Unflushed {
         }
         flushed
     }
-}
-
-/// Events that may be answered, by the number under which they were printed.
-#[derive(Default)]
-struct Questions {
-    last: u64,
-    open: BTreeMap<u64, Message>,
-    bytes: usize,
-}
-
-impl Questions {
-    fn ask(&mut self, message: Message) -> u64 {
-        self.last += 1;
-        self.bytes += weight(&message);
-        self.open.insert(self.last, message);
-        while self.open.len() > MAX_QUESTIONS || (self.bytes > MAX_QUESTION_BYTES && self.open.len() > 1) {
-            let Some((_, oldest)) = self.open.pop_first() else { break };
-            self.bytes = self.bytes.saturating_sub(weight(&oldest));
-        }
-        self.last
-    }
-
-    fn take(&mut self, number: u64) -> Option<Message> {
-        let message = self.open.remove(&number)?;
-        self.bytes = self.bytes.saturating_sub(weight(&message));
-        Some(message)
-    }
-}
-
-fn weight(message: &Message) -> usize {
-    let attachments = message.attachments().iter().map(bytes::Bytes::len).sum::<usize>();
-    message.args_json().len() + attachments
-}
-
-fn lock(questions: &Mutex<Questions>) -> MutexGuard<'_, Questions> {
-    questions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// About how many bytes a list of arguments has.

@@ -49,6 +49,25 @@ pub(crate) enum Line<'a> {
         #[serde(flatten)]
         outcome: Outcome<'a>,
     },
+    /// What has become of an emit.
+    Fate {
+        id: &'a RawValue,
+        fate: &'a str,
+    },
+    /// An emit of an earlier process is settled; `args` is what was answered.
+    OutboxSettled {
+        seq: u64,
+        fate: &'a str,
+        event: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        args: Option<JsonList<'a>>,
+    },
+    OutboxError {
+        message: &'a str,
+        kept: usize,
+        lost: Option<u64>,
+    },
+    DeliveryUnsupported,
     Error {
         message: &'a str,
     },

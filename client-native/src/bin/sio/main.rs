@@ -3,11 +3,15 @@
 mod args;
 mod call;
 mod connect;
+mod delivery;
 mod emit;
 mod exit;
+mod fates;
 mod lines;
 mod listen;
+mod outbox;
 mod output;
+mod questions;
 mod session;
 mod value;
 
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
             }
             Command::Emit { connection, event } => emit::run(connection, event).await,
             Command::Call { connection, event } => call::run(connection, event).await,
+            Command::Outbox { file, clear } => tokio::task::block_in_place(|| outbox::run(&file, clear)),
         }
     });
     // A handler may hang behind output that nobody reads.

@@ -13,10 +13,10 @@ use socketio_client_native::{
 use tokio::sync::watch;
 
 use crate::args::Connection;
-use crate::exit::{Exit, one_line};
+use crate::exit::{Exit, one_line, say};
 use crate::lines::Line;
 use crate::output::{Broken, Output};
-use crate::value::Json;
+use crate::value::{Json, JsonList};
 
 /// A peer that does not take our goodbye is not waited for longer. The client itself gives it 2 s.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -120,6 +120,7 @@ impl Session {
         for (name, value) in &connection.headers {
             builder = builder.header(name.as_str(), value.as_str());
         }
+        builder = connection.delivery.configure(builder);
         if let Some(auth) = &connection.auth {
             builder = builder.auth(auth);
         }
@@ -131,17 +132,14 @@ impl Session {
         }
         let client = builder.build().map_err(|e| Exit::Usage(e.to_string()))?;
 
-        let mut sockets: Vec<Socket> = Vec::new();
-        for namespace in &connection.namespaces {
-            if sockets.iter().all(|socket| socket.namespace() != namespace) {
-                sockets.push(client.socket(namespace));
+        let mut names: Vec<&str> = Vec::new();
+        for name in &connection.namespaces {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
             }
         }
-        if sockets.is_empty() {
-            sockets.push(client.default_socket());
-        }
         let status = Status {
-            places: vec![Place::Waiting; sockets.len()],
+            places: vec![Place::Waiting; names.len().max(1)],
             cause: None,
             ever: false,
             gave_up: false,
@@ -156,10 +154,16 @@ impl Session {
         let shared = Arc::new(Shared {
             status,
             output: output.map_err(|e| Exit::Output(format!("no threads: {e}")))?,
-            sockets: Mutex::new(sockets.clone()),
+            sockets: Mutex::default(),
             verbose,
         });
+        // The first namespace opens the outbox, of which there may be something to tell.
         watch_client(&client, &shared);
+        let mut sockets: Vec<_> = names.into_iter().map(|name| client.socket(name)).collect();
+        if sockets.is_empty() {
+            sockets.push(client.default_socket());
+        }
+        shared.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&sockets);
         for (at, socket) in sockets.iter().enumerate() {
             watch_socket(socket, at, &shared);
         }
@@ -360,6 +364,21 @@ fn watch_client(client: &Client, shared: &Arc<Shared>) {
         ClientEvent::NotSent { error, .. } => {
             shared.tell(&Line::Error { message: &format!("an event was not sent: {error}") });
         }
+        ClientEvent::NotAcknowledged { error, .. } => {
+            shared.tell(&Line::Error { message: &format!("an event was not acknowledged: {error}") });
+        }
+        ClientEvent::OutboxSettled { seq, fate, event, answer } => {
+            let args = answer.and_then(|answer| answer.parse::<Arguments<Vec<Value>>>().ok());
+            let args = args.as_ref().map(|Arguments(args)| JsonList(args));
+            shared.tell(&Line::OutboxSettled { seq, fate: fate.as_str(), event: event.event_name(), args });
+        }
+        ClientEvent::OutboxError { cause, kept, lost } => {
+            shared.tell(&Line::OutboxError { message: &cause, kept, lost });
+            if !shared.verbose {
+                say(&cause);
+            }
+        }
+        ClientEvent::DeliveryUnsupported => shared.tell(&Line::DeliveryUnsupported),
         ClientEvent::ReconnectFailed => {
             shared.tell(&Line::ReconnectFailed);
             shared.status.send_modify(|status| status.gave_up = true);

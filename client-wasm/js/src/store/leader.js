@@ -126,18 +126,26 @@ export class Leader {
     }
     // What has just got its number must keep it.
     const rows = turn.strict ? await tx.rows(this.#seen) : [];
+    const met = new Set();
     for (const [key, value] of rows) {
       after.push(() => (this.#seen = Math.max(this.#seen, key)));
       const record = unsealed(value);
       if (record === undefined) turn.lost += 1;
-      const seq = record && this.#seqs.get(asker(record));
-      // Appended a second time, by a tab that could not know that the first time had been enough. Only where the
-      // database is a new one it is wanted.
-      const entry = this.held.get(seq);
-      const twice = seq !== undefined && (entry === undefined || entry.key !== undefined);
-      if (record === undefined || twice) tx.delete(key);
-      else this.#take(turn, key, record, seq);
+      const who = record && asker(record);
+      if (record === undefined || met.has(who) || this.#isStored(who)) tx.delete(key);
+      else this.#take(turn, key, record, this.#seqs.get(who));
+      met.add(who);
     }
+  }
+
+  /**
+   * Whether that emit has been taken up: a tab that could not know it has appended it a second time. Where the database
+   * is a new one that is wanted.
+   */
+  #isStored(who) {
+    const seq = this.#seqs.get(who);
+    const entry = this.held.get(seq);
+    return seq !== undefined && (entry === undefined || entry.key !== undefined);
   }
 
   #take(turn, key, record, known) {

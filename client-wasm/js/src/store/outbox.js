@@ -26,6 +26,8 @@ export class Outbox {
   #election;
   /** Whether this tab may lead. Not while the page is frozen, or kept for the way back. */
   #candidate = true;
+  /** Which attempt to lead it is; one of before may still be in a transaction. */
+  #term = 0;
   #leader;
   #timer;
   /** What waits for a transaction: `{ run(turn), strict, solo }`, and whom to tell. */
@@ -254,10 +256,12 @@ export class Outbox {
 
   /** Who leads instead, if another does. */
   #lead(first = false) {
+    const term = this.#term;
+    const isOver = () => term !== this.#term;
     const run = async (turn) => {
-      if (!this.#candidate) return undefined;
+      if (isOver()) return undefined;
       const outcome = await lead(turn, this.tab, this.#handlers.sequence, this.#lease);
-      if (outcome.leader) turn.after.push(() => this.#begin(outcome, turn.lease));
+      if (outcome.leader) turn.after.push(() => isOver() || this.#begin(outcome, turn.lease));
       return outcome.rival;
     };
     // It fails only once the outbox is closed.
@@ -265,8 +269,6 @@ export class Outbox {
   }
 
   #begin({ leader, opened, lost, renamed }, span) {
-    // Frozen meanwhile.
-    if (!this.#candidate) return;
     this.#leader = leader;
     let gone = [];
     if (this.#durable) {
@@ -282,6 +284,7 @@ export class Outbox {
     else if (lost > 0) this.#report(new OutboxError("corrupt", undefined, counts));
     this.#call("onLeader", { ...opened, gone, durable: this.#durable });
   }
+
   /** The leader makes sure that it leads, and that no entry lies there of which nobody said anything. */
   #look() {
     if (this.#closed || this.#queue.some((job) => job.looks)) return;
@@ -307,6 +310,7 @@ export class Outbox {
 
   #resign() {
     const leader = this.#leader;
+    this.#term += 1;
     if (leader === undefined) return;
     this.#leader = undefined;
     clearInterval(this.#timer);

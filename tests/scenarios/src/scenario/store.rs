@@ -42,11 +42,15 @@ pub fn stored_first<F: Face>(face: &F) {
     let first = sim.watched(socket, 1);
     sim.emit(socket, 2);
     sim.expect_lines(&[]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     restore(&mut sim, socket, 0, &[]);
     sim.expect_lines(&["reserve 0 1024"]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     sim.manager.reserved(socket, 1024, sim.now);
     sim.expect_lines(&["keep 0 0 1", "keep 0 1 2"]);
+    assert_eq!(sim.manager.is_stored(socket, first), None);
     sim.manager.kept(socket, 0, Ok(()), sim.now);
+    assert_eq!(sim.manager.is_stored(socket, first), Some(true));
     sim.expect_lines(&["w1 420<1>"]);
     sim.expect_events(&["fate 0 #4294967296 held", "stored 0 #4294967296", "fate 0 #4294967296 inFlight 1"]);
     sim.manager.kept(socket, 1, Ok(()), sim.now);
@@ -54,6 +58,7 @@ pub fn stored_first<F: Face>(face: &F) {
     sim.server("w1", "430<7>");
     sim.expect_lines(&["erase 0 0"]);
     assert_eq!(sim.manager.fate(socket, first), Some(Fate::Acknowledged));
+    assert_eq!(sim.manager.is_stored(socket, first), Some(true));
 }
 
 /// It leaves while it is being stored.
@@ -141,4 +146,102 @@ pub fn without_a_store_after_all<F: Face>(face: &F) {
     sim.expect_lines(&["w1 420<1>"]);
     sim.server("w1", "430<7>");
     sim.expect_events(&["ack 0 #4294967296: 7"]);
+}
+
+/// Somebody else has the store: nothing is accepted, and nothing is sent.
+pub fn a_store_that_somebody_else_has<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    let held = sim.watched(socket, 1);
+    sim.manager.refuse_store(socket, "locked", sim.now);
+    let error = EmitError::Storage { cause: "locked".into() };
+    sim.expect_events(&[
+        &format!("ack 0 #4294967296: not sent: {error}"),
+        "fate 0 #4294967296 held",
+        "fate 0 #4294967296 refused 1",
+    ]);
+    assert_eq!(sim.manager.fate(socket, held), Some(Fate::Refused));
+    let refused = sim.try_emit(socket, 2, &[], EmitOptions::default());
+    assert_eq!(refused.map_err(|refused| refused.error), Err(error));
+    sim.expect_lines(&[]);
+}
+
+/// The disk has no room for a block of ids: what waits for one comes back, and the next emit asks again.
+pub fn ids_that_cannot_be_reserved<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.emit(socket, 1);
+    sim.expect_lines(&["reserve 0 1024"]);
+    sim.manager.not_reserved(socket, "disk full", sim.now);
+    let error = EmitError::Storage { cause: "disk full".into() };
+    sim.expect_events(&[&format!("ack 0 #4294967296: not sent: {error}")]);
+    sim.expect_lines(&[]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["reserve 0 1024"]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.expect_lines(&["keep 0 0 2"]);
+    sim.manager.kept(socket, 0, Ok(()), sim.now);
+    sim.expect_lines(&["w1 420<2>"]);
+}
+
+/// Whether an earlier process has sent it is not known, so its end is uncertain; also if it never left this one.
+pub fn what_was_left_grows_old<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    sim.cut("w1");
+    sim.events();
+    let left = |key, secs_left| RestoredEmit {
+        key,
+        payload: sim.face().event(1, &[]),
+        attempts: 0,
+        expires: Some(sim.now + secs(secs_left)),
+    };
+    let emits = vec![left(3, 0), left(4, 2)];
+    sim.manager.restore(socket, Restored { delivery: None, next: 1024, emits }, sim.now);
+    assert!(!sim.manager.cancel(socket, socketio_client_core::EmitId::from_number((1 << 32) - 1)));
+    sim.events();
+    sim.advance(secs(1));
+    sim.expect_events(&["settled 0 3 1: uncertain", "attempt 1"]);
+}
+
+/// One that was sent, and is held again, is too old as well; what becomes of it is uncertain.
+pub fn too_old_after_an_attempt<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    let aged = EmitOptions { max_age: Some(secs(2)), ..EmitOptions::default() };
+    let emit = sim.try_emit(socket, 1, &[], aged).unwrap();
+    sim.manager.kept(socket, 0, Ok(()), sim.now);
+    sim.drain();
+    sim.advance(secs(3));
+    assert_eq!(sim.manager.fate(socket, emit), Some(Fate::InFlight { attempt: 1 }));
+    sim.cut("w1");
+    sim.lines();
+    sim.advance(secs(0));
+    assert!(matches!(sim.manager.fate(socket, emit), Some(Fate::Uncertain { attempts: 1, .. })));
+    assert!(sim.lines().contains(&"erase 0 0".to_string()));
+}
+
+/// The namespace may be connected before there is an id to ask the middleware with; it is asked then.
+pub fn the_middleware_is_asked_once_there_are_ids<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let options = SocketOptions {
+        retries: Some(9),
+        exactly_once: Some("me".into()),
+        durability: Some(Durability::StoredFirst),
+        ..SocketOptions::default()
+    };
+    let socket = sim.manager.socket("/", options);
+    let emits = vec![RestoredEmit { key: 3, payload: sim.face().event(1, &[]), attempts: 0, expires: None }];
+    let restored = Restored { delivery: Some("store".into()), next: 1024, emits };
+    sim.manager.restore(socket, restored, sim.now);
+    sim.expect_lines(&["reserve 0 2048"]);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    let lines = sim.lines();
+    assert_eq!(lines.last().map(String::as_str), Some("w1 423<1>"), "{lines:?}");
+    sim.manager.reserved(socket, 2048, sim.now);
+    let lines = sim.lines();
+    assert!(lines.len() == 1 && lines[0].starts_with("w1 421024"), "{lines:?}");
+    sim.manager.reserved(socket, 3072, sim.now);
+    sim.expect_lines(&[]);
 }
