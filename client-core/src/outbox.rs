@@ -209,8 +209,9 @@ impl<P> Outbox<P> {
 
     /// An emit that was on its way is held again: its time may have passed meanwhile.
     pub(crate) fn expect_again(&mut self, id: EmitId) {
-        if let Some(expires) = self.get(id).and_then(Emit::expires) {
-            self.expiries.remove(expires, id.0);
+        if let Some(expires) = self.get(id).and_then(Emit::expires)
+            && !self.expiries.contains(expires, id.0)
+        {
             self.expiries.insert(expires, id.0);
         }
     }

@@ -100,6 +100,10 @@ impl Deadlines {
         self.0.remove(at.nanos(), number);
     }
 
+    pub(crate) fn contains(&self, at: Instant, number: u64) -> bool {
+        self.0.contains(at.nanos(), number)
+    }
+
     pub(crate) fn first(&self) -> Option<Instant> {
         self.0.front().map(|(at, _)| Instant::from_nanos(at))
     }
