@@ -10,7 +10,7 @@ const options = { skip: upstream && "the server drops it" };
 const TIMES = 20;
 
 /**
- * `receipts` as the option. Without a proof the server gets 50 ms to read, and this one shares our event loop: what happened
+ * `receipts` as the option. Without a proof the server gets a moment to read, and this one shares our event loop: what happened
  * while that stood still longer is not counted.
  */
 async function emitAndLeave(t, transports, namespace, receipts) {
