@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::event::EmitId;
-use crate::queue;
+use crate::queue::{self, Deadlines};
 use crate::time::Instant;
 
 /// Every entry leaves exactly once: answered, expired, lost with its connection, or cancelled.
@@ -15,7 +15,7 @@ pub(crate) struct Acks {
     /// By id. Trees would be a tenth of what a page downloads, and answers come nearly in order.
     pending: VecDeque<Pending>,
     /// In order of time.
-    deadlines: VecDeque<(Instant, u64)>,
+    deadlines: Deadlines,
     in_flight: usize,
 }
 
@@ -29,6 +29,15 @@ struct Pending {
     forgotten: bool,
     /// One of several that an emit may have.
     attempt: bool,
+}
+
+impl Pending {
+    fn forget(&mut self, deadlines: &mut Deadlines) {
+        self.forgotten = true;
+        if let Some(deadline) = self.deadline.take() {
+            deadlines.remove(deadline, self.id);
+        }
+    }
 }
 
 /// Earlier attempts of one emit whose answers still count.
@@ -80,10 +89,10 @@ impl Acks {
     pub(crate) fn attempt_again(&mut self, id: u64, emit: EmitId, deadline: Option<Instant>) {
         self.remove(id);
         if let Some(deadline) = deadline {
-            queue::insert(&mut self.deadlines, (deadline, id));
+            self.deadlines.insert(deadline, id);
         }
-        let at = self.pending.partition_point(|pending| pending.id < id);
-        self.pending.insert(at, Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true });
+        let pending = Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true };
+        queue::insert(&mut self.pending, pending, |pending| pending.id);
     }
 
     /// Ids below were used by an earlier process.
@@ -104,7 +113,7 @@ impl Acks {
     fn insert(&mut self, pending: Pending) -> u64 {
         let id = self.skip();
         if let Some(deadline) = pending.deadline {
-            queue::insert(&mut self.deadlines, (deadline, id));
+            self.deadlines.insert(deadline, id);
         }
         self.pending.push_back(pending);
         id
@@ -116,8 +125,11 @@ impl Acks {
 
     /// The emit is settled: answers to its other attempts mean nothing.
     pub(crate) fn settled(&mut self, emit: EmitId) {
-        self.pending.retain(|pending| pending.emit != emit);
-        self.keep_deadlines();
+        while let Some(id) =
+            self.pending.iter().find(|pending| pending.emit == emit).map(|pending| pending.id)
+        {
+            self.remove(id);
+        }
     }
 
     /// Emits that wait for an answer.
@@ -161,10 +173,8 @@ impl Acks {
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
         let at = self.find(id)?;
         let Pending { emit, deadline, sent, attempt, .. } = queue::remove(&mut self.pending, at)?;
-        if let Some(deadline) = deadline
-            && let Ok(at) = self.deadlines.binary_search(&(deadline, id))
-        {
-            queue::remove(&mut self.deadlines, at);
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(deadline, id);
         }
         self.in_flight -= usize::from(sent && !attempt);
         Some(Settled { emit, sent, attempt })
@@ -179,22 +189,16 @@ impl Acks {
             let id = pending.id;
             self.remove(id);
         } else {
-            pending.forgotten = true;
-            pending.deadline = None;
-            self.keep_deadlines();
+            pending.forget(&mut self.deadlines);
         }
     }
 
     /// One entry whose time is over. That of an attempt stays: a late answer is as good.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Settled> {
-        let &(deadline, id) = self.deadlines.front()?;
-        if deadline > now {
-            return None;
-        }
+        let id = self.deadlines.due(now)?;
         match self.find(id).and_then(|at| self.pending.get_mut(at)) {
             Some(Pending { emit, deadline, attempt: true, .. }) => {
                 *deadline = None;
-                self.deadlines.pop_front();
                 Some(Settled { emit: *emit, sent: true, attempt: true })
             }
             _ => self.remove(id),
@@ -203,11 +207,18 @@ impl Acks {
 
     /// The connection ended: no answer will come for what was handed to it. Attempts are not named.
     pub(crate) fn lost(&mut self) -> Vec<EmitId> {
-        let lost = self.pending.iter().filter(|pending| pending.sent && !pending.attempt);
-        let lost = lost.map(|pending| pending.emit).collect();
-        self.pending.retain(|pending| !pending.sent);
+        let mut lost = Vec::new();
+        for _ in 0..self.pending.len() {
+            match self.pending.pop_front() {
+                Some(mut pending) if pending.sent => {
+                    pending.forget(&mut self.deadlines);
+                    lost.extend((!pending.attempt).then_some(pending.emit));
+                }
+                Some(other) => self.pending.push_back(other),
+                None => break,
+            }
+        }
         self.in_flight = 0;
-        self.keep_deadlines();
         lost
     }
 
@@ -216,26 +227,14 @@ impl Acks {
     pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<EmitId> {
         let mut settled = self.lost();
         for pending in self.pending.iter_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
-            pending.forgotten = true;
-            pending.deadline = None;
+            pending.forget(&mut self.deadlines);
             settled.push(pending.emit);
         }
-        self.keep_deadlines();
         settled
     }
 
-    fn keep_deadlines(&mut self) {
-        let mut kept = core::mem::take(&mut self.deadlines);
-        kept.retain(|(_, id)| {
-            self.find(*id)
-                .and_then(|at| self.pending.get(at))
-                .is_some_and(|pending| pending.deadline.is_some())
-        });
-        self.deadlines = kept;
-    }
-
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.front().map(|&(deadline, _)| deadline)
+        self.deadlines.first()
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 use crate::event::EmitId;
-use crate::queue;
+use crate::queue::Pairs;
 use crate::time::Instant;
 
 /// What is known of one emit. Each ends in one final fate.
@@ -103,10 +103,10 @@ const RANGES: usize = 64;
 pub(crate) struct Fates<P> {
     /// All changes are told.
     observed: bool,
-    /// Those of these are; in order.
-    watched: VecDeque<EmitId>,
+    /// Those of these are, beside which stands 0.
+    watched: Pairs,
     /// Emits without ack of which somebody wants to hear and that wait for a receipt: place and ticket, in order of places.
-    in_flight: VecDeque<(EmitId, EmitId)>,
+    in_flight: Pairs,
     /// Final fates that no watermark tells, the last ones.
     settled: VecDeque<(EmitId, Fate)>,
     /// Of tickets below it nothing is known any more.
@@ -117,8 +117,8 @@ pub(crate) struct Fates<P> {
     covered: Option<EmitId>,
     /// The last that is known to be with the server, or to be lost in uncertainty.
     judged: Option<EmitId>,
-    /// Above the first, up to the second: connections that ended before a receipt came.
-    lost: VecDeque<(Option<EmitId>, EmitId)>,
+    /// From the first to the second: connections that ended before a receipt came.
+    lost: Pairs,
     changes: VecDeque<Change<P>>,
 }
 
@@ -126,14 +126,14 @@ impl<P> Default for Fates<P> {
     fn default() -> Self {
         Self {
             observed: false,
-            watched: VecDeque::new(),
-            in_flight: VecDeque::new(),
+            watched: Pairs::default(),
+            in_flight: Pairs::default(),
             settled: VecDeque::new(),
             floor: 0,
             written: None,
             covered: None,
             judged: None,
-            lost: VecDeque::new(),
+            lost: Pairs::default(),
             changes: VecDeque::new(),
         }
     }
@@ -147,20 +147,20 @@ impl<P> Fates<P> {
 
     /// Changes of this emit are told, until it is settled.
     pub(crate) fn watch(&mut self, emit: EmitId) {
-        if let Err(at) = self.watched.binary_search(&emit) {
-            self.watched.insert(at, emit);
+        if !self.watched.contains(emit.0, 0) {
+            self.watched.insert(emit.0, 0);
         }
     }
 
     /// The emit is in flight as an emit without ack, and somebody begins to watch it.
     pub(crate) fn watch_in_flight(&mut self, emit: EmitId) {
-        if let Err(at) = self.in_flight.binary_search(&(emit, emit)) {
-            self.in_flight.insert(at, (emit, emit));
+        if !self.in_flight.contains(emit.0, emit.0) {
+            self.in_flight.insert(emit.0, emit.0);
         }
     }
 
     pub(crate) fn tells(&self, emit: EmitId) -> bool {
-        self.observed || (!self.watched.is_empty() && self.watched.binary_search(&emit).is_ok())
+        self.observed || (self.watched.front().is_some() && self.watched.contains(emit.0, 0))
     }
 
     /// What is to be told, in order.
@@ -187,12 +187,9 @@ impl<P> Fates<P> {
     }
 
     fn tell_final(&mut self, emit: EmitId, fate: Fate, payload: Option<P>) {
-        let watched = self.watched.binary_search(&emit);
-        if self.observed || watched.is_ok() {
+        let watched = self.watched.remove(emit.0, 0);
+        if self.observed || watched {
             self.changes.push_back(Change { emit, fate, payload });
-        }
-        if let Ok(at) = watched {
-            queue::remove(&mut self.watched, at);
         }
     }
 
@@ -204,7 +201,7 @@ impl<P> Fates<P> {
         }
         self.note(emit, Fate::InFlight { attempt: 1 });
         if plain {
-            self.in_flight.push_back((place, emit));
+            self.in_flight.insert(place.0, emit.0);
         }
     }
 
@@ -215,7 +212,7 @@ impl<P> Fates<P> {
 
     /// Whether somebody waits for a receipt that nobody has asked for.
     pub(crate) fn wants_receipt(&self) -> bool {
-        self.in_flight.back().is_some_and(|&(place, _)| self.covered < Some(place))
+        self.in_flight.back().is_some_and(|(place, _)| self.covered < Some(EmitId(place)))
     }
 
     /// A receipt is asked for: it covers all that was handed over.
@@ -235,11 +232,11 @@ impl<P> Fates<P> {
             && self.judged < Some(written)
         {
             if self.lost.len() == RANGES
-                && let Some((_, EmitId(last))) = self.lost.pop_front()
+                && let Some((_, last)) = self.lost.pop_front()
             {
                 self.floor = self.floor.max(last + 1);
             }
-            self.lost.push_back((self.judged, written));
+            self.lost.insert(self.judged.map_or(0, |EmitId(judged)| judged + 1), written.0);
             self.judged = Some(written);
         }
         self.covered = self.written;
@@ -247,10 +244,11 @@ impl<P> Fates<P> {
     }
 
     fn judge(&mut self, fate: Fate) {
-        while let Some(&(place, emit)) = self.in_flight.front()
-            && Some(place) <= self.judged
+        while let Some((place, emit)) = self.in_flight.front()
+            && Some(EmitId(place)) <= self.judged
         {
             self.in_flight.pop_front();
+            let (place, emit) = (EmitId(place), EmitId(emit));
             if place == emit {
                 self.tell_final(emit, fate, None);
             } else {
@@ -268,8 +266,9 @@ impl<P> Fates<P> {
     pub(crate) fn unwrite(&mut self, last: Option<EmitId>) {
         self.written = last.max(self.judged);
         self.covered = self.covered.min(self.written);
-        let written = self.written;
-        self.in_flight.retain(|&(place, _)| Some(place) <= written);
+        while self.in_flight.back().is_some_and(|(place, _)| Some(EmitId(place)) > self.written) {
+            self.in_flight.pop_back();
+        }
     }
 
     /// The final fate of an emit that was remembered.
@@ -286,10 +285,10 @@ impl<P> Fates<P> {
         if at > self.written {
             return Some(Fate::Held);
         }
-        if self.in_flight.iter().any(|&(_, in_flight)| in_flight == emit) || at > self.judged {
+        if self.in_flight.iter().any(|(_, in_flight)| in_flight == emit.0) || at > self.judged {
             return Some(Fate::InFlight { attempt: 1 });
         }
-        let lost = self.lost.iter().any(|&(above, last)| at > above && at <= Some(last));
+        let lost = self.lost.iter().any(|(first, last)| (first..=last).contains(&emit.0));
         Some(if lost { Fate::UNCERTAIN } else { Fate::Delivered })
     }
 }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::EmitError;
 use crate::event::EmitId;
 use crate::fate::{Fate, Fates};
-use crate::queue;
+use crate::queue::{self, Deadlines};
 use crate::retries::{Reliable, Retries, Step};
 use crate::time::Instant;
 
@@ -124,7 +124,7 @@ pub(crate) struct Outbox<P> {
     /// Of something in `flushed` it will never be known, and no flush has been told so yet.
     uncertain: bool,
     /// Of held emits, in order of time; entries of those that are held no longer are passed over.
-    expiries: VecDeque<(Instant, EmitId)>,
+    expiries: Deadlines,
     /// An emit has taken the place of another one before.
     replaced: bool,
     pub(crate) fates: Fates<P>,
@@ -147,7 +147,7 @@ impl<P> Outbox<P> {
             covered: None,
             flushes: VecDeque::new(),
             uncertain: false,
-            expiries: VecDeque::new(),
+            expiries: Deadlines::default(),
             replaced: false,
             fates: Fates::default(),
         };
@@ -203,16 +203,16 @@ impl<P> Outbox<P> {
 
     fn expect(&mut self, emit: &Emit<P>) {
         if let Some(expires) = emit.expires() {
-            queue::insert(&mut self.expiries, (expires, emit.id));
+            self.expiries.insert(expires, emit.id.0);
         }
     }
 
     /// An emit that was on its way is held again: its time may have passed meanwhile.
     pub(crate) fn expect_again(&mut self, id: EmitId) {
         if let Some(expires) = self.get(id).and_then(Emit::expires)
-            && self.expiries.binary_search(&(expires, id)).is_err()
+            && !self.expiries.contains(expires, id.0)
         {
-            queue::insert(&mut self.expiries, (expires, id));
+            self.expiries.insert(expires, id.0);
         }
     }
 
@@ -243,7 +243,7 @@ impl<P> Outbox<P> {
         let old = mem::replace(old, emit);
         self.accepted = Some(id);
         if let Some(expires) = expires {
-            queue::insert(&mut self.expiries, (expires, id));
+            self.expiries.insert(expires, id.0);
         }
         self.fates.note(id, Fate::Held);
         Ok(old)
@@ -351,6 +351,10 @@ impl<P> Outbox<P> {
     /// Takes an emit out, whatever became of it.
     pub(crate) fn take(&mut self, at: usize) -> Option<Emit<P>> {
         let emit = queue::remove(&mut self.held, at)?;
+        if self.held.is_empty() {
+            // Nobody is to be woken for it.
+            self.expiries.clear();
+        }
         self.bytes -= emit.size;
         if let Some(retries) = &mut self.retries {
             retries.removed(at);
@@ -364,10 +368,7 @@ impl<P> Outbox<P> {
 
     /// The next held emit whose time is over. One that is on its way is looked at when it comes back.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Emit<P>> {
-        while let Some(&(expires, id)) = self.expiries.front()
-            && expires <= now
-        {
-            self.expiries.pop_front();
+        while let Some(id) = self.expiries.due_emit(now) {
             // One that is on its way is judged when it comes back.
             if let Some(at) = self.position(id)
                 && self.held.get(at)?.reliable().is_none_or(|reliable| reliable.step != Step::InFlight)
@@ -381,7 +382,7 @@ impl<P> Outbox<P> {
     /// When a held emit's time, or the pause before an attempt, is over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let attempt = self.retries.as_ref().and_then(Retries::deadline);
-        crate::time::earliest(self.expiries.front().map(|&(expires, _)| expires), attempt)
+        crate::time::earliest(self.expiries.first(), attempt)
     }
 
     /// An answer to an event goes to the engine's queue.

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::EmitId;
 use crate::fate::Fate;
 use crate::outbox::{Emit, Outbox};
-use crate::queue;
+use crate::queue::Deadlines;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::time::Instant;
@@ -111,7 +111,7 @@ pub(crate) struct Retries {
     keyed: usize,
     orders: u64,
     /// Before further attempts, in order of time.
-    pauses: VecDeque<(Instant, EmitId)>,
+    pauses: Deadlines,
     /// To be taken out of the store.
     pub(crate) erase: VecDeque<u64>,
     /// Why nothing is accepted.
@@ -133,11 +133,8 @@ pub(crate) enum TimedOut<P> {
 }
 
 impl Retries {
-    pub(crate) const fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
-        let store = match store {
-            Some(stored_first) => Some(Store::new(stored_first)),
-            None => None,
-        };
+    pub(crate) fn new(limit: u32, window: u32, delivery: Option<String>, store: Option<bool>) -> Self {
+        let store = store.map(Store::new);
         Self {
             limit,
             window: if window == 0 { 1 } else { window as u64 },
@@ -146,7 +143,7 @@ impl Retries {
             handed_out: 0,
             keyed: 0,
             orders: FIRST_ORDER,
-            pauses: VecDeque::new(),
+            pauses: Deadlines::default(),
             erase: VecDeque::new(),
             refusal: None,
         }
@@ -164,6 +161,11 @@ impl Retries {
     /// Whether the namespace cannot be connected before the store is open, which knows its name.
     pub(crate) const fn waits_for_its_name(&self) -> bool {
         self.delivery.is_some() && matches!(self.store, Some(store) if store.is_opening())
+    }
+
+    /// Whether another process uses it.
+    pub(crate) const fn lacks_its_name(&self) -> bool {
+        self.delivery.is_some() && matches!(self.store, Some(store) if store.is_elsewhere())
     }
 
     /// Its name, unless another process uses it.
@@ -225,7 +227,7 @@ impl Retries {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pauses.front().map(|&(until, _)| until)
+        self.pauses.first()
     }
 }
 
@@ -311,12 +313,7 @@ impl<P> Outbox<P> {
 
     /// The emit whose attempt is to be queued next.
     pub(crate) fn next_attempt(&mut self, now: Instant) -> Option<&Emit<P>> {
-        while let Some(&(until, id)) = self.retries.as_ref()?.pauses.front()
-            && until <= now
-        {
-            if let Some(retries) = &mut self.retries {
-                retries.pauses.pop_front();
-            }
+        while let Some(id) = self.retries.as_mut()?.pauses.due_emit(now) {
             if let Some(at) = self.position(id)
                 && self.held.get(at)?.reliable()?.step == Step::Pausing
             {
@@ -447,7 +444,7 @@ impl<P> Outbox<P> {
         }
         reliable.step = Step::Pausing;
         let pause = crate::backoff::retry_delay(reliable.attempts.saturating_sub(1), config, rng);
-        queue::insert(&mut retries.pauses, (now + pause, id));
+        retries.pauses.insert(now + pause, id.0);
         Some(TimedOut::Again)
     }
 

@@ -325,6 +325,7 @@ impl<C: Codec> Socket<C> {
         let reliable = emit.reliable();
         let key = reliable.and_then(|reliable| reliable.key);
         if let (Some(key), Some(retries)) = (key, &mut self.outbox.retries)
+            && C::STORES
             && reliable.is_some_and(|reliable| reliable.kept != Kept::No)
         {
             retries.erase.push_back(key);

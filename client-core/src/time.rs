@@ -36,6 +36,14 @@ impl Instant {
         Self(scaled(millis, 1_000_000))
     }
 
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
     /// How long ago `earlier` was, or zero if it lies ahead.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -78,16 +78,9 @@ impl<T> EmitWithAck<T> {
         let Step::New(payload) = std::mem::replace(&mut self.step, Step::Done) else { return };
         let sent = payload.map_err(|error| AckError::NotSent(error.into())).and_then(|payload| {
             let options = EmitOptions { ack: true, timeout: self.timeout, ..EmitOptions::default() };
-            let socket = self.socket.id;
-            self.socket.handle.call(|inner, now| {
-                let emit = inner
-                    .manager
-                    .emit(socket, payload, options, now)
-                    .map_err(|refused| AckError::NotSent(refused.error))?;
-                let (sender, receiver) = channel();
-                inner.namespaces.get_mut(&socket).ok_or(AckError::Closed)?.acks.insert(emit, sender);
-                Ok((emit, receiver))
-            })
+            let (sender, receiver) = channel();
+            let emit = self.socket.send_with_ack(payload, options, sender)?;
+            Ok((emit, receiver))
         });
         self.step = match sent {
             Ok((emit, answer)) => {

@@ -4,10 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+#[cfg(feature = "outbox")]
+use std::time::Duration;
 
 use serde::Serialize;
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{Address, Auth, Config, Delivery, EncodeError, SocketOptions, UrlError};
+#[cfg(feature = "outbox")]
+use socketio_client_core::{BufferPolicy, Durability};
 use thiserror::Error;
 
 use crate::client::Client;
@@ -41,6 +45,8 @@ pub(crate) struct Sources {
     /// By which a server with the middleware knows this page again.
     name: String,
     pub(crate) auto_connect: bool,
+    #[cfg(feature = "outbox")]
+    pub(crate) outbox: Option<crate::outbox::Settings>,
 }
 
 impl Sources {
@@ -88,7 +94,17 @@ pub struct ClientBuilder {
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
     delivery: Delivery,
     auto_connect: bool,
+    #[cfg(feature = "outbox")]
+    outbox: Option<String>,
+    #[cfg(feature = "outbox")]
+    outbox_durability: Durability,
+    #[cfg(feature = "outbox")]
+    outbox_max_age: Duration,
 }
+
+/// After a week nobody remembers what was emitted.
+#[cfg(feature = "outbox")]
+const OUTBOX_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl ClientBuilder {
     pub(crate) fn new(url: &str) -> Self {
@@ -102,6 +118,12 @@ impl ClientBuilder {
             headers_with: None,
             delivery: Delivery::default(),
             auto_connect: true,
+            #[cfg(feature = "outbox")]
+            outbox: None,
+            #[cfg(feature = "outbox")]
+            outbox_durability: Durability::default(),
+            #[cfg(feature = "outbox")]
+            outbox_max_age: OUTBOX_MAX_AGE,
         }
     }
 
@@ -165,6 +187,37 @@ impl ClientBuilder {
         self
     }
 
+    /// A name under which emits are kept in the browser until they are settled, so that they outlive the page (`outbox`): one
+    /// database for each namespace, shared by all tabs of the origin that give it this name. One tab sends for all of them,
+    /// and another one goes on where it ends. What an earlier page has left is sent first, once its namespace is asked for
+    /// ([`Client::socket`]), and told as [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled); what is wrong with
+    /// the database as [`ClientEvent::OutboxError`](crate::ClientEvent::OutboxError).
+    ///
+    /// Implies [`retries`](Self::retries) without limit, unless there are some; with
+    /// [`exactly_once`](Self::exactly_once) and the server's middleware each event is run once. Volatile emits are not
+    /// kept. Its content is not encrypted.
+    #[cfg(feature = "outbox")]
+    pub fn outbox(mut self, name: impl Into<String>) -> Self {
+        self.outbox = Some(name.into());
+        self
+    }
+
+    /// Whether an emit leaves once it is stored, or at once (`outboxDurability`). Default [`Durability::StoredFirst`].
+    #[cfg(feature = "outbox")]
+    pub const fn outbox_durability(mut self, durability: Durability) -> Self {
+        self.outbox_durability = durability;
+        self
+    }
+
+    /// How long an emit may be kept (`outboxMaxAge`). Default 7 days. Then it ends as
+    /// [`Fate::Expired`](crate::Fate::Expired) if it was certainly never sent, else as
+    /// [`Fate::Uncertain`](crate::Fate::Uncertain).
+    #[cfg(feature = "outbox")]
+    pub const fn outbox_max_age(mut self, age: Duration) -> Self {
+        self.outbox_max_age = age;
+        self
+    }
+
     /// A client. It connects when the first namespace is asked for.
     ///
     /// # Errors
@@ -180,6 +233,22 @@ impl ClientBuilder {
         config.tells_unsent = true;
         config.ask_address =
             self.url_with.is_some() || self.query_with.is_some() || self.headers_with.is_some();
+        #[cfg(feature = "outbox")]
+        let outbox = self.outbox.map(|name| crate::outbox::Settings {
+            name,
+            durability: self.outbox_durability,
+            max_age: self.outbox_max_age,
+            size: config.buffer_size,
+            bytes: config.buffer_bytes,
+            refuses: config.buffer_policy == BufferPolicy::Refuse,
+            buffer_max_age: config.buffer_max_age,
+        });
+        #[cfg_attr(not(feature = "outbox"), expect(unused_mut, reason = "only an outbox changes it"))]
+        let mut delivery = self.delivery;
+        #[cfg(feature = "outbox")]
+        if outbox.is_some() {
+            delivery.durability = Some(self.outbox_durability);
+        }
         let sources = Sources {
             address: config.address.clone(),
             url_with: self.url_with,
@@ -189,9 +258,11 @@ impl ClientBuilder {
             headers_with: self.headers_with,
             auth,
             auth_with: self.auth_with,
-            delivery: self.delivery,
+            delivery,
             name: unique_name(),
             auto_connect: self.auto_connect,
+            #[cfg(feature = "outbox")]
+            outbox,
         };
         Ok(Client::new(config, sources))
     }

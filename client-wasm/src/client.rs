@@ -53,7 +53,7 @@ impl Client {
     pub fn socket(&self, namespace: &str) -> Socket {
         let namespace =
             if namespace.starts_with('/') { namespace.to_owned() } else { format!("/{namespace}") };
-        let (id, name) = self.handle.call(|inner, now| {
+        let (id, name, new) = self.handle.call(|inner, now| {
             let sources = Rc::clone(&inner.sources);
             let id = inner.manager.socket(&namespace, sources.socket_options());
             let mut new = false;
@@ -65,8 +65,14 @@ impl Client {
             if new && sources.auto_connect {
                 inner.manager.connect(id, now);
             }
-            (id, name)
+            (id, name, new)
         });
+        #[cfg(feature = "outbox")]
+        if let (true, Some(settings)) = (new, &self.handle.read(|inner| Rc::clone(&inner.sources)).outbox) {
+            self.handle.open_outbox(id, &namespace, settings);
+        }
+        #[cfg(not(feature = "outbox"))]
+        let _ = new;
         Socket::new(Rc::clone(&self.handle), id, name)
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Namespace {
     pub(crate) flushes: Vec<(EmitId, Sender<Result<(), FlushError>>)>,
     pub(crate) connects: Vec<Sender<Result<(), ConnectError>>>,
     pub(crate) waiting: Waiting,
+    #[cfg(feature = "outbox")]
+    pub(crate) outbox: Option<crate::outbox::Link>,
     /// Why it is not connected, where that is known.
     pub(crate) error: Option<ConnectError>,
 }
@@ -58,6 +60,8 @@ impl Namespace {
             flushes: Vec::new(),
             connects: Vec::new(),
             waiting: Waiting::default(),
+            #[cfg(feature = "outbox")]
+            outbox: None,
             error: None,
         }
     }
@@ -71,7 +75,11 @@ impl fmt::Debug for Namespace {
 
 enum News {
     Resolve(ResolveId),
+    /// By the core; what it says of stored emits is the outbox's.
     Event(Event<Json>),
+    /// By the outbox.
+    #[cfg(feature = "outbox")]
+    Told(Event<Json>),
 }
 
 impl Shared {
@@ -82,10 +90,21 @@ impl Shared {
         }
         while let Some(news) = self.read(|inner| {
             let resolve = inner.resolve.take().map(News::Resolve);
+            #[cfg(feature = "outbox")]
+            let resolve = resolve.or_else(|| inner.told.pop_front().map(News::Told));
             resolve.or_else(|| inner.events.pop_front().map(News::Event))
         }) {
             match news {
                 News::Resolve(id) => self.resolve(id),
+                #[cfg(feature = "outbox")]
+                News::Told(event) => self.tell(event),
+                #[cfg(feature = "outbox")]
+                News::Event(event) => {
+                    if let Some(event) = self.tell_outbox(event) {
+                        self.tell(event);
+                    }
+                }
+                #[cfg(not(feature = "outbox"))]
                 News::Event(event) => self.tell(event),
             }
         }

@@ -44,6 +44,12 @@ pub(crate) struct Inner {
     pub(crate) dispatching: bool,
     /// Polled from the core, not yet told.
     pub(crate) events: VecDeque<Event<Json>>,
+    /// By outboxes, not yet told.
+    #[cfg(feature = "outbox")]
+    pub(crate) told: VecDeque<Event<Json>>,
+    /// Ack ids that the core wants outboxes to reserve.
+    #[cfg(feature = "outbox")]
+    pub(crate) reserves: VecDeque<(SocketId, u64)>,
     pub(crate) resolve: Option<ResolveId>,
     pub(crate) sources: Rc<Sources>,
     /// For polling; a browser adds none to a WebSocket.
@@ -84,6 +90,10 @@ impl Shared {
                 soon: false,
                 dispatching: false,
                 events: VecDeque::new(),
+                #[cfg(feature = "outbox")]
+                told: VecDeque::new(),
+                #[cfg(feature = "outbox")]
+                reserves: VecDeque::new(),
                 resolve: None,
                 headers: sources.headers.clone(),
                 sources: Rc::new(sources),
@@ -114,6 +124,9 @@ impl Shared {
             let soon = Closure::once_into_js(move || react(&shared, |inner, _| inner.soon = false));
             queue_microtask(soon.unchecked_ref());
         }
+        drop(inner);
+        #[cfg(feature = "outbox")]
+        self.reserve_ids();
         result
     }
 
@@ -138,11 +151,17 @@ fn react(shared: &Weak<Shared>, act: impl FnOnce(&mut Inner, Instant)) {
         act(&mut inner, now);
         inner.drive(now);
     }
+    #[cfg(feature = "outbox")]
+    shared.reserve_ids();
     shared.dispatch();
 }
 
 impl Inner {
     fn has_news(&self) -> bool {
+        #[cfg(feature = "outbox")]
+        if !self.told.is_empty() {
+            return true;
+        }
         !self.events.is_empty() || self.resolve.is_some()
     }
 
@@ -202,8 +221,12 @@ impl Inner {
             Command::Post { transport, url, body } => {
                 self.request(transport, Method::Post, &url, Some(&body), now);
             }
-            // No namespace has a store.
-            Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+            #[cfg(feature = "outbox")]
+            Command::Reserve { socket, up_to } => self.reserves.push_back((socket, up_to)),
+            // An outbox stores first, and erases what is settled.
+            Command::Keep { .. } | Command::Erase { .. } => {}
+            #[cfg(not(feature = "outbox"))]
+            Command::Reserve { .. } => {}
             Command::Close { transport } => {
                 self.links.retain(|(id, _)| *id != transport);
                 self.requests.retain(|(id, _, _)| *id != transport);

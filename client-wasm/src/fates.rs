@@ -33,7 +33,7 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn fate(&self, emit: EmitId) -> Option<Fate> {
-        self.handle.read(|inner| inner.manager.fate(self.id, emit))
+        self.handle.read(|inner| inner.fate(self.id, emit))
     }
 
     /// Resolves to the emit's final fate. For an emit without ack that is `delivered` once a receipt shows that the server
@@ -54,7 +54,7 @@ impl Socket {
     /// ```
     pub fn settled(&self, emit: EmitId) -> impl Future<Output = Option<Fate>> + use<> {
         let fate = self.handle.call(|inner, _| {
-            let fate = inner.manager.watch(self.id, emit).ok_or(None)?;
+            let fate = inner.watch(self.id, emit).ok_or(None)?;
             if fate.is_final() {
                 return Err(Some(fate));
             }
@@ -88,10 +88,10 @@ impl Socket {
     /// ```
     pub fn stored(&self, emit: EmitId) -> impl Future<Output = bool> + use<> {
         let stored = self.handle.call(|inner, _| {
-            if let Some(known) = inner.manager.is_stored(self.id, emit) {
+            if let Some(known) = inner.is_stored(self.id, emit) {
                 return Err(known);
             }
-            inner.manager.watch(self.id, emit).ok_or(false)?;
+            inner.watch(self.id, emit).ok_or(false)?;
             let waiting = inner.waiting(self.id).ok_or(false)?;
             Ok(waiting.stored.add(emit))
         });
@@ -109,6 +109,9 @@ impl Socket {
     /// Takes an emit back. True if it was still held: then it is certainly never sent. Otherwise it was sent already or is
     /// settled; one whose ack was awaited ends as uncertain.
     ///
+    /// With an outbox false also means that the store or another tab has to be asked first: the fate tells. It is taken out
+    /// of the store a moment later; should the page end in that moment, the next one sends it.
+    ///
     /// ```no_run
     /// # fn example(socket: socketio_client_wasm::Socket) -> Result<(), Box<dyn std::error::Error>> {
     /// let ticket = socket.emit("order", &("tea", 2))?;
@@ -120,6 +123,10 @@ impl Socket {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "it may be cancelled by those who do not care")]
     pub fn cancel(&self, emit: EmitId) -> bool {
+        #[cfg(feature = "outbox")]
+        if crate::outbox::is_ticket(emit) {
+            return self.handle.cancel_stored(self.id, emit);
+        }
         self.handle.call(|inner, _| inner.manager.cancel(self.id, emit))
     }
 
@@ -278,6 +285,33 @@ impl<T> Each<T> {
 
     fn take(&mut self, emit: EmitId) -> Vec<Sender<T>> {
         self.0.remove(&emit).unwrap_or_default()
+    }
+}
+
+/// What an emit's ticket tells: those that are stored are the outbox's.
+impl Inner {
+    fn fate(&mut self, socket: SocketId, emit: EmitId) -> Option<Fate> {
+        #[cfg(feature = "outbox")]
+        if crate::outbox::is_ticket(emit) {
+            return self.outbox(socket)?.fate(emit);
+        }
+        self.manager.fate(socket, emit)
+    }
+
+    fn watch(&mut self, socket: SocketId, emit: EmitId) -> Option<Fate> {
+        #[cfg(feature = "outbox")]
+        if crate::outbox::is_ticket(emit) {
+            return self.outbox(socket)?.fate(emit);
+        }
+        self.manager.watch(socket, emit)
+    }
+
+    fn is_stored(&mut self, socket: SocketId, emit: EmitId) -> Option<bool> {
+        #[cfg(feature = "outbox")]
+        if crate::outbox::is_ticket(emit) {
+            return self.outbox(socket).map_or(Some(false), |link| link.is_stored(emit));
+        }
+        self.manager.is_stored(socket, emit)
     }
 }
 

@@ -38,6 +38,11 @@
 //! The connection is closed when the last [`Client`] and [`Socket`] is dropped. A listener that owns one keeps it open,
 //! until [`Client::close`].
 //!
+//! # Emits that outlive the page
+//!
+//! With the feature `outbox` and `ClientBuilder::outbox` emits are kept in IndexedDB until they are settled. wasm-bindgen
+//! then puts a folder `snippets` beside the module, which has to be served with it.
+//!
 //! # What a browser cannot do
 //!
 //! It does not tell why a connection could not be opened, adds no headers to a WebSocket's handshake, and neither sends nor
@@ -72,6 +77,8 @@ mod emitter;
 mod fates;
 #[cfg(feature = "rust")]
 mod message;
+#[cfg(feature = "outbox")]
+mod outbox;
 #[cfg(feature = "rust")]
 mod socket;
 #[cfg(feature = "rust")]

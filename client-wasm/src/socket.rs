@@ -9,14 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, Flush, FlushError, ListenerId, SocketId,
+    AckError, ConnectError, DisconnectReason, EmitError, EmitId, EmitOptions, Flush, FlushError, ListenerId,
+    SocketId,
 };
 
 use crate::ack::EmitWithAck;
-use crate::channel::{Receiver, channel};
+use crate::channel::{Receiver, Sender, channel};
 use crate::client::Handle;
 use crate::dispatch::{Handler, lifecycle};
-use crate::driver::Shared;
+use crate::driver::{Inner, Shared};
 use crate::emitter::Emitter;
 use crate::message::{Message, Outgoing};
 use crate::stream::{self, Messages};
@@ -130,9 +131,65 @@ impl Socket {
     }
 
     pub(crate) fn send(&self, payload: Payload, options: EmitOptions<'_>) -> Result<EmitId, EmitError> {
+        #[cfg(feature = "outbox")]
+        if !options.volatile && self.has_outbox() {
+            return self.handle.store_emit(self.id, payload, options, |_, _| {});
+        }
         self.handle
             .call(|inner, now| inner.manager.emit(self.id, payload, options, now))
             .map_err(|refused| refused.error)
+    }
+
+    /// The same, and `sender` has the answer.
+    pub(crate) fn send_with_ack(
+        &self,
+        payload: Payload,
+        options: EmitOptions<'_>,
+        sender: Sender<Result<Payload, AckError>>,
+    ) -> Result<EmitId, AckError> {
+        let add = |inner: &mut Inner, emit| {
+            if let Some(namespace) = inner.namespaces.get_mut(&self.id) {
+                namespace.acks.insert(emit, sender);
+            }
+        };
+        #[cfg(feature = "outbox")]
+        if self.has_outbox() {
+            return Ok(self.handle.store_emit(self.id, payload, options, add)?);
+        }
+        self.handle.call(|inner, now| {
+            let emit = inner.manager.emit(self.id, payload, options, now).map_err(|refused| refused.error)?;
+            add(inner, emit);
+            Ok(emit)
+        })
+    }
+
+    #[cfg(feature = "outbox")]
+    fn has_outbox(&self) -> bool {
+        self.handle.read(|inner| inner.outbox(self.id).is_some())
+    }
+
+    /// What earlier pages have left in the outbox and is not settled, with its number there, in order. Known once this tab
+    /// sends for all of them. What becomes of it is told as
+    /// [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled).
+    #[cfg(feature = "outbox")]
+    #[must_use]
+    pub fn outbox_left(&self) -> Vec<(u64, Outgoing)> {
+        self.handle.read(|inner| {
+            let left = inner.outbox(self.id).into_iter().flat_map(|link| link.left());
+            left.map(|(seq, payload)| (seq, Outgoing::new(payload.clone()))).collect()
+        })
+    }
+
+    /// Empties the outbox, for all tabs: what waits in it ends as cancelled. Whoever logs out calls this, for its content is
+    /// not encrypted. Resolves once that is done; nothing happens without an outbox.
+    #[cfg(feature = "outbox")]
+    pub fn clear_outbox(&self) -> impl Future<Output = ()> + use<> {
+        let cleared = self.handle.clear_outbox(self.id);
+        async move {
+            if let Some(cleared) = cleared {
+                let _ = wasm_bindgen_futures::JsFuture::from(cleared).await;
+            }
+        }
     }
 
     /// Resolves once all that was emitted before this call has left: over polling when the server has confirmed it, over

@@ -209,6 +209,27 @@ for (const name of browsers) {
       await linus.waitForSelector('#enter-button:enabled');
     });
 
+    test('what a page did not get rid of survives it', async () => {
+      await press(ada, '#network');
+      await until(grace, gone, 'Ada');
+      const texts = ['Is anybody there?', 'I go now.'];
+      for (const words of texts) await say(ada, words);
+      await until(ada, ticked, ['held', ...texts]);
+      await press(ada, '#kill');
+      await ada.waitForSelector('#again');
+      await press(ada, '#again');
+      await ada.waitForSelector('#enter-button:enabled');
+      await server.kill();
+      await press(ada, '#enter-button');
+      const listed = (words) =>
+        [...document.querySelectorAll('#outbox li')].map((item) => item.firstChild.textContent).join() === words.join();
+      await until(ada, listed, texts);
+      server = await start(executable, ['--port', server.port]);
+      assert.deepEqual(await lines(grace, 'Ada', texts), texts);
+      await until(ada, ticked, ['two', ...texts]);
+      await until(ada, hidden, '#outbox');
+    });
+
     test('on a telephone, everything is there', async () => {
       await ada.bringToFront();
       await ada.setViewport({ width: 360, height: 640 });
@@ -221,7 +242,8 @@ for (const name of browsers) {
     });
 
     test('no script but ours, and no error', () => {
-      assert.deepEqual([...scripts].sort(), ['/page.js', '/page_bg.wasm', '/start.js']);
+      const ours = [...scripts].filter((path) => !path.startsWith('/snippets/socketio-client-wasm-'));
+      assert.deepEqual(ours.sort(), ['/page.js', '/page_bg.wasm', '/start.js']);
       assert.deepEqual(problems, []);
     });
   });

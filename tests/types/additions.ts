@@ -37,5 +37,9 @@ import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate
   chat.onFate(listener).offFate(listener).offFate();
   chat.on("not_sent", (error: Error, value?: any[]) => error.message);
   chat.on("delivery_unsupported", () => {});
+  io({ outbox: "orders", outboxDurability: "writeBehind", outboxMaxAge: 1000 });
+  chat.on("outbox_settled", ({ seq, fate, args }) => [seq.toFixed(), fate, args]);
+  chat.on("outbox_error", ({ code, kept, lost }) => [code, kept, lost]);
+  chat.outbox?.clear().then(() => {});
   chat.disconnect({ force: true }).close();
 }

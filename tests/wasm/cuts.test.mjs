@@ -18,7 +18,7 @@ const full = Boolean(process.env.TESTS_FULL);
 /** Of one emit's frame, with the least filler: `42["one",1000,100,""]`, and six bytes of its frame. */
 const FRAME = 27;
 /** Clients at the same time: Firefox takes its time to connect again. */
-const LANES = 4;
+const LANES = 6;
 
 const types = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 

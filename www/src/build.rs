@@ -13,6 +13,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) struct Page {
     pub(crate) js: String,
     pub(crate) wasm: Vec<u8>,
+    /// What else it loads: path and source.
+    pub(crate) snippets: Vec<(String, String)>,
 }
 
 /// Builds the page, telling the terminal what it does.
@@ -56,7 +58,9 @@ fn bind(wasm: &Path) -> Result<Page, String> {
         .and_then(Bindgen::generate_output)
         .map_err(|error| format!("wasm-bindgen cannot read the page: {error:#}"))?;
     let mut output = output;
-    Ok(Page { js: output.js().to_owned(), wasm: output.wasm_mut().emit_wasm() })
+    let snippets =
+        output.local_modules().iter().map(|(path, source)| (path.clone(), source.clone())).collect();
+    Ok(Page { js: output.js().to_owned(), wasm: output.wasm_mut().emit_wasm(), snippets })
 }
 
 /// A way to compile for WebAssembly on this machine.

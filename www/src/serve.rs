@@ -101,6 +101,10 @@ fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) 
         .replace("{problem}", &escaped(&problem))
         .replace("{source}", &escaped(SOURCE))
         .replace("{server}", &server);
+    let snippets = page
+        .snippets
+        .into_iter()
+        .map(|(path, source)| (format!("/snippets/{path}"), JS, source.into_bytes()));
     [
         ("/", HTML, index.into_bytes()),
         ("/style.css", "text/css; charset=utf-8", include_bytes!("../assets/style.css").to_vec()),
@@ -114,6 +118,8 @@ fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) 
     ]
     .into_iter()
     .chain(package.map(|module| ("/socketio-client.js", JS, module)))
+    .map(|(path, kind, body)| (path.to_owned(), kind, body))
+    .chain(snippets)
     .fold(Router::new(), |router, (path, kind, body)| {
         let body = axum::body::Bytes::from(body);
         let headers = [
@@ -127,6 +133,6 @@ fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) 
                  connect-src *; base-uri 'none'; form-action 'none'",
             ),
         ];
-        router.route(path, get(async move || (headers, body)))
+        router.route(&path, get(async move || (headers, body)))
     })
 }

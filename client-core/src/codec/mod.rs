@@ -107,6 +107,10 @@ pub trait Codec {
     /// [`Event::Closed`](crate::Event::Closed) suffice turns it off.
     const TELLS_EACH: bool = true;
 
+    /// Whether the core has emits stored ([`Command::Keep`](crate::Command::Keep), [`Command::Erase`](crate::Command::Erase)).
+    /// Otherwise the shell stores first, and hands in what is stored ([`Manager::adopt`](crate::Manager::adopt)).
+    const STORES: bool = true;
+
     /// A text message or a polling body.
     type Text;
     /// A binary message.

@@ -14,7 +14,7 @@ use crate::fate::{Change, Fate};
 use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Retries, Step};
-use crate::store::Store;
+use crate::socket::SocketState;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -142,14 +142,10 @@ impl<C: Codec> Manager<C> {
     /// `exactly_once` it is not connected.
     pub fn restore(&mut self, socket: SocketId, restored: Restored<C::Payload>, now: Instant) {
         self.tell_time(now);
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let Some(retries) = target.outbox.retries.as_mut().filter(|retries| retries.is_opening()) else {
-            return;
-        };
-        let followed = retries.store.is_some_and(Store::is_elsewhere);
         let Restored { delivery, next, emits } = restored;
-        retries.opened(delivery, next);
-        target.acks.begin_at(next);
+        if self.open_store(socket, delivery, next).is_none() {
+            return;
+        }
         let first = (1 << 32) - emits.len() as u64;
         let codec = &self.codec;
         let timeout = self.config.ack_timeout;
@@ -157,13 +153,40 @@ impl<C: Codec> Manager<C> {
             let size = codec.size(&emit.payload);
             stored(EmitId(0), emit, size, timeout, true)
         });
-        target.outbox.restore(emits.collect(), first);
-        if followed {
-            self.join_with_name(socket, now);
+        let emits = emits.collect();
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.outbox.restore(emits, first);
         }
+        self.store_is_open(socket, now);
+    }
+
+    fn open_store(&mut self, socket: SocketId, delivery: Option<String>, next: u64) -> Option<()> {
+        let target = self.sockets.get_mut(socket.0 as usize)?;
+        let retries = target.outbox.retries.as_mut().filter(|retries| retries.is_opening())?;
+        retries.opened(delivery, next);
+        target.acks.begin_at(next);
+        Some(())
+    }
+
+    fn store_is_open(&mut self, socket: SocketId, now: Instant) {
         self.keep(socket);
         self.join(socket, now);
         self.release(socket);
+    }
+
+    /// The same for a store that several processes share, and of which this one now has the lead. What it holds is handed in
+    /// by [`Manager::adopt`]. If the namespace is connected without its name, the connection is made anew.
+    pub fn lead(&mut self, socket: SocketId, delivery: Option<String>, next: u64, now: Instant) {
+        self.tell_time(now);
+        if let Some(target) = self.sockets.get(socket.0 as usize)
+            && target.outbox.retries.as_ref().is_some_and(Retries::lacks_its_name)
+            && matches!(target.state, SocketState::Connected { .. } | SocketState::Connecting { .. })
+        {
+            self.drop_connection(now);
+        }
+        if self.open_store(socket, delivery, next).is_some() {
+            self.store_is_open(socket, now);
+        }
     }
 
     /// The store cannot be used: emits are held in memory, as if there were none.
@@ -261,7 +284,9 @@ impl<C: Codec> Manager<C> {
     pub(super) fn keep(&mut self, socket: SocketId) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         while let Some(emit) = target.outbox.give_key(&mut target.acks) {
-            if let Some(key) = emit.reliable().and_then(|reliable| reliable.key) {
+            if C::STORES
+                && let Some(key) = emit.reliable().and_then(|reliable| reliable.key)
+            {
                 let (payload, expires) = (emit.payload.clone(), emit.expires());
                 self.commands.push_back(Command::Keep { socket, key, payload, expires });
             }
@@ -274,6 +299,9 @@ impl<C: Codec> Manager<C> {
 
     /// What is to be taken out of a store.
     pub(super) fn erase(&mut self) -> Option<Command<C>> {
+        if !C::STORES {
+            return None;
+        }
         self.sockets.iter_mut().zip(0..).find_map(|(socket, id)| {
             let key = socket.outbox.retries.as_mut()?.erase.pop_front()?;
             Some(Command::Erase { socket: SocketId(id), key })

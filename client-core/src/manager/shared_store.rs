@@ -7,12 +7,11 @@ use super::outbox::{RestoredEmit, stored};
 use crate::codec::Codec;
 use crate::event::{EmitId, SocketId};
 use crate::fate::Fate;
-use crate::socket::SocketState;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
     /// Another process has the store of a namespace, and sends what is in it. The namespace is connected without its name, and
-    /// emits that were to be sent until they are acknowledged are forgotten here. Until [`Manager::restore`].
+    /// emits that were to be sent until they are acknowledged are forgotten here. Until [`Manager::lead`].
     pub fn follow(&mut self, socket: SocketId, now: Instant) {
         self.tell_time(now);
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
@@ -29,15 +28,6 @@ impl<C: Codec> Manager<C> {
             }
         }
         self.join(socket, now);
-    }
-
-    /// The namespace gets the name that came with the store. If it is connected without, the connection is made anew.
-    pub(super) fn join_with_name(&mut self, socket: SocketId, now: Instant) {
-        let Some(target) = self.sockets.get(socket.0 as usize) else { return };
-        let named = target.outbox.retries.as_ref().is_some_and(|retries| retries.name().is_some());
-        if named && matches!(target.state, SocketState::Connected { .. } | SocketState::Connecting { .. }) {
-            self.drop_connection(now);
-        }
     }
 
     /// Takes the next ack id for an emit that is being stored.

@@ -116,3 +116,9 @@ export class Deliveries {
     this.#open.get(ticket)?._keep();
   }
 }
+
+/** By which a server knows this connection's emits again: 128 bits. */
+export function randomName() {
+  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)));
+  return btoa(random).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_", "=": "" })[sign]);
+}

@@ -24,6 +24,8 @@ export class Durable {
   #reserved = 0;
   /** What waits for it to be stored is appended behind it: it has to be read first. */
   #reading;
+  /** Whether emits outlive the page. */
+  #outlive = true;
 
   constructor(context) {
     this.#context = context;
@@ -50,7 +52,8 @@ export class Durable {
 
   // --- Who leads --------------------------------------------------------------------------------------------------
 
-  #lead({ id, next, reserved, records, gone }) {
+  #lead({ id, next, reserved, records, gone, durable }) {
+    this.#outlive = durable;
     this.#role = "leader";
     this.#reserved = reserved;
     this.#context.lead(id, next);
@@ -98,7 +101,7 @@ export class Durable {
   #sendFirst(entry) {
     const key = this.#context.sequence();
     entry.key = key;
-    if (key < this.#reserved) this.#adopt(key, entry.message, { entry, maybeSent: false });
+    if (key < this.#reserved) this.#take({ ...entry, seq: key, expiresAt: this.#expiresAt(entry) }, { maybeSent: false });
   }
 
   #append(entry) {
@@ -115,14 +118,18 @@ export class Durable {
   }
 
   #write(entry, attachments) {
-    const { ref, text, expiresAt, key: seq } = entry;
-    const createdAt = Date.now();
+    const { ref, text, emittedAt: createdAt, key: seq } = entry;
     const { namespace } = this.#context;
-    const record = { seq, namespace, text, attachments, createdAt, expiresAt, ref };
+    const record = { seq, namespace, text, attachments, createdAt, expiresAt: this.#expiresAt(entry), ref };
     this.#store.append([record]).then(
       (seqs) => this.#appended(entry, seqs?.[0]),
       (error) => this.#refuse(entry, error),
     );
+  }
+
+  #expiresAt({ emittedAt, expiresIn: { given, stored } }) {
+    const expiresAt = emittedAt + (this.#outlive ? stored : given);
+    return expiresAt === Infinity ? undefined : expiresAt;
   }
 
   #appended(entry, key) {
@@ -135,7 +142,7 @@ export class Durable {
       this.#store.erase([key]);
       this.#change(entry.ref, { fate: "cancelled", value: entry.args });
     } else {
-      this.#take({ ...entry, seq: key }, { maybeSent: false });
+      this.#take({ ...entry, seq: key, expiresAt: this.#expiresAt(entry) }, { maybeSent: false });
     }
   }
 
@@ -193,12 +200,14 @@ export class Durable {
     }
     if (entry) entry.key = seq;
     this.#adopt(seq, message, { ...how, entry, maxAge, timeout: entry?.timeout });
+    // Cancelled while it was on its way here.
+    if (entry?.cancelled) this.#cancelAdopted(seq);
   }
 
-  #adopt(key, message, { entry, earlier = false, ...how }) {
+  #adopt(key, message, { entry, earlier = false, timeout, maxAge, maybeSent }) {
     this.#adopted.set(key, { entry, earlier });
     if (entry) entry.message = undefined;
-    this.#context.adopt(key, message, how, (ticket) => {
+    this.#context.adopt(key, message, { timeout, maxAge, maybeSent, earlier: earlier && !entry }, (ticket) => {
       this.#keys.set(ticket, key);
       const adopted = this.#adopted.get(key);
       if (adopted) adopted.ticket = ticket;

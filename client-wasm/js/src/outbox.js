@@ -89,10 +89,12 @@ export class Outbox {
     const text = json(numbers[0]);
     const parts = numbers.filter((_, i) => i > 1 && i % 2 === 0).map(value);
     if (numbers !== message) numbers.forEach((slot, i) => i % 2 === 0 && release(slot));
-    const { outboxMaxAge = 7 * DAY } = this.#socket._opts;
-    const expiresAt = Date.now() + Math.min(maxAge ?? Infinity, outboxMaxAge);
+    const { outboxMaxAge } = this.#socket._opts;
+    const given = Math.min(maxAge ?? Infinity, outboxMaxAge ?? Infinity);
+    // For a page's life there is none by default: a timer for it would keep Node alive.
+    const expiresIn = { given, stored: Math.min(given, 7 * DAY) };
     const size = message.reduce((sum, length, i) => (i % 2 === 0 ? sum : sum + length), 0);
-    const entry = { ref, args, text, parts, message, size, timeout, maxAge, expiresAt, again };
+    const entry = { ref, args, text, parts, message, size, timeout, expiresIn, emittedAt: Date.now(), again };
     if (this.#durable) this.#durable.emit(entry);
     else this.#waiting.push(entry);
   }

@@ -1,7 +1,8 @@
 import { RESERVED, release } from "../slots.js";
 import { ACT, NOTE, SAY } from "./calls.js";
-import { Deliveries, Delivery, isFinal } from "./delivery.js";
+import { Deliveries, Delivery, isFinal, randomName } from "./delivery.js";
 import { Emitter } from "./emitter.js";
+import { CANCELLED, FULL, REFUSED, TIMED_OUT, TIMEOUT, V2_SERVER, cancelled, notSent } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { check } from "./options.js";
 
@@ -17,31 +18,6 @@ const WATCHED = 8;
 const OUTBOX = 2048;
 /** Below are the numbers of emits in an outbox. */
 const TICKETS = 2 ** 32;
-
-/**
- * What the core says of an emit or ack that it did not take, from -2 down. Another ack came too late, which is nobody's
- * fault.
- */
-const REFUSED = [
-  "the buffer is full",
-  "the event is larger than the server accepts (maxPayload)",
-  "the event has more attachments than most servers accept (option maxAttachments)",
-  undefined,
-  "the event was held for longer than its age limit (maxAge, bufferMaxAge)",
-  "the event was dropped for a newer one (bufferPolicy, coalesce)",
-];
-const FULL = -2;
-const notSent = (reason) => new Error(REFUSED[-2 - reason] ?? "the event cannot be sent");
-
-/** Why no ack comes. */
-const TIMEOUT = 1;
-const TIMED_OUT = "operation has timed out";
-const CANCELLED = 4;
-const cancelled = (signal) => (signal?.aborted ? signal.reason : new Error("the event was cancelled"));
-
-const V2_SERVER =
-  "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
-  "(more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)";
 
 /** One namespace. */
 export class Socket extends Emitter {
@@ -503,12 +479,6 @@ export class Socket extends Emitter {
     if (type === 0 && !data?.sid) this._onv2();
     if (type === 2) this._onevent([...data], 0, id ?? -1);
   }
-}
-
-/** 128 bits. */
-function randomName() {
-  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)));
-  return btoa(random).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_", "=": "" })[sign]);
 }
 
 function remove(listeners, listener) {

@@ -52,7 +52,7 @@ export interface Delivery {
   readonly settled: Promise<FateChange<FinalFate>>;
   /**
    * Takes the emit back: `true` if it is certainly never sent. Of one that was sent already the answer is not waited for
-   * any longer; it ends as `uncertain`.
+   * any longer; it ends as `uncertain`. With `outbox` it may be known only later: see `settled`.
    */
   cancel(): boolean;
 }

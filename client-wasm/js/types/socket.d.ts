@@ -1,4 +1,4 @@
-import type { Delivery, FateChange } from "./delivery.js";
+import type { Delivery, FateChange, FinalFate } from "./delivery.js";
 import { DefaultEventsMap, Emitter, EventNames, EventParams, EventsMap } from "./emitter.js";
 import type { Manager } from "./manager.js";
 import type { Packet } from "./packet.js";
@@ -47,6 +47,16 @@ export interface SocketOptions {
    * Implies `retries: Infinity`. `auth` has to be an object then. Default `false`.
    */
   exactlyOnce?: boolean;
+  /**
+   * A name. Events are then kept in the browser (IndexedDB, not encrypted) until they are settled, and outlive the page; all
+   * tabs of the origin with this name share them, and one of the tabs sends. Implies `retries: Infinity`. Where there is no
+   * database, as in Node, they live as long as the page, and `outbox_error` tells so.
+   */
+  outbox?: string;
+  /** Whether an event may leave before it is stored: `"writeBehind"`. Default `"storedFirst"`. */
+  outboxDurability?: "storedFirst" | "writeBehind";
+  /** How long a stored event may wait, in ms. Then it is `expired`, or `uncertain` if it may have been sent. Default 7 days. */
+  outboxMaxAge?: number;
   /** How long acknowledgements are waited for, in ms; callbacks then get an error first. Default: for ever. */
   ackTimeout?: number;
 }
@@ -84,6 +94,10 @@ export interface SocketReservedEvents {
   not_sent: (error: Error, value?: any[]) => void;
   /** With `exactlyOnce`: the server has no middleware for it. A listener there may see an event twice. */
   delivery_unsupported: () => void;
+  /** An event that an earlier page had stored is settled. `seq` is its number in the outbox. */
+  outbox_settled: (change: FateChange<FinalFate> & { seq: number }) => void;
+  /** Something is wrong with the outbox: `code` says what, `kept` and `lost` how many events, where that is known. */
+  outbox_error: (error: Error & { code?: string; kept?: number | null; lost?: number | null }) => void;
 }
 
 /**
@@ -125,6 +139,8 @@ export class Socket<
 
   constructor(io: Manager, nsp: string, opts?: Partial<SocketOptions>);
 
+  /** With the option: what is stored. `clear()` empties it for all tabs, as when a user logs out. */
+  get outbox(): { clear(): Promise<void> } | undefined;
   /** Whether the namespace is not connected. */
   get disconnected(): boolean;
   /** Whether the namespace is connected, or will be by itself. */

@@ -2,7 +2,7 @@
 //! `js/src/calls.js` has the same lists.
 
 use socketio_client_core::{
-    Auth, EmitId, Input, Instant, Message, Restored, RestoredEmit, SocketId, SocketOptions, TransportError,
+    Auth, EmitId, Input, Instant, Message, RestoredEmit, SocketId, SocketOptions, TransportError,
     TransportId, UrlError,
 };
 
@@ -217,11 +217,7 @@ impl Inner {
                     manager.socket(namespace, SocketOptions { auth: Auth::Ask, ..SocketOptions::default() });
                 manager.set_options(socket, &options::socket(delivery, a, index(b)));
             }
-            say::LEAD => {
-                let restored =
-                    Restored { delivery: Some(text.to_owned()), next: whole(b), emits: Vec::new() };
-                manager.restore(SocketId::from_number(index(a)), restored, now);
-            }
+            say::LEAD => manager.lead(SocketId::from_number(index(a)), Some(text.to_owned()), whole(b), now),
             say::COALESCE => self.terms.key = Some(text.to_owned()),
             _ => {}
         }

@@ -93,9 +93,10 @@ const OUTBOX: u32 = 2048;
 
 /// What `calls.rs` has of a namespace.
 pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions<Payload> {
+    let own = window % OUTBOX;
     SocketOptions {
         retries: (retries >= 0.0).then(|| index(retries)),
-        retry_window: (window % OUTBOX > 0).then_some(window % OUTBOX),
+        retry_window: (own > 0).then_some(own),
         durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
         auth: Auth::Ask,

@@ -175,6 +175,7 @@ fn check(kind: PacketKind, shape: Shape) -> Result<(), DecodeError> {
 impl Codec for Slots {
     // Nothing that the module listens to.
     const TELLS_EACH: bool = !cfg!(feature = "npm");
+    const STORES: bool = !cfg!(feature = "npm");
 
     type Text = Text;
     type Binary = Binary;

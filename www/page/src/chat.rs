@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::socketio::{AckError, Client, ClientEvent, EmitId, Fate, Message, Socket, sleep, spawn};
 
+/// The events that are messages.
+const MESSAGES: [&str; 2] = ["message", "private"];
+
 /// How long a server may take to let us in; one that knows no `join` never answers.
 const JOIN: Duration = Duration::from_secs(10);
 
@@ -38,6 +41,8 @@ pub(crate) enum Event {
         id: String,
         fate: Fate,
     },
+    /// A message that an earlier page had left is with the server, or refused by it.
+    Left(Left, Result<usize, String>),
     /// The server has the message, and sent it to so many people.
     Sent {
         id: String,
@@ -82,6 +87,16 @@ pub(crate) struct Text {
     pub(crate) at: f64,
 }
 
+/// A message that an earlier page wrote, and that was in the outbox.
+#[derive(Deserialize)]
+pub(crate) struct Left {
+    pub(crate) id: String,
+    /// In which room, or else to whom.
+    pub(crate) room: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) text: String,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Typing {
     pub(crate) name: String,
@@ -123,6 +138,8 @@ impl Chat {
     pub(crate) fn connect(url: &str, join: Join, tell: impl Fn(Event) + 'static) -> Result<Self, String> {
         let join = Rc::new(RefCell::new(join));
         let auth = join.clone();
+        // An outbox for each tab, known again after a reload: who has it speaks for the person.
+        let outbox = format!("chat {}", join.borrow().key);
         let client = Client::builder(url)
             // Asked at every CONNECT: whoever comes back is in their room again before the messages held
             // meanwhile arrive there.
@@ -131,6 +148,8 @@ impl Chat {
             // know it by its id.
             .retries(Some(u32::MAX))
             .retry_window(WINDOW)
+            // What is written is still sent after a reload, and after a crash.
+            .outbox(outbox)
             .build()
             .map_err(|error| error.to_string())?;
         let socket = client.default_socket();
@@ -142,7 +161,22 @@ impl Chat {
     /// Handlers hold no handle to the connection: they would keep it open for ever.
     fn listen(&self) {
         let tell = self.tell.clone();
-        self.client.on_event(move |event| tell(Event::Connection(event)));
+        self.client.on_event(move |event| {
+            if let ClientEvent::OutboxSettled { event, answer, .. } = &event
+                && MESSAGES.contains(&event.event_name())
+                && let Ok(left) = event.parse()
+            {
+                let answer = answer.as_ref().map(|answer| answer.parse());
+                let result = match answer {
+                    Some(Ok(Answer::Done(Sent { to }))) => Ok(to),
+                    Some(Ok(Answer::Refused { error })) => Err(error),
+                    Some(Err(error)) => Err(error.to_string()),
+                    None => Err("it was not answered".to_owned()),
+                };
+                return tell(Event::Left(left, result));
+            }
+            tell(Event::Connection(event));
+        });
         let tell = self.tell.clone();
         self.socket.on_connect_error(move |error| tell(Event::ConnectError(error.to_string())));
         let tell = self.tell.clone();
@@ -250,6 +284,14 @@ impl Chat {
                 Err(error) => Event::NotSent { id, cause: error.to_string() },
             });
         });
+    }
+
+    /// Messages that earlier pages left, and that the server has not answered yet.
+    pub(crate) fn left(&self) -> Vec<Left> {
+        let left = self.socket.outbox_left().into_iter();
+        left.filter(|(_, event)| MESSAGES.contains(&event.event()))
+            .filter_map(|(_, event)| event.parse().ok())
+            .collect()
     }
 
     /// Says that we are typing, or no longer. Volatile: of no interest a moment later.

@@ -135,7 +135,7 @@ impl App {
                 app.happened(event);
             }
         };
-        match Chat::connect(&server(), Join { name, room, key: random() }, tell) {
+        match Chat::connect(&server(), Join { name, room, key: key() }, tell) {
             Ok(chat) => {
                 *self.chat.borrow_mut() = Some(chat);
                 self.view.show_chat(&self.state.borrow());
@@ -279,6 +279,11 @@ impl App {
                 self.state.borrow_mut().fate(&id, fate);
                 self.view.ticks(&self.state.borrow(), &id);
             }
+            Event::Left(left, result) => {
+                self.state.borrow_mut().settled(left, result, js_sys::Date::now());
+                self.left();
+                self.view.conversation(&self.state.borrow());
+            }
             Event::Sent { id, to } => {
                 self.state.borrow_mut().sent(&id, to);
                 self.view.ticks(&self.state.borrow(), &id);
@@ -335,7 +340,19 @@ impl App {
         self.view.link(&state);
     }
 
+    /// What earlier pages left.
+    fn left(&self) {
+        let left = self.chat.borrow().as_ref().map(Chat::left).unwrap_or_default();
+        let left: Vec<_> = left.into_iter().map(|left| left.text).collect();
+        let mut state = self.state.borrow_mut();
+        if state.left != left {
+            state.left = left;
+            self.view.link(&state);
+        }
+    }
+
     fn clock(&self) {
+        self.left();
         let now = js_sys::Date::now();
         let mut state = self.state.borrow_mut();
         let before = state.typing.len();
@@ -360,6 +377,16 @@ fn server() -> String {
 /// Survives a reload, and is not shared with other tabs, where somebody else may sit.
 fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.session_storage().ok()?
+}
+
+/// The same after a reload, when the server may not have noticed yet that the page before is gone.
+fn key() -> String {
+    let Some(storage) = storage() else { return random() };
+    storage.get_item("key").ok().flatten().unwrap_or_else(|| {
+        let key = random();
+        let _ = storage.set_item("key", &key);
+        key
+    })
 }
 
 fn random() -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::{Delivered, Text, Who};
+use crate::chat::{Delivered, Left, Text, Who};
 use crate::socketio::Fate;
 
 /// Lines kept of each conversation.
@@ -128,6 +128,8 @@ pub(crate) struct State {
     pub(crate) typing: BTreeMap<String, f64>,
     pub(crate) link: Link,
     pub(crate) cut: bool,
+    /// What an earlier page wrote, and the server has not answered yet.
+    pub(crate) left: Vec<String>,
 }
 
 impl State {
@@ -142,6 +144,7 @@ impl State {
             typing: BTreeMap::new(),
             link: Link::Connecting,
             cut: false,
+            left: Vec::new(),
         }
     }
 
@@ -184,6 +187,22 @@ impl State {
         self.typing.remove(&from);
         self.push(conversation.clone(), Line::Text { id, from, text, at, delivery: None });
         Some(conversation)
+    }
+
+    /// A message of an earlier page is settled: it is shown as if it had been written now.
+    pub(crate) fn settled(&mut self, left: Left, result: Result<usize, String>, at: f64) -> String {
+        let Left { id, room, to, text } = left;
+        let conversation =
+            room.map_or_else(|| Conversation::Person(to.unwrap_or_default()), Conversation::Room);
+        let (from, delivery) = (self.name.clone(), Some(Delivery::default()));
+        let open = std::mem::replace(&mut self.open, conversation.clone());
+        self.push(conversation, Line::Text { id: id.clone(), from, text, at, delivery });
+        self.open = open;
+        match result {
+            Ok(to) => self.sent(&id, to),
+            Err(cause) => self.not_sent(&id, cause),
+        }
+        id
     }
 
     pub(crate) fn sent(&mut self, id: &str, to: usize) {

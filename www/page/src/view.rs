@@ -99,12 +99,12 @@ impl View {
         self.held(state);
     }
 
-    /// The messages that wait for the connection.
+    /// The messages that wait for the connection, and those that an earlier page left.
     fn held(&self, state: &State) {
         let connected = matches!(state.link, Link::Connected(_)) && !state.cut;
         // What is under way on a connection that lives is answered in a moment.
         let waiting: Vec<_> = if connected { Vec::new() } else { state.outbox().collect() };
-        let held = waiting.len();
+        let held = waiting.len() + state.left.len();
         let messages = if held == 1 { "1 message is" } else { &format!("{held} messages are") };
         self.set_hidden("held-note", held == 0);
         self.set_hidden("outbox", held == 0);
@@ -113,9 +113,10 @@ impl View {
         }
         let list: Element = self.element("outbox");
         list.set_text_content(None);
-        for (text, delivery) in waiting {
+        let left = state.left.iter().map(|text| (text.as_str(), "held, from before".to_owned()));
+        for (text, fate) in left.chain(waiting.into_iter().map(|(text, delivery)| (text, delivery.short()))) {
             let item = self.create_text("li", "", text);
-            let _ = item.append_child(&self.create_text("span", "fate", &delivery.short()));
+            let _ = item.append_child(&self.create_text("span", "fate", &fate));
             let _ = list.append_child(&item);
         }
     }

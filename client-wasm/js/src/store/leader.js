@@ -22,7 +22,9 @@ export async function lead({ tx, lease: span }, tab, sequence, lease) {
   const stored = await tx.get("outbox");
   const rows = await tx.rows(0);
   let { id, next } = unsealed(stored) ?? {};
-  const renamed = id === undefined && (stored !== undefined || rows.length > 0);
+  // What has no number was appended before anybody led for the first time.
+  const numbered = ([, value]) => unsealed(value)?.seq !== undefined;
+  const renamed = id === undefined && (stored !== undefined || rows.some(numbered));
   const leader = new Leader(tab, sequence, id ?? randomId(), isId(rival?.epoch) ? rival.epoch + 1 : 1);
   next ??= 0;
   const [records, fresh] = [[], []];

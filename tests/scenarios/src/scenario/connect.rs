@@ -155,7 +155,7 @@ pub fn a_goodbye_gives_the_server_a_moment<F: Face>(face: &F) {
     sim.emit(socket, 1);
     sim.manager.disconnect(socket, sim.now);
     sim.expect_lines(&["w1 42<1>"]);
-    sim.advance(millis(49));
+    sim.advance(millis(199));
     sim.expect_lines(&[]);
     sim.advance(millis(1));
     sim.expect_lines(&["w1 41", "close w1"]);

@@ -1,0 +1,166 @@
+// The durable outbox in real browsers: what outlives a page, and tabs that share one.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { exactlyOnce } from "../../../client-wasm/js/server/index.js";
+import { browsers, launch, open } from "../../page/harness.mjs";
+import { upstream } from "../client.mjs";
+import { until } from "../server.mjs";
+import { openTab } from "./tab.mjs";
+
+/** How often the leader's tab is closed. */
+const CLOSES = process.env.TESTS_FULL ? 50 : 5;
+
+/** In the page: `globalThis.socket`, and what it was told. */
+async function connected(page, options = {}) {
+  await page.evaluate(
+    async (options) => {
+      const { io } = await globalThis.load();
+      const told = { settled: [], errors: [], fates: [] };
+      const socket = io(location.origin, { transports: ["websocket"], outbox: "box", reconnectionDelay: 10, ...options });
+      socket.on("outbox_settled", (change) => told.settled.push(change));
+      socket.on("outbox_error", ({ code, message }) => told.errors.push(code ?? message));
+      socket.onFate(({ id, fate }) => told.fates.push(`${id} ${fate}`));
+      Object.assign(globalThis, { socket, told });
+    },
+    options,
+  );
+  return page;
+}
+
+const when = (page, condition, ...args) => page.waitForFunction(condition, { polling: 20 }, ...args);
+const told = (page, what) => page.evaluate((what) => globalThis.told[what], what);
+/** Once it is stored. */
+const deliver = (page, ...args) =>
+  page.evaluate(async (args) => {
+    globalThis.last = globalThis.socket.deliver(...args);
+    return globalThis.last.stored;
+  }, args);
+
+/** A server that notes what it handles, and pages on its origin. */
+async function site(t, browser, { middleware = false } = {}) {
+  const once = middleware ? exactlyOnce() : undefined;
+  const first = await openTab(t, browser, once ? { parser: once.parser } : {});
+  once?.install(first.io);
+  const handled = [];
+  first.io.on("connection", (socket) =>
+    socket.on("say", (...args) => {
+      const answer = typeof args.at(-1) === "function" ? args.pop() : () => {};
+      handled.push(args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString("hex") : arg)));
+      answer("said", args[0]);
+    }),
+  );
+  const client = await first.page.evaluate(() => globalThis.clientUrl);
+  async function tab() {
+    // Not the first, which stays.
+    const page = await open(browser, `${first.url}/blank`);
+    t.after(() => page.close().catch(() => {}));
+    await page.evaluate((url) => void (globalThis.load = () => import(url)), client);
+    return page;
+  }
+  return { ...first, handled, tab };
+}
+
+/** The renderer's process is gone at once: nothing in the page hears of it. */
+async function kill(page) {
+  const session = await page.createCDPSession();
+  // The answer never comes.
+  session.send("Page.crash").catch(() => {});
+  await new Promise((resolve) => page.once("error", resolve));
+  await page.close();
+}
+
+/** How a tab ends. */
+const ways = (name) => [["closed", (page) => page.close()], ...(name === "chromium" ? [["killed", kill]] : [])];
+
+for (const name of upstream ? [] : browsers) {
+  describe(name, () => {
+    let browser;
+    before(async () => {
+      browser = await launch(name);
+    });
+    after(() => browser.close());
+
+    test("what was stored in a page that is gone is sent by the next, which is told", async (t) => {
+      const { handled, tab } = await site(t, browser);
+      const page = await connected(await tab(), { autoConnect: false });
+      assert.equal(await deliver(page, "say", "one"), true);
+      const second = page.evaluate(async () => {
+        const binary = new Uint8Array([1, 2, 255]);
+        return globalThis.socket.deliver("say", "two", { deep: true }, binary).stored;
+      });
+      assert.equal(await second, true);
+      await page.close();
+      const next = await connected(await tab());
+      await when(next, () => globalThis.told.settled.length === 2);
+      assert.deepEqual(handled, [["one"], ["two", { deep: true }, "0102ff"]]);
+      const settled = await told(next, "settled");
+      assert.deepEqual(settled.map(({ seq, fate, args }) => [seq, fate, args]), [
+        [0, "acknowledged", ["said", "one"]],
+        [1, "acknowledged", ["said", "two"]],
+      ]);
+      assert.deepEqual(await told(next, "errors"), []);
+      // And only once.
+      const third = await connected(await tab());
+      assert.deepEqual(await third.evaluate(() => globalThis.socket.emitWithAck("say", "three")), "said");
+      assert.equal(handled.length, 3);
+    });
+
+    test("a tab that does not lead hands its emits over, and learns what became of them", async (t) => {
+      const { handled, tab, io } = await site(t, browser);
+      const page = await connected(await tab());
+      assert.equal(await page.evaluate(() => globalThis.socket.emitWithAck("say", 1)), "said");
+      const other = await connected(await tab());
+      await when(other, () => globalThis.socket.connected);
+      assert.equal(await other.evaluate(() => globalThis.socket.emitWithAck("say", 2)), "said");
+      const settled = await other.evaluate(async () => {
+        const { fate, args } = await globalThis.socket.deliver("say", 3).settled;
+        return { fate, args };
+      });
+      assert.deepEqual(settled, { fate: "acknowledged", args: ["said", 3] });
+      assert.deepEqual(handled, [[1], [2], [3]]);
+      assert.equal(io.sockets.sockets.size, 2);
+      assert.deepEqual(await told(page, "settled"), []);
+      assert.deepEqual(await told(other, "fates"), ["1 held", "1 inFlight", "1 acknowledged", "2 held", "2 inFlight", "2 acknowledged"]);
+    });
+
+    test("clear forgets what is not sent yet, for all tabs", async (t) => {
+      const { handled, tab } = await site(t, browser);
+      const page = await connected(await tab(), { autoConnect: false });
+      const other = await connected(await tab(), { autoConnect: false });
+      assert.equal(await deliver(page, "say", 1), true);
+      assert.equal(await deliver(other, "say", 2), true);
+      await other.evaluate(() => globalThis.socket.outbox.clear());
+      await when(page, () => globalThis.last.fate === "cancelled");
+      await when(other, () => globalThis.last.fate === "cancelled");
+      await page.evaluate(() => globalThis.socket.connect());
+      assert.equal(await page.evaluate(() => globalThis.socket.emitWithAck("say", 3)), "said");
+      assert.deepEqual(handled, [[3]]);
+    });
+
+    for (const [what, leave] of ways(name)) {
+      test(`exactlyOnce: the leading tab is ${what} ${CLOSES} times while three emit; nothing is lost or runs twice`, async (t) => {
+        const { handled, tab } = await site(t, browser, { middleware: true });
+        const fresh = async () => connected(await tab(), { exactlyOnce: true });
+        const tabs = [await fresh(), await fresh(), await fresh()];
+        const stored = [];
+        /** Emits; of those that are known to be stored nothing may be lost. */
+        const say = async (page, text) => (await deliver(page, "say", text)) && stored.push(text);
+        for (let round = 0; round < CLOSES; round += 1) {
+          for (let i = 0; i < 3; i += 1) await Promise.all(tabs.map((page, at) => say(page, `${round} ${i} ${at}`)));
+          // The oldest leads.
+          await leave(tabs.shift());
+          tabs.push(await fresh());
+        }
+        for (const page of tabs) await when(page, () => globalThis.last === undefined || globalThis.last.fate === "acknowledged");
+        const texts = () => handled.map(([text]) => text);
+        await until(() => stored.every((text) => texts().includes(text)), "all that was stored is handled");
+        assert.equal(stored.length, CLOSES * 9);
+        assert.equal(new Set(texts()).size, texts().length, "twice");
+        for (let at = 0; at < 3; at += 1) {
+          const own = texts().filter((text) => text.endsWith(` ${at}`));
+          assert.deepEqual(own, own.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })), "order");
+        }
+      });
+    }
+  });
+}

@@ -1,0 +1,102 @@
+//! A tab with a durable outbox, for `durable.test.mjs`.
+
+// Exports to JavaScript cannot be documented twice, and are not part of anything.
+#![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used)]
+
+extern crate socketio_client_wasm as socketio;
+
+use std::time::Duration;
+
+use socketio::{Client, ClientEvent, Socket, Transport, spawn};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(js_namespace = console)]
+extern "C" {
+    fn error(message: &str);
+}
+
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+}
+
+/// A client with an outbox.
+#[wasm_bindgen]
+pub struct Tab {
+    socket: Socket,
+}
+
+#[wasm_bindgen]
+impl Tab {
+    /// Tells `tell` what becomes of its emits, and of those that were left: kind and text.
+    #[wasm_bindgen(constructor)]
+    pub fn new(url: &str, outbox: &str, exactly_once: bool, tell: js_sys::Function) -> Self {
+        let client = Client::builder(url)
+            .transports([Transport::WebSocket])
+            .reconnection_delay(Duration::from_millis(20))
+            .exactly_once(exactly_once)
+            .retry_window(16)
+            .outbox(outbox)
+            .build()
+            .unwrap();
+        let socket = client.default_socket();
+        let told = tell;
+        let tells = move |kind: &str, text: String| {
+            let _ = told.call2(&JsValue::UNDEFINED, &kind.into(), &text.into());
+        };
+        let tell = tells.clone();
+        client.on_event(move |event| match event {
+            ClientEvent::OutboxSettled { seq, fate, event, answer } => {
+                let answer = answer.map(|answer| answer.json().to_owned()).unwrap_or_default();
+                tell("settled", format!("{seq} {fate} {} {answer}", event.json()));
+            }
+            ClientEvent::OutboxError { cause, kept, lost } => {
+                tell("error", format!("{cause} {kept} {lost:?}"))
+            }
+            ClientEvent::DeliveryUnsupported => tell("error", "no middleware".to_owned()),
+            _ => {}
+        });
+        let tell = tells;
+        let mut fates = socket.fates();
+        spawn(async move {
+            while let Some(change) = fates.next().await {
+                tell("fate", format!("{} {}", change.emit.number() % 1_000_000, change.fate));
+            }
+        });
+        Self { socket }
+    }
+
+    /// Whether it is stored, once that is known.
+    pub async fn store(&self, event: String, number: u32) -> Result<bool, JsError> {
+        let socket = self.socket.clone();
+        let ticket = socket.emit(&event, &number)?;
+        Ok(socket.stored(ticket).await)
+    }
+
+    /// The answer.
+    pub async fn ask(&self, event: String, number: u32) -> Result<u32, JsError> {
+        let socket = self.socket.clone();
+        Ok(socket.emit_with_ack(&event, &number).await?)
+    }
+
+    /// Whether the last emit is stored, once that is known; then whether it could be cancelled, and its fate.
+    pub async fn store_and_cancel(&self, event: String, number: u32) -> Result<String, JsError> {
+        let socket = self.socket.clone();
+        let ticket = socket.emit(&event, &number)?;
+        let stored = socket.stored(ticket).await;
+        let cancelled = socket.cancel(ticket);
+        let fate = socket.settled(ticket).await;
+        Ok(format!("{stored} {cancelled} {fate:?} {:?}", socket.fate(ticket)))
+    }
+
+    /// Empties the outbox.
+    pub async fn clear(&self) {
+        let socket = self.socket.clone();
+        socket.clear_outbox().await;
+    }
+
+    /// What earlier pages left.
+    pub fn left(&self) -> Vec<String> {
+        self.socket.outbox_left().into_iter().map(|(_, event)| event.args_json().to_owned()).collect()
+    }
+}

@@ -1,0 +1,87 @@
+// Emits that outlive the page, with the browser's Rust face: stored, sent by whichever tab leads, settled once.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, extname, join } from "node:path";
+import { test } from "node:test";
+import { Child, browsers, launch, open, root } from "../page/harness.mjs";
+import { build } from "./build.mjs";
+
+const module = build("durable", "web", "--features", "outbox");
+const types = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
+const page = `<!doctype html><title>durable</title><link rel=icon href=data:,><script type=module>
+  import init, { Tab } from "./durable.js";
+  globalThis.lines = [];
+  const tell = (...line) => { globalThis.lines.push(line.join(" ")); };
+  await init();
+  globalThis.start = (url, name, once) => { globalThis.tab = new Tab(url, name, once, tell); };
+  globalThis.ready = true;
+</script>`;
+
+async function serve(t) {
+  const folder = dirname(module);
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    const name = pathname === "/" ? "index.html" : pathname;
+    response.setHeader("content-type", types[extname(name)] ?? "text/plain");
+    response.end(name === "index.html" ? page : readFileSync(join(folder, name)));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.closeAllConnections() ?? server.close());
+  return `http://127.0.0.1:${server.address().port}/`;
+}
+
+const server = async (t) => {
+  const child = new Child(t, process.execPath, [join(root, "tests/wasm/durable-server.mjs")]);
+  child.url = `http://127.0.0.1:${(await child.waitJson("its port", (line) => line.port)).port}`;
+  child.ran = () => child.lines.map((line) => JSON.parse(line)).filter((line) => line.ran).map((line) => line.ran);
+  return child;
+};
+
+/** Waits until the page's lines have one like this. */
+const line = (tab, pattern) =>
+  tab.waitForFunction((source) => globalThis.lines.some((line) => new RegExp(source).test(line)), { polling: 20 }, pattern);
+
+for (const name of browsers) {
+  test(`${name}: what a page leaves in its outbox the next one sends`, async (t) => {
+    const [site, node, browser] = [await serve(t), await server(t), await launch(name)];
+    t.after(() => browser.close());
+    const begin = async (url) => {
+      const tab = await open(browser, site);
+      await tab.waitForFunction(() => globalThis.ready, { polling: 20 });
+      await tab.evaluate((url) => globalThis.start(url, "box", true), url);
+      return tab;
+    };
+    // Nobody is there: it is stored, and no more.
+    const first = await begin("http://127.0.0.1:9");
+    assert.match(
+      await first.evaluate(() => globalThis.tab.store_and_cancel("run", 4)),
+      /^true (true Some\(Cancelled\)|false Some\((Cancelled|Uncertain.*)\)) /,
+    );
+    // What was cancelled is erased by the time when what came after it is stored.
+    const stored = await first.evaluate(() => Promise.all([1, 2, 3].map((number) => globalThis.tab.store("run", number))));
+    assert.deepEqual(stored, [true, true, true]);
+    assert.deepEqual(await first.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
+    await first.close();
+
+    // One that cannot send them either knows of them.
+    const idle = await begin("http://127.0.0.1:9");
+    await idle.waitForFunction(() => globalThis.tab.left().length === 3, { polling: 20 });
+    assert.deepEqual(await idle.evaluate(() => globalThis.tab.left()), ["1", "2", "3"]);
+    await idle.close();
+
+    const second = await begin(node.url);
+    for (const number of [1, 2, 3]) await line(second, `^settled \\d+ acknowledged \\["run",${number}\\] \\[${number * 7}\\]`);
+    assert.equal(await second.evaluate(() => globalThis.tab.ask("run", 5)), 35);
+
+    // Another tab: who leads sends for it, and it has its fate and its answer.
+    const third = await begin(node.url);
+    assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 6)), 42);
+    await second.close();
+    assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 7)), 49);
+    assert.deepEqual(node.ran(), [1, 2, 3, 5, 6, 7]);
+    await third.evaluate(() => globalThis.tab.clear());
+    assert.deepEqual(third.problems, []);
+    assert.deepEqual(await third.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
+  });
+}
