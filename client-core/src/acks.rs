@@ -29,6 +29,8 @@ struct Pending {
     forgotten: bool,
     /// One of several that an emit may have.
     attempt: bool,
+    /// Its emit was dropped, and it ends as if that had been lost.
+    dropped: bool,
 }
 
 impl Pending {
@@ -49,6 +51,8 @@ pub(crate) struct Settled {
     pub(crate) emit: EmitId,
     pub(crate) sent: bool,
     pub(crate) attempt: bool,
+    /// What became of its emit was told before.
+    pub(crate) dropped: bool,
 }
 
 impl Acks {
@@ -70,7 +74,15 @@ impl Acks {
     }
 
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        self.insert(Pending { id: self.next, emit, deadline, sent: false, forgotten: false, attempt: false })
+        self.insert(Pending {
+            id: self.next,
+            emit,
+            deadline,
+            sent: false,
+            forgotten: false,
+            attempt: false,
+            dropped: false,
+        })
     }
 
     /// One more attempt of an emit is handed to a transport.
@@ -82,7 +94,15 @@ impl Acks {
         {
             self.remove(oldest);
         }
-        self.insert(Pending { id: self.next, emit, deadline, sent: true, forgotten: false, attempt: true })
+        self.insert(Pending {
+            id: self.next,
+            emit,
+            deadline,
+            sent: true,
+            forgotten: false,
+            attempt: true,
+            dropped: false,
+        })
     }
 
     /// One more attempt of an emit whose attempts all have the same id.
@@ -91,7 +111,8 @@ impl Acks {
         if let Some(deadline) = deadline {
             self.deadlines.insert(deadline, id);
         }
-        let pending = Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true };
+        let pending =
+            Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true, dropped: false };
         queue::insert(&mut self.pending, pending, |pending| pending.id);
     }
 
@@ -151,6 +172,15 @@ impl Acks {
         true
     }
 
+    /// The emit was dropped: its ack ends as if it had been lost on its way.
+    pub(crate) fn mark_dropped(&mut self, id: u64) {
+        if self.mark_sent(id)
+            && let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at))
+        {
+            pending.dropped = true;
+        }
+    }
+
     /// The emit has come back from its transport, which it never left. False if nobody waits any longer.
     pub(crate) fn mark_unsent(&mut self, id: u64) -> bool {
         let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
@@ -163,7 +193,7 @@ impl Acks {
 
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
-        if !self.pending.get(self.find(id)?)?.sent {
+        if !matches!(self.pending.get(self.find(id)?)?, Pending { sent: true, dropped: false, .. }) {
             return None;
         }
         self.remove(id).map(|settled| settled.emit)
@@ -172,12 +202,12 @@ impl Acks {
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
         let at = self.find(id)?;
-        let Pending { emit, deadline, sent, attempt, .. } = queue::remove(&mut self.pending, at)?;
+        let Pending { emit, deadline, sent, attempt, dropped, .. } = queue::remove(&mut self.pending, at)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(deadline, id);
         }
         self.in_flight -= usize::from(sent && !attempt);
-        Some(Settled { emit, sent, attempt })
+        Some(Settled { emit, sent, attempt, dropped })
     }
 
     /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
@@ -199,20 +229,21 @@ impl Acks {
         match self.find(id).and_then(|at| self.pending.get_mut(at)) {
             Some(Pending { emit, deadline, attempt: true, .. }) => {
                 *deadline = None;
-                Some(Settled { emit: *emit, sent: true, attempt: true })
+                Some(Settled { emit: *emit, sent: true, attempt: true, dropped: false })
             }
             _ => self.remove(id),
         }
     }
 
     /// The connection ended: no answer will come for what was handed to it. Attempts are not named.
-    pub(crate) fn lost(&mut self) -> Vec<EmitId> {
+    pub(crate) fn lost(&mut self) -> Vec<Settled> {
         let mut lost = Vec::new();
         for _ in 0..self.pending.len() {
             match self.pending.pop_front() {
                 Some(mut pending) if pending.sent => {
                     pending.forget(&mut self.deadlines);
-                    lost.extend((!pending.attempt).then_some(pending.emit));
+                    let Pending { emit, attempt, dropped, .. } = pending;
+                    lost.extend((!attempt).then_some(Settled { emit, sent: true, attempt, dropped }));
                 }
                 Some(other) => self.pending.push_back(other),
                 None => break,
@@ -224,11 +255,12 @@ impl Acks {
 
     /// The namespace was left by the application: no answer will come for anything that is on its way to the server. What
     /// is still queued leaves all the same.
-    pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<EmitId> {
+    pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<Settled> {
         let mut settled = self.lost();
         for pending in self.pending.iter_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
             pending.forget(&mut self.deadlines);
-            settled.push(pending.emit);
+            let Pending { emit, attempt, dropped, .. } = *pending;
+            settled.push(Settled { emit, sent: false, attempt, dropped });
         }
         settled
     }
@@ -253,9 +285,12 @@ mod tests {
         assert_eq!(acks.in_flight(), 2);
         assert_eq!(acks.deadline(), Some(at(5)));
         assert_eq!(acks.expired(at(4)), None);
-        assert_eq!(acks.expired(at(5)), Some(Settled { emit: EmitId(10), sent: true, attempt: false }));
+        assert_eq!(
+            acks.expired(at(5)),
+            Some(Settled { emit: EmitId(10), sent: true, attempt: false, dropped: false })
+        );
         assert_eq!(acks.answered(first), None);
-        assert_eq!(acks.lost(), [EmitId(11)]);
+        assert_eq!(acks.lost().iter().map(|lost| lost.emit).collect::<Vec<_>>(), [EmitId(11)]);
         assert_eq!((acks.in_flight(), acks.deadline()), (0, None));
         assert!(!acks.mark_sent(second));
     }

@@ -445,6 +445,7 @@ impl<P> Outbox<P> {
         reliable.step = Step::Pausing;
         let pause = crate::backoff::retry_delay(reliable.attempts.saturating_sub(1), config, rng);
         retries.pauses.insert(now + pause, id.0);
+        self.expect_again(id);
         Some(TimedOut::Again)
     }
 

@@ -4,11 +4,11 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::acks::Acks;
+use crate::acks::{Acks, Settled};
 use crate::codec::Codec;
 use crate::config::Config;
 use crate::error::{AckError, EmitError};
-use crate::event::{EmitId, Event, SocketId};
+use crate::event::{Event, SocketId};
 use crate::fate::Fate;
 use crate::outbox::{Answer, Emit, Outbox};
 use crate::recovery::Recovery;
@@ -227,7 +227,7 @@ impl<C: Codec> Socket<C> {
     }
 
     /// The namespace is left while the session goes on: acks of what is on its way will not come.
-    pub(crate) fn abandon_acks(&mut self) -> Vec<EmitId> {
+    pub(crate) fn abandon_acks(&mut self) -> Vec<Settled> {
         let outbox = &self.outbox;
         self.acks.abandon(|emit| outbox.is_held(emit))
     }
@@ -299,6 +299,14 @@ impl<C: Codec> Socket<C> {
     pub(crate) fn is_told(&self, emit: &Emit<C::Payload>) -> bool {
         emit.answer.id().is_some_and(|ack| !self.acks.is_awaited(ack))
             && self.outbox.fates.settled(emit.id).is_some()
+    }
+
+    /// No answer will come to an emit that was sent once.
+    pub(crate) fn lose(&mut self, id: SocketId, lost: &Settled, events: &mut VecDeque<Event<C>>) {
+        if !lost.dropped {
+            self.outbox.fates.settle(lost.emit, Fate::UNCERTAIN, None);
+        }
+        events.push_back(Event::Ack { socket: id, emit: lost.emit, result: Err(AckError::Disconnected) });
     }
 
     /// No answers will come to attempts that were written. True if an emit ended with that.

@@ -47,6 +47,8 @@ struct World {
     sockets: Vec<SocketId>,
     /// Emits with ack that have not settled.
     unsettled: BTreeSet<(SocketId, EmitId)>,
+    /// Those that were dropped without a word.
+    quiet: BTreeSet<(SocketId, EmitId)>,
     /// The number that each plain emit carried, in order.
     accepted: Vec<u32>,
     sent: Vec<u32>,
@@ -157,6 +159,7 @@ impl World {
             links: BTreeMap::new(),
             sockets,
             unsettled: BTreeSet::new(),
+            quiet: BTreeSet::new(),
             accepted: Vec::new(),
             sent: Vec::new(),
             next_number: 1,
@@ -197,9 +200,12 @@ impl World {
                 self.manager.authenticate(self.auth_requests.swap_remove(at), data, self.now);
             }
             15 => {
-                let options = EmitOptions { ack: true, volatile: true, ..EmitOptions::default() };
+                let quiet_drop = self.dice.roll(2) == 0;
+                let options = EmitOptions { ack: true, volatile: true, quiet_drop, ..EmitOptions::default() };
                 if let Ok(emit) = self.manager.emit(socket, Integer.event(0, &[]), options, self.now) {
-                    self.unsettled.insert((socket, emit));
+                    let quiet = quiet_drop && self.manager.fate(socket, emit) == Some(Fate::Dropped);
+                    // Its ack may never end, as in the original.
+                    if quiet { &mut self.quiet } else { &mut self.unsettled }.insert((socket, emit));
                 }
             }
             8 if self.dice.roll(8) == 0 => {
@@ -440,7 +446,8 @@ impl World {
         }
         match event {
             Event::Ack { socket, emit, .. } => {
-                assert!(self.unsettled.remove(&(socket, emit)), "settled twice: {emit:?}");
+                let known = self.unsettled.remove(&(socket, emit)) || self.quiet.remove(&(socket, emit));
+                assert!(known, "settled twice: {emit:?}");
             }
             Event::Connected { socket, recovered, replayed } => {
                 assert!(self.connected.insert(socket), "connected twice");

@@ -56,16 +56,15 @@ impl Shared {
     /// Opens the store, unless that was done: once the first namespace is asked for, so that whoever listens to the client
     /// before that is told what is wrong with it.
     pub(crate) fn open_outbox(self: &Arc<Self>) {
-        let Some(start) = self.change(|state, _| state.outbox.as_mut()?.opening()) else { return };
         let shared = Arc::downgrade(self);
-        let worker = start(Box::new(move |done| told(&shared, done)));
-        self.change(|state, now| match worker {
-            Ok(worker) => {
-                if let Some(outbox) = &mut state.outbox {
-                    outbox.worker = Some(worker);
-                }
+        // In one change: what the store's thread tells waits until there is somebody who obeys what follows.
+        self.change(|state, now| {
+            let Some(start) = state.outbox.as_mut().and_then(|outbox| outbox.opening()) else { return };
+            match (start(Box::new(move |done| told(&shared, done))), &mut state.outbox) {
+                (Ok(worker), Some(outbox)) => outbox.worker = Some(worker),
+                (Ok(_), None) => {}
+                (Err(error), _) => state.without_store(&format!("no thread for the outbox: {error}"), now),
             }
-            Err(error) => state.without_store(&format!("no thread for the outbox: {error}"), now),
         });
     }
 

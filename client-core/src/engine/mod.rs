@@ -22,6 +22,7 @@ use crate::event::{EmitId, SocketId};
 use crate::io::TransportId;
 use crate::outbox::Emit;
 use crate::packet::Header;
+use crate::queue;
 use crate::time::{Instant, earliest};
 
 /// A packet that waits for its turn on the wire. It is encoded when its first message is pulled.
@@ -404,6 +405,16 @@ impl<C: Codec> Engine<C> {
             }
         }
         withdrawn
+    }
+
+    /// Takes out an emit that waits for its turn.
+    pub(crate) fn withdraw_emit(&mut self, socket: SocketId, id: EmitId) -> Option<Emit<C::Payload>> {
+        let is = |o: &Outgoing<_>| matches!(o, Outgoing::Emit { socket: s, emit } if *s == socket && emit.id == id);
+        let at = self.queue.iter().position(is)?;
+        match queue::remove(&mut self.queue, at)? {
+            Outgoing::Emit { emit, .. } => Some(emit),
+            _ => None,
+        }
     }
 
     /// Takes back a CONNECT that has not left yet.

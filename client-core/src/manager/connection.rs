@@ -270,9 +270,8 @@ impl<C: Codec> Manager<C> {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             socket.sync = Sync::Off;
-            for emit in socket.acks.lost() {
-                socket.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
-                self.events.push_back(Event::Ack { socket: id, emit, result: Err(AckError::Disconnected) });
+            for lost in socket.acks.lost() {
+                socket.lose(id, &lost, &mut self.events);
             }
             socket.fail_attempts(id, &mut self.events);
         }

@@ -19,6 +19,7 @@ use crate::outbox::Emit;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
 use crate::queue;
+use crate::retries::Reliable;
 use crate::socket::Socket;
 use crate::sync::Sync;
 use crate::time::Instant;
@@ -269,7 +270,8 @@ pub(super) fn queue_attempts<C: Codec>(
             }
             Some(error) => {
                 let Some(emit) = socket.outbox.settle(ticket) else { return };
-                let fate = if emit.is_fresh() { Fate::Refused } else { emit.uncertain() };
+                let may_have_left = emit.reliable().is_some_and(Reliable::may_have_left);
+                let fate = if may_have_left { emit.uncertain() } else { Fate::Refused };
                 socket.finish(id, emit, fate, Err(AckError::NotSent(error)), events);
             }
         }

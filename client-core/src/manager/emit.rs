@@ -68,7 +68,7 @@ impl<C: Codec> Manager<C> {
             target.outbox.fates.settle(emit, Fate::Dropped, Some(payload));
             if options.ack && options.quiet_drop && room.is_ok() {
                 let ack = target.acks.register(emit, timeout.map(|timeout| now + timeout));
-                target.acks.mark_sent(ack);
+                target.acks.mark_dropped(ack);
             } else if options.ack {
                 self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Dropped) });
             }
@@ -137,7 +137,14 @@ impl<C: Codec> Manager<C> {
     /// cancelled in any case; one that was on its way already ends as uncertain.
     pub fn cancel(&mut self, socket: SocketId, emit: EmitId) -> bool {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
-        if let Some(removed) = target.outbox.remove(emit) {
+        let queued = match &mut self.phase {
+            Phase::Open(engine) => engine.withdraw_emit(socket, emit),
+            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+        };
+        if let Some(queued) = &queued {
+            target.outbox.unqueue(queued.size);
+        }
+        if let Some(removed) = queued.or_else(|| target.outbox.remove(emit)) {
             if target.is_told(&removed) {
                 return false;
             }
@@ -164,7 +171,10 @@ impl<C: Codec> Manager<C> {
             self.release(socket);
         } else if target.acks.of(emit) == Some(true) {
             target.acks.forget(emit);
-            target.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
+            // One that was dropped waits for its ack all the same.
+            if target.outbox.fates.settled(emit).is_none() {
+                target.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
+            }
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Cancelled) });
         }
         false
@@ -178,7 +188,7 @@ impl<C: Codec> Manager<C> {
         let ack = removed.answer.id();
         target.outbox.fates.settle(emit, Fate::Dropped, Some(removed.payload));
         if let Some(id) = ack {
-            target.acks.mark_sent(id);
+            target.acks.mark_dropped(id);
         }
         self.report_flushes();
     }

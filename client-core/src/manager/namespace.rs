@@ -290,9 +290,8 @@ impl<C: Codec> Manager<C> {
         self.leave_if_unused(now);
         self.events.push_back(Event::Disconnected { socket, reason, error: None });
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
-            for emit in abandoned {
-                target.outbox.fates.settle(emit, Fate::UNCERTAIN, None);
-                self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Disconnected) });
+            for lost in &abandoned {
+                target.lose(socket, lost, &mut self.events);
             }
             target.fail_attempts(socket, &mut self.events);
         }
@@ -336,9 +335,12 @@ impl<C: Codec> Manager<C> {
                 continue;
             }
             // One that was not sent yet is not sent any more; in the engine's queue it is passed over.
-            removed |= !settled.sent && target.outbox.remove(emit).is_some();
+            let held = if settled.sent { None } else { target.outbox.remove(emit) };
+            removed |= held.is_some();
             let fate = if settled.sent { Fate::UNCERTAIN } else { Fate::Expired };
-            target.outbox.fates.settle(emit, fate, None);
+            if !settled.dropped {
+                target.outbox.fates.settle(emit, fate, held.map(|held| held.payload));
+            }
             self.events.push_back(Event::Ack { socket, emit, result: Err(AckError::Timeout) });
         }
         if probe {

@@ -403,7 +403,9 @@ impl<C: Codec> Manager<C> {
             let Some(target) = self.sockets.get_mut(outgoing.socket().0 as usize) else { continue };
             let comes_back = match &outgoing {
                 Outgoing::Emit { emit, .. } => {
-                    ack.is_none_or(|ack| target.acks.mark_unsent(ack)) && target.outbox.unwrite(emit, before)
+                    !target.outbox.fates.is_judged(emit.place())
+                        && ack.is_none_or(|ack| target.acks.mark_unsent(ack))
+                        && target.outbox.unwrite(emit, before)
                 }
                 Outgoing::Attempt { emit, .. } => {
                     let waits = target.outbox.unwrite_attempt(*emit);
