@@ -118,6 +118,8 @@ export class Durable {
   }
 
   #write(entry, attachments) {
+    // It was sent first, and has had its end while its parts were read.
+    if (!this.#mine.has(entry.ref)) return;
     const { ref, text, emittedAt: createdAt, key: seq } = entry;
     const { namespace } = this.#context;
     const record = { seq, namespace, text, attachments, createdAt, expiresAt: this.#expiresAt(entry), ref };
@@ -170,7 +172,8 @@ export class Durable {
 
   #cleared(seqs, refs) {
     for (const seq of seqs) this.#cancelAdopted(seq);
-    for (const ref of refs) this.#change(ref, { fate: "cancelled", value: this.#mine.get(ref)?.args });
+    // Another tab has these, and may have sent them.
+    for (const ref of refs) this.#change(ref, { fate: "uncertain" });
   }
 
   #change(ref, change) {

@@ -13,6 +13,8 @@ export class Outbox {
   /** Emits that wait for it. */
   #waiting = [];
   #refs = 0;
+  /** It is there, or is known not to be. */
+  #loaded;
 
   constructor(socket, io, index) {
     this.#socket = socket;
@@ -22,15 +24,19 @@ export class Outbox {
     const { bufferSize = Infinity, bufferBytes = Infinity, bufferPolicy } = io.opts;
     const options = { name: outbox, namespace: socket.nsp, exactlyOnce, bufferSize, bufferBytes, bufferPolicy };
     const context = { ...options, writeBehind: outboxDurability === "writeBehind", ...this.#core(), ...this.#tells() };
-    io._call(() =>
-      import("#durable").then(
-        ({ Durable }) => {
-          this.#durable = new Durable(context);
-          for (const entry of this.#waiting.splice(0)) this.#durable.emit(entry);
-        },
-        (error) => this.#without(error),
-      ),
-    );
+    this.#loaded = new Promise((loaded) => {
+      io._call(() =>
+        import("#durable")
+          .then(
+            ({ Durable }) => {
+              this.#durable = new Durable(context);
+              for (const entry of this.#waiting.splice(0)) this.#durable.emit(entry);
+            },
+            (error) => this.#without(error),
+          )
+          .finally(loaded),
+      );
+    });
   }
 
   /** What the core does for it. Not by the names here, which are short in what is minified. */
@@ -110,6 +116,7 @@ export class Outbox {
 
   /** Empties it, for all tabs. */
   async clear() {
+    await this.#loaded;
     await this.#durable?.clear();
   }
 

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -73,7 +75,40 @@ struct Addition {
     next: Option<u64>,
 }
 
+/// How often a lock is asked for, and the pause between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
 impl FileStore {
+    fn try_open(&mut self) -> Result<Opened, StoreError> {
+        self.open = None;
+        // What a link leads to is renamed, not the link.
+        if let Ok(path) = self.path.canonicalize() {
+            self.path = path;
+        }
+        for _ in 0..place::ATTEMPTS {
+            let found = place::open(&self.path)?;
+            let before = match &found {
+                None => Before::Nothing,
+                // A crash does not leave it empty.
+                Some(file) if file.metadata().is_ok_and(|meta| meta.len() == 0) => Before::Old,
+                Some(file) => match self.read(file) {
+                    Ok(contents) => return self.take(found, contents),
+                    Err(StoreError::Corrupt { .. }) => Before::Damaged,
+                    Err(error) => return Err(error),
+                },
+            };
+            let lost = if before == Before::Nothing { Some(0) } else { None };
+            let mut opened = Opened::new(None, Vec::new(), lost);
+            // What is there stays locked until then.
+            if let Some(aside) = self.create(&opened.id, opened.next, before)? {
+                opened.aside = aside;
+                return Ok(opened);
+            }
+        }
+        Err(StoreError::Locked { path: self.path.clone() })
+    }
+
     /// Of the file at `path`, which is made if it is not there. Its directory must be there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), open: None }
@@ -247,32 +282,14 @@ impl FileStore {
 
 impl Store for FileStore {
     fn open(&mut self) -> Result<Opened, StoreError> {
-        self.open = None;
-        // What a link leads to is renamed, not the link.
-        if let Ok(path) = self.path.canonicalize() {
-            self.path = path;
-        }
-        for _ in 0..place::ATTEMPTS {
-            let found = place::open(&self.path)?;
-            let before = match &found {
-                None => Before::Nothing,
-                // A crash does not leave it empty.
-                Some(file) if file.metadata().is_ok_and(|meta| meta.len() == 0) => Before::Old,
-                Some(file) => match self.read(file) {
-                    Ok(contents) => return self.take(found, contents),
-                    Err(StoreError::Corrupt { .. }) => Before::Damaged,
-                    Err(error) => return Err(error),
-                },
-            };
-            let lost = if before == Before::Nothing { Some(0) } else { None };
-            let mut opened = Opened::new(None, Vec::new(), lost);
-            // What is there stays locked until then.
-            if let Some(aside) = self.create(&opened.id, opened.next, before)? {
-                opened.aside = aside;
-                return Ok(opened);
+        // A process that another thread is just starting has this one's open files, and their locks, until it has begun.
+        for _ in 0..TRIES {
+            match self.try_open() {
+                Err(StoreError::Locked { .. }) => thread::sleep(PAUSE),
+                opened => return opened,
             }
         }
-        Err(StoreError::Locked { path: self.path.clone() })
+        self.try_open()
     }
 
     fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
