@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use bench_peers::{Meter, Texts, WINDOW, percentile};
+use bench_peers::{Measured, Meter, Texts, WINDOW, percentile};
+use socketio_client_native::store::{FileStore, Record, Store as _};
 use socketio_client_native::{Client, Durability, EmitError, Fate, Socket, Transport};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -23,6 +24,9 @@ async fn main() -> Result<()> {
         return Err("usage: bench-outbox MODE URL COUNT [FILE]".into());
     };
     let count: u64 = count.parse()?;
+    if mode == "append" {
+        return append(rest.first().ok_or("append needs a FILE")?, count);
+    }
     let mut builder = Client::builder(url).transports([Transport::WebSocket]).buffer_size(20_000);
     match mode.as_str() {
         "plain" | "acked" => {}
@@ -42,8 +46,42 @@ async fn main() -> Result<()> {
     work(&socket, mode, &texts, count / 10).await?;
     let meter = Meter::start();
     let latencies = work(&socket, mode, &texts, count).await?;
-    let measured = meter.stop();
-    let mut latencies = latencies;
+    report(mode, count, &meter.stop(), latencies);
+    Ok(())
+}
+
+/// The store alone: records of the same size, in groups as large as the client's window, each erased later.
+fn append(file: &str, count: u64) -> Result<()> {
+    let texts = Texts::default();
+    let mut store = FileStore::new(file);
+    store.open()?;
+    store.reserve(count)?;
+    let mut latencies = Vec::new();
+    let meter = Meter::start();
+    for first in (0..count).step_by(RETRY_WINDOW as usize) {
+        let seqs: Vec<u64> = (first..count.min(first + u64::from(RETRY_WINDOW))).collect();
+        let records: Vec<Record> = seqs
+            .iter()
+            .map(|seq| Record {
+                namespace: "/".into(),
+                seq: *seq,
+                text: format!(r#"["echo",{}]"#, serde_json::json!(texts.message(*seq))).into(),
+                attachments: Vec::new(),
+                created_at: 0,
+                expires_at: None,
+                attempts: 0,
+            })
+            .collect();
+        let begin = Instant::now();
+        store.append(&records)?;
+        latencies.push(begin.elapsed().as_nanos() as u64);
+        store.erase("/", &seqs)?;
+    }
+    report("append", count, &meter.stop(), latencies);
+    Ok(())
+}
+
+fn report(mode: &str, count: u64, measured: &Measured, mut latencies: Vec<u64>) {
     let line = serde_json::json!({
         "mode": mode,
         "count": count,
@@ -53,7 +91,6 @@ async fn main() -> Result<()> {
         "p99Us": percentile(&mut latencies, 0.99).map(|ns| ns as f64 / 1000.0),
     });
     println!("{line}");
-    Ok(())
 }
 
 /// Emits so many, and waits until all have ended well. Times from emit to answer, where there is one.
@@ -78,10 +115,10 @@ async fn acked(socket: &Socket, texts: &Texts, count: u64) -> Result<Vec<u64>> {
     let answered = Arc::new(AtomicU64::new(0));
     for i in 0..count {
         let answer = socket.emit_with_ack::<socketio_client_native::Value>("echo", &texts.message(i)).send();
-        let answered = Arc::clone(&answered);
+        let counted = Arc::clone(&answered);
         tokio::spawn(async move {
             if answer.await.is_ok() {
-                answered.fetch_add(1, Relaxed);
+                counted.fetch_add(1, Relaxed);
             }
         });
         while i - answered.load(Relaxed) >= u64::from(RETRY_WINDOW) {
