@@ -8,7 +8,7 @@ import { ours, project } from "./project.mjs";
 const allowed = [
   /^(package\.json|README\.md|LICENSE-(MIT|APACHE))$/,
   /^dist\/(index|node)\.[mc]js(\.map)?$/,
-  /^dist\/separate\.mjs(\.map)?$/,
+  /^dist\/(separate|outbox)\.mjs(\.map)?$/,
   /^dist\/socket\.io(\.esm)?\.min\.js(\.map)?$/,
   /^dist\/socket\.io\.wasm$/,
   /^(types|dist\/cjs)\/\w+\.d\.ts$/,
