@@ -293,14 +293,18 @@ mod outbox {
         store: FileStore,
         /// Those that were there.
         records: Vec<Record>,
+        /// Ids are reserved in blocks, as the client does.
+        reserved: u64,
     }
+
+    const BLOCK: u64 = 1024;
 
     impl Outbox {
         pub(super) fn open(dir: &Path) -> Result<Self, String> {
             let mut store = FileStore::new(dir.join("db"));
             let opened = store.open().map_err(|error| error.to_string())?;
             match opened.lost {
-                Some(0) => Ok(Self { store, records: opened.records }),
+                Some(0) => Ok(Self { store, records: opened.records, reserved: opened.next }),
                 lost => Err(format!("lost {lost:?}")),
             }
         }
@@ -321,6 +325,11 @@ mod outbox {
     impl Db for Outbox {
         fn append(&mut self, first: u64, values: &[Vec<u8>]) -> Result<(), String> {
             let records = (first..).zip(values).map(|(seq, value)| record(seq, value)).collect::<Vec<_>>();
+            let next = first + values.len() as u64;
+            if next > self.reserved {
+                self.reserved = next + BLOCK;
+                self.store.reserve(self.reserved).map_err(|error| error.to_string())?;
+            }
             self.store.append(&records).map_err(|error| error.to_string())
         }
 

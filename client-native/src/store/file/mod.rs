@@ -28,8 +28,12 @@ use crate::dispatcher::panic_message;
 const RECORDS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("records");
 const STATE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("state");
 const IDENTITY: &str = "identity";
-/// Empty. See [`leave_room`].
+/// Empty. See [`prove_room`].
 const ROOM: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("room");
+/// Bytes that may be added before it is proved again that there is room besides.
+const PROOF: usize = 64 * 1024;
+/// What a record takes at most without its content.
+const OVERHEAD: usize = 256;
 
 /// Records erased in memory before they are in the file.
 const ERASED: usize = 1024;
@@ -58,6 +62,8 @@ struct Open {
     next: u64,
     /// What is still in the file, and goes with the next transaction.
     erased: BTreeSet<(String, u64)>,
+    /// Bytes added since it was proved that there is room to erase.
+    unproved: usize,
 }
 
 struct Contents {
@@ -73,6 +79,21 @@ struct Contents {
 struct Addition {
     records: Vec<(Record, Vec<u8>)>,
     next: Option<u64>,
+}
+
+impl Addition {
+    /// What it takes in the file, about.
+    fn size(&self) -> usize {
+        let records = self.records.iter().map(|(_, bytes)| bytes.len().saturating_add(OVERHEAD));
+        records.chain(self.next.map(|_| OVERHEAD)).fold(0, usize::saturating_add)
+    }
+}
+
+impl Open {
+    fn new(file: File, connection: Connection, id: &str, next: u64) -> Self {
+        let (id, erased) = (id.to_owned(), BTreeSet::new());
+        Self { file, connection: Some(connection), id, next, erased, unproved: PROOF }
+    }
 }
 
 /// How often a lock is asked for, and the pause between.
@@ -141,9 +162,7 @@ impl FileStore {
         let Contents { connection, identity, records, lost } = contents;
         let opened = Opened::new(identity, records, Some(lost));
         self.commit(&connection, |transaction| write_identity(transaction, &opened.id, opened.next))?;
-        let (id, next) = (opened.id.clone(), opened.next);
-        self.open =
-            file.map(|file| Open { file, connection: Some(connection), id, next, erased: BTreeSet::new() });
+        self.open = file.map(|file| Open::new(file, connection, &opened.id, opened.next));
         Ok(opened)
     }
 
@@ -160,13 +179,12 @@ impl FileStore {
             self.commit(&connection, |transaction| {
                 write_identity(transaction, id, next)?;
                 transaction.open_table(RECORDS)?;
-                leave_room(transaction)
+                prove_room(transaction)
             })?;
             Ok(connection)
         })?;
         let Some(Created { file, filled, aside }) = created else { return Ok(None) };
-        let (id, erased) = (id.to_owned(), BTreeSet::new());
-        self.open = Some(Open { file, connection: Some(filled), id, next, erased });
+        self.open = Some(Open::new(file, filled, id, next));
         place::sync_directory(&self.path).map(|()| Some(aside))
     }
 
@@ -226,9 +244,11 @@ impl FileStore {
     /// One transaction: erases some of what is to be erased, and adds.
     fn write(&mut self, erase: usize, addition: &Addition) -> Result<(), StoreError> {
         self.reconnect()?;
-        let Some(Open { connection: Some(connection), id, erased, .. }) = &self.open else {
+        let Some(Open { connection: Some(connection), id, erased, unproved, .. }) = &self.open else {
             return Err(StoreError::NotOpen);
         };
+        let unproved = unproved.saturating_add(addition.size());
+        let prove = unproved >= PROOF && addition.size() > 0;
         let mut new = Vec::new();
         let result = self.commit(connection, |transaction| {
             let mut table = transaction.open_table(RECORDS)?;
@@ -244,15 +264,12 @@ impl FileStore {
             if let Some(next) = addition.next {
                 write_identity(transaction, id, next)?;
             }
-            if addition.next.is_some() || !addition.records.is_empty() {
-                leave_room(transaction)
-            } else {
-                Ok(())
-            }
+            if prove { prove_room(transaction) } else { Ok(()) }
         });
         let Some(open) = &mut self.open else { return Err(StoreError::NotOpen) };
         if result.is_err() {
             open.connection = None;
+            open.unproved = PROOF;
             // They may have become durable all the same, and are not reported as such.
             open.erased.extend(new);
             return result;
@@ -260,6 +277,7 @@ impl FileStore {
         let rest = open.erased.iter().nth(erase).cloned();
         open.erased = rest.map_or_else(BTreeSet::new, |rest| open.erased.split_off(&rest));
         open.next = open.next.max(addition.next.unwrap_or(0));
+        open.unproved = if prove { 0 } else { unproved };
         Ok(())
     }
 
@@ -392,10 +410,12 @@ fn write_identity(transaction: &WriteTransaction, id: &str, next: u64) -> Result
 
 /// Sees to it that the file has room for what erasing needs, which writes pages anew as well: what fills a disk fails
 /// before it takes the last of it. These pages are never written.
-fn leave_room(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+fn prove_room(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     /// Of four pages each, so that they are found in a file with holes.
     const PIECE: [u8; 16_000] = [0; 16_000];
-    const PIECES: u32 = 16;
+    /// Some 30 pages for what is added until the next time, as many for transactions whose pages are not free yet, and
+    /// for erasing.
+    const PIECES: u32 = 24;
     let mut table = transaction.open_table(ROOM)?;
     for piece in 0..PIECES {
         table.insert(piece, PIECE.as_slice())?;
