@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::engine::url::{Address, UrlError};
+use crate::gap::GapLevel;
 
 /// A way to carry Engine.IO packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +61,17 @@ pub enum Receipts {
     Namespace,
     /// None: the fate of an emit without ack stays `inFlight`, then `uncertain`.
     Off,
+}
+
+/// How a replayed event is known to have come before (`recoveryDedupe`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecoveryDedupe {
+    /// By its offset (`"offset"`).
+    Offset,
+    /// Also by what it says, where the first time it had none: a cluster replays acked and volatile events, which come
+    /// without (`"content"`). An event that was missed and says the same as one of those is taken for it.
+    Content,
 }
 
 /// Bounds on what a peer may send. Beyond them the connection is closed as `parse error` or `transport error`.
@@ -145,6 +157,23 @@ pub struct Config {
     pub ack_timeout: Option<Duration>,
     /// Whether to resume sessions where the server can, so that events that were missed are delivered. Default true.
     pub recovery: bool,
+    /// Whether a server that may not know that a connection is gone is told before it is asked to resume the session
+    /// (`recoveryTakeover`). Default true.
+    pub recovery_takeover: bool,
+    /// Time for that (`recoveryTakeoverTimeout`). Default 1 s.
+    pub recovery_takeover_timeout: Duration,
+    /// How much older than the newest the offset is from which the server resumes (`recoveryOverlap`). Default: 100 ms
+    /// where offsets do not come in order (Redis streams), else none.
+    pub recovery_overlap: Option<Duration>,
+    /// How a replayed event is known to have come before (`recoveryDedupe`). Default: by content where the server replays
+    /// what had no offset (Redis streams), else by offset.
+    pub recovery_dedupe: Option<RecoveryDedupe>,
+    /// Which gaps are told (`gap`). Default [`GapLevel::Likely`].
+    pub gap: GapLevel,
+    /// Other servers, tried in turn when one cannot be reached (`urls`). Where one works, the next attempts begin there.
+    pub others: Vec<Address>,
+    /// Whether the servers are tried in another order by each client. Default false.
+    pub shuffle: bool,
     /// Whether to connect again by itself. Default true.
     pub reconnection: bool,
     /// Attempts per outage (`reconnectionAttempts`). Default no limit.
@@ -179,6 +208,8 @@ pub struct Config {
     /// [`Manager::unsent`](crate::Manager::unsent) and [`Manager::never_left`](crate::Manager::never_left). Default false; a
     /// browser can (`bufferedAmount`).
     pub tells_unsent: bool,
+    /// Whether the shell can tell with which HTTP status a server refused a WebSocket. Default true; a browser cannot.
+    pub tells_status: bool,
 }
 
 impl Config {
@@ -214,6 +245,13 @@ impl Config {
             close_timeout: Duration::from_secs(2),
             ack_timeout: None,
             recovery: true,
+            recovery_takeover: true,
+            recovery_takeover_timeout: Duration::from_secs(1),
+            recovery_overlap: None,
+            recovery_dedupe: None,
+            gap: GapLevel::Likely,
+            others: Vec::new(),
+            shuffle: false,
             reconnection: true,
             reconnection_attempts: None,
             reconnection_delay: Duration::from_secs(1),
@@ -230,6 +268,7 @@ impl Config {
             limits: Limits::default(),
             websocket_ping: true,
             tells_unsent: false,
+            tells_status: true,
         }
     }
 }

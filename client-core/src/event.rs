@@ -8,6 +8,7 @@ use crate::codec::Codec;
 use crate::config::TransportKind;
 use crate::error::{AckError, ConnectFailure, EmitError, OpenError, TransportError};
 use crate::fate::Fate;
+use crate::gap::Gap;
 
 /// A namespace of one manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +84,27 @@ impl AckId {
 pub struct AuthRequest {
     pub(crate) socket: SocketId,
     pub(crate) number: u32,
+}
+
+/// One time in which events of a namespace wait until what was missed is made good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResyncId {
+    pub(crate) socket: SocketId,
+    pub(crate) number: u32,
+}
+
+impl ResyncId {
+    /// Namespace and number, for a face that keeps them elsewhere than in Rust.
+    #[must_use]
+    pub const fn parts(self) -> (SocketId, u32) {
+        (self.socket, self.number)
+    }
+
+    /// The one with these [parts](Self::parts).
+    #[must_use]
+    pub const fn from_parts(socket: SocketId, number: u32) -> Self {
+        Self { socket, number }
+    }
 }
 
 /// Why a connection or a namespace ended.
@@ -206,6 +228,18 @@ pub enum Event<C: Codec + ?Sized> {
         /// How many [`Event::Message`]s of this namespace come next that the server sent before it answered: what was
         /// missed.
         replayed: usize,
+    },
+    /// The namespace is connected again, and events may be missing. Comes before those that were replayed.
+    Gap {
+        /// Which.
+        socket: SocketId,
+        /// What is known of it. [`Status::last_gap`](crate::Status::last_gap) has it until the namespace is connected again.
+        gap: Gap,
+        /// Whether it is one of those that the application wants to be told of ([`Config::gap`](crate::Config::gap)).
+        told: bool,
+        /// Events of the namespace wait until [`Manager::resynced`](crate::Manager::resynced) is called with this. Only with
+        /// [`SocketOptions::resync`](crate::SocketOptions::resync).
+        resync: Option<ResyncId>,
     },
     /// The namespace is not connected.
     ConnectError {
@@ -344,6 +378,7 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::Connected { socket, recovered, replayed } => {
                 write!(f, "Connected({}, {recovered}, {replayed})", socket.0)
             }
+            Self::Gap { socket, gap, .. } => write!(f, "Gap({}, {})", socket.0, gap.reason),
             Self::ConnectError { socket, error } => {
                 let error: &dyn fmt::Display = match error {
                     ConnectFailure::Open(error) => error,

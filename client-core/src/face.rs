@@ -131,6 +131,7 @@ impl ClientEvent {
             | Event::Fate { .. }
             | Event::Stored { .. }
             | Event::Connected { .. }
+            | Event::Gap { .. }
             | Event::ConnectError { .. }
             | Event::Disconnected { .. }
             | Event::Authenticate { .. }

@@ -46,8 +46,11 @@ mod event;
 #[cfg(feature = "json")]
 mod face;
 mod fate;
+mod gap;
 mod io;
+mod known;
 mod manager;
+mod offset;
 mod outbox;
 pub mod packet;
 mod queue;
@@ -63,19 +66,21 @@ mod sync;
 mod time;
 
 pub use codec::{Codec, Connected, Credentials, Decoded, Handshake, Message};
-pub use config::{BufferPolicy, Config, Limits, Receipts, TransportKind};
+pub use config::{BufferPolicy, Config, Limits, Receipts, RecoveryDedupe, TransportKind};
 pub use engine::url::{Address, UrlError};
 pub use error::{
     AckError, ConnectFailure, DecodeError, EmitError, EncodeError, OpenError, Refused, TransportError,
 };
-pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, SocketId, State};
+pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, ResyncId, SocketId, State};
 #[cfg(feature = "json")]
 pub use face::{ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
+pub use gap::{Gap, GapLevel, GapReason};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
+pub use offset::{Offset, Shape};
 pub use record::{Record, RecordError};
-pub use recovery::{Shape, Stamp};
+pub use recovery::{Carrier, SavedLink, SavedSession};
 pub use router::{ListenerId, Router, Taken};
 pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

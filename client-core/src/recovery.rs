@@ -1,225 +1,397 @@
-//! Connection state recovery, one namespace's part: what the server calls the session, and how far its events came.
-//!
-//! Only what surely is an offset counts as one: an application's own text in the same place would make the server refuse
-//! the next recovery.
+//! Connection state recovery, one namespace's part: what the server calls the session, how far its events came, and what
+//! is held meanwhile.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
-use crate::codec::Codec;
 use crate::config::Config;
-use crate::time::micros;
+use crate::event::AckId;
+use crate::gap::{Gap, GapReason};
+use crate::io::TransportId;
+use crate::known::Known;
+use crate::offset::{Offset, Shape};
+use crate::time::Instant;
 
-/// What kind of server made an offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// One that keeps events in memory: `Q7zOKAz`, and `Q7zOKAz.0` for the next in the same millisecond.
-    Memory,
-    /// Redis streams: `1795252804095-0`.
-    Stream,
-    /// MongoDB: 24 hexadecimal digits.
-    Mongo,
+/// What another process or page needs to take up a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedSession {
+    /// The server's private name for the session.
+    pub pid: String,
+    /// Where in the server's events to go on.
+    pub offset: Option<Offset>,
+    /// Whether it was resumed before. A server that keeps events in memory lets it be resumed twice, and the second time
+    /// too early makes a connection that hears nothing.
+    pub claimed: bool,
+    /// Unix time of the last packet.
+    pub heard: Duration,
+    /// The connection that it had.
+    pub link: SavedLink,
 }
 
-/// What an offset's text tells of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Who made it.
-    pub shape: Shape,
-    /// When: Unix time in milliseconds.
-    pub millis: u64,
-    /// Counts those of one millisecond.
-    pub count: u64,
+/// A connection that another process or page had, which the server may not know to be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedLink {
+    /// The Engine.IO session's id.
+    pub sid: String,
+    /// What carried it.
+    pub carrier: Carrier,
+    /// Unix time at which the server finds out by itself at the latest.
+    pub noticed_by: Duration,
 }
 
-impl Stamp {
-    /// Reads an offset; `None` if the text has none of the shapes.
-    ///
-    /// ```
-    /// use socketio_client_core::{Shape, Stamp};
-    ///
-    /// let stamp = Stamp::of("1795252804095-7").unwrap();
-    /// assert_eq!((stamp.shape, stamp.millis, stamp.count), (Shape::Stream, 1_795_252_804_095, 7));
-    /// assert_eq!(Stamp::of("hello world"), None);
-    /// ```
-    #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
-        let stamp = |shape, millis, count| Some(Self { shape, millis, count });
-        if let Some((millis, count)) = text.split_once('-')
-            && millis.len() == 13
-            && (1..=10).contains(&count.len())
-        {
-            return stamp(Shape::Stream, number(millis, 10)?, number(count, 10)?);
+/// What carried an Engine.IO session, which decides how the server can be told that it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A WebSocket from the beginning: another one takes its place.
+    WebSocket,
+    /// A WebSocket to which it had moved: it cannot move again.
+    Upgraded,
+    /// Polling: a close packet ends it.
+    Polling,
+}
+
+/// What the server can resume.
+struct Session {
+    pid: String,
+    known: Known,
+    claimed: bool,
+}
+
+/// Whether the server knows that a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// It has said so.
+    Given,
+    /// It finds out at that time at the latest.
+    Expected { by: Instant, ghost: TransportId },
+}
+
+impl Notice {
+    pub(crate) fn is_given(self, now: Instant) -> bool {
+        match self {
+            Self::Given => true,
+            Self::Expected { by, .. } => by <= now,
         }
-        if text.len() == 24 {
-            number(text.get(8..16)?, 16)?;
-            number(text.get(16..)?, 16)?;
-            return stamp(Shape::Mongo, number(text.get(..8)?, 16)?.saturating_mul(1000), 0);
-        }
-        let (time, count) = match text.split_once('.') {
-            // The first one of a millisecond has none.
-            Some((time, count)) if (1..=4).contains(&count.len()) => (time, number(count, 64)? + 1),
-            Some(_) => return None,
-            None => (text, 0),
-        };
-        if time.len() == 7 { stamp(Shape::Memory, number(time, 64)?, count) } else { None }
     }
 }
 
-/// At most 13 digits, so that it cannot overflow. Base 16 has small letters only, base 64 is the server's own.
-fn number(digits: &str, base: u64) -> Option<u64> {
-    digits.bytes().try_fold(0, |number, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' if base == 16 => digit - b'a' + 10,
-            _ if base != 64 => return None,
-            b'A'..=b'Z' => digit - b'A' + 10,
-            b'a'..=b'z' => digit - b'a' + 36,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        Some(number * base + u64::from(digit))
-    })
+/// Why the namespace is not connected any longer, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    /// Unix time of the last packet.
+    since: Duration,
+    notice: Notice,
+    /// Known before the server is asked to resume the session.
+    reason: Option<GapReason>,
+    /// What CONNECT has said.
+    claim: Claim,
 }
 
-/// An offset that is further from the present, in microseconds, is a text of the application's.
-const NEAR: u64 = 24 * 60 * 60 * 1_000_000;
+/// What CONNECT says of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    None,
+    /// The server may not know yet that the session's connection is gone.
+    Early,
+    Made,
+}
+
+/// Events that wait to be delivered, bounded.
+struct Held<P, A> {
+    events: VecDeque<(P, A)>,
+    bytes: usize,
+}
+
+impl<P, A> Default for Held<P, A> {
+    fn default() -> Self {
+        Self { events: VecDeque::new(), bytes: 0 }
+    }
+}
+
+impl<P, A> Held<P, A> {
+    /// False if there are more than may be held.
+    fn push(&mut self, payload: P, ack: A, size: usize, config: &Config) -> bool {
+        self.bytes = self.bytes.saturating_add(size);
+        // The application may have no bound for itself; the peer always has one.
+        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
+        if self.events.len() >= config.buffer_size.min(events) || self.bytes > config.buffer_bytes.min(bytes)
+        {
+            return false;
+        }
+        self.events.push_back((payload, ack));
+        true
+    }
+}
+
+/// Events before the answer to CONNECT, with their ack ids.
+type Early<P> = VecDeque<(P, Option<u64>)>;
 
 /// See the module.
-pub(crate) struct Recovery<C: Codec> {
-    /// The server's private name for the session, where it can resume it.
-    pid: Option<String>,
-    /// The last event's.
-    last: Option<(C::Offset, Stamp)>,
+pub(crate) struct Recovery<P> {
+    session: Option<Session>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
+    /// While the namespace is not connected, unless it never was.
+    outage: Option<Outage>,
+    last_event: Option<Instant>,
+    last_gap: Option<Gap>,
     /// A session was left on this transport, whose last events may still come.
     left: bool,
-    /// Events that came before the answer to CONNECT, with their ack ids.
-    early: VecDeque<(C::Payload, Option<u64>)>,
-    early_bytes: usize,
+    early: Held<P, Option<u64>>,
+    /// Events that wait until the application has made good what it missed.
+    resync: Option<(u32, Held<P, Option<AckId>>)>,
+    resyncs: u32,
 }
 
-impl<C: Codec> Default for Recovery<C> {
+impl<P> Default for Recovery<P> {
     fn default() -> Self {
-        Self { pid: None, last: None, recovered: false, left: false, early: VecDeque::new(), early_bytes: 0 }
+        Self {
+            session: None,
+            recovered: false,
+            outage: None,
+            last_event: None,
+            last_gap: None,
+            left: false,
+            early: Held::default(),
+            resync: None,
+            resyncs: 0,
+        }
     }
 }
 
-impl<C: Codec> Recovery<C> {
+impl<P> Recovery<P> {
+    pub(crate) const fn last_gap(&self) -> Option<&Gap> {
+        self.last_gap.as_ref()
+    }
+
+    /// What is to be stored for another process or page, if the namespace is connected.
+    pub(crate) fn saved(&self, heard: Duration, link: SavedLink) -> Option<SavedSession> {
+        let Session { pid, known, claimed } = self.session.as_ref().filter(|_| self.outage.is_none())?;
+        Some(SavedSession { pid: pid.clone(), offset: known.last(), claimed: *claimed, heard, link })
+    }
+
+    /// Takes up a stored session, or tells that there was one which cannot be read.
+    pub(crate) fn restore(&mut self, saved: Option<SavedSession>, notice: Notice) {
+        let (since, reason) = match saved {
+            Some(SavedSession { pid, offset, claimed, heard, .. }) => {
+                let known = offset.map_or_else(Known::default, Known::restored);
+                self.session = Some(Session { pid, known, claimed });
+                (heard, None)
+            }
+            None => (Duration::ZERO, Some(GapReason::Storage)),
+        };
+        self.outage = Some(Outage { since, notice, reason, claim: Claim::None });
+    }
+
+    /// Whether the server should be told that this transport is gone before it is asked to resume the session.
+    pub(crate) fn needs_notice(&self, of: TransportId, now: Instant) -> bool {
+        let Some(Outage { notice: notice @ Notice::Expected { ghost, .. }, .. }) = self.outage else {
+            return false;
+        };
+        let resumable = self.session.as_ref().is_some_and(|session| session.known.last().is_some());
+        resumable && ghost == of && !notice.is_given(now)
+    }
+
+    /// The server knows that a transport is gone.
+    pub(crate) fn noticed(&mut self, of: TransportId) {
+        if let Some(Outage { notice, .. }) = &mut self.outage
+            && matches!(notice, Notice::Expected { ghost, .. } if *ghost == of)
+        {
+            *notice = Notice::Given;
+        }
+    }
+
+    /// Whether it is one that keeps events in memory, as far as is known.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.session.as_ref().is_none_or(|session| session.known.shape().is_none_or(|s| s == Shape::Memory))
+    }
+
     /// What CONNECT says, if there is something to resume.
-    pub(crate) fn claim(&self) -> Option<(&str, Option<&C::Offset>)> {
-        self.pid.as_deref().map(|pid| (pid, self.last.as_ref().map(|(offset, _)| offset)))
+    pub(crate) fn claim(&mut self, config: &Config, now: Instant) -> Option<(&str, Option<Offset>)> {
+        let in_memory = self.is_in_memory();
+        let (session, outage) = (self.session.as_mut()?, self.outage.as_mut()?);
+        let noticed = outage.notice.is_given(now);
+        // A server that keeps events in memory would give away a session whose last connection it still serves, and take
+        // the namespace's rooms from the new one when it notices.
+        if !noticed && session.claimed && in_memory {
+            outage.claim = Claim::None;
+            outage.reason = Some(GapReason::ServerNotNoticed);
+            return None;
+        }
+        if outage.reason == Some(GapReason::ServerNotNoticed) {
+            outage.reason = None;
+        }
+        outage.claim = if noticed { Claim::Made } else { Claim::Early };
+        session.claimed = true;
+        let overlap = config.recovery_overlap.unwrap_or(match session.known.shape() {
+            Some(Shape::Stream) => OVERLAP,
+            _ => Duration::ZERO,
+        });
+        Some((&session.pid, session.known.resume_from(overlap)))
     }
 
     /// Whether offsets are worth looking for.
     pub(crate) const fn is_offered(&self) -> bool {
-        self.pid.is_some()
+        self.session.is_some()
     }
 
-    /// The answer to CONNECT names a session. What is known of another one is worth nothing.
-    pub(crate) fn connected(&mut self, pid: Option<String>) {
-        self.recovered = pid.is_some() && self.pid == pid;
-        if !self.recovered {
-            self.last = None;
+    /// The answer to CONNECT names a session. What is known of another one is worth nothing. Returns what may be missing.
+    pub(crate) fn connected(&mut self, pid: Option<String>, until: Duration, now: Instant) -> Option<Gap> {
+        let outage = self.outage.take();
+        let before = self.session.take();
+        let last_offset = before.as_ref().and_then(|session| session.known.last());
+        let none_offered = before.is_none();
+        let in_memory = before.as_ref().is_some_and(|session| session.known.shape() == Some(Shape::Memory));
+        self.recovered = match (before, pid) {
+            (Some(mut session), Some(pid)) if session.pid == pid => {
+                session.known.replayed();
+                self.session = Some(session);
+                true
+            }
+            (_, pid) => {
+                self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed: false });
+                false
+            }
+        };
+        let Outage { since, notice, reason, claim } = outage?;
+        self.last_gap = None;
+        if self.recovered && in_memory {
+            return None;
         }
-        self.pid = pid;
+        let gap = Gap {
+            recovered: self.recovered,
+            exact: false,
+            reason: match (reason, claim) {
+                _ if self.recovered => GapReason::Seam,
+                (Some(reason), _) => reason,
+                _ if none_offered => GapReason::NoneOffered,
+                _ if last_offset.is_none() => GapReason::NoOffset,
+                (None, Claim::Early) => GapReason::ServerNotNoticed,
+                (None, Claim::Made | Claim::None) => GapReason::UnknownSession,
+            },
+            since,
+            until,
+            outage: if since.is_zero() { since } else { until.saturating_sub(since) },
+            last_offset,
+            last_event_at: self.last_event.map(|at| until.saturating_sub(now.since(at))),
+            possibly_missed: None,
+            server_knew: notice.is_given(now),
+        };
+        self.last_gap = Some(gap);
+        Some(gap)
     }
 
-    /// An event came with what may be an offset. `today` is Unix time.
-    pub(crate) fn note(&mut self, offset: C::Offset, stamp: Stamp, today: Duration) {
-        let far = micros(today).abs_diff(micros(Duration::from_millis(stamp.millis))) > NEAR;
-        let follows = self.last.as_ref().is_none_or(|(_, last)| {
-            let later = (stamp.millis, stamp.count) > (last.millis, last.count);
-            // In a cluster the order of arrival is not that of the offsets.
-            stamp.shape == last.shape && (later || stamp.shape != Shape::Memory)
-        });
-        if !far && follows {
-            self.last = Some((offset, stamp));
+    /// An event came with what may be an offset. `today` is Unix time. False if it came before.
+    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> bool {
+        self.session.as_mut().is_none_or(|session| session.known.note(offset, replayed, now, today))
+    }
+
+    /// The events by which those that come twice are known.
+    pub(crate) fn known(&mut self) -> Option<&mut Known> {
+        self.session.as_mut().map(|session| &mut session.known)
+    }
+
+    pub(crate) const fn heard_event(&mut self, now: Instant) {
+        self.last_event = Some(now);
+    }
+
+    /// Another node answers, which has events of its own.
+    pub(crate) fn moved(&mut self) {
+        if self.is_in_memory()
+            && let Some(outage) = &mut self.outage
+        {
+            outage.reason.get_or_insert(GapReason::NewNode);
         }
     }
 
     /// An event comes before the answer to CONNECT: one that was missed, or one that a middleware of the server sends.
     /// False if there are more than may be held.
-    pub(crate) fn hold(
-        &mut self,
-        payload: C::Payload,
-        ack: Option<u64>,
-        size: usize,
-        config: &Config,
-    ) -> bool {
-        if self.left {
-            return true;
-        }
-        self.early_bytes = self.early_bytes.saturating_add(size);
-        // The application may have no bound for itself; the peer always has one.
-        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
-        if self.early.len() >= config.buffer_size.min(events)
-            || self.early_bytes > config.buffer_bytes.min(bytes)
-        {
-            return false;
-        }
-        self.early.push_back((payload, ack));
-        true
+    pub(crate) fn hold(&mut self, payload: P, ack: Option<u64>, size: usize, config: &Config) -> bool {
+        self.left || self.early.push(payload, ack, size, config)
     }
 
     /// Those events, to be delivered or thrown away.
-    pub(crate) fn take_early(&mut self) -> VecDeque<(C::Payload, Option<u64>)> {
-        self.early_bytes = 0;
-        core::mem::take(&mut self.early)
+    pub(crate) fn take_early(&mut self) -> Early<P> {
+        core::mem::take(&mut self.early).events
+    }
+
+    /// The answer to CONNECT is no. The session stays, for the next attempt.
+    pub(crate) fn refused(&mut self) {
+        self.take_early();
+        if let Some(outage) = &mut self.outage {
+            outage.claim = Claim::None;
+        }
+    }
+
+    /// Events of the namespace wait from now on. Returns the number of this time.
+    pub(crate) fn begin_resync(&mut self) -> u32 {
+        self.resyncs = self.resyncs.wrapping_add(1);
+        let held = self.resync.take().map(|(_, held)| held).unwrap_or_default();
+        self.resync = Some((self.resyncs, held));
+        self.resyncs
+    }
+
+    /// Whether events wait.
+    pub(crate) const fn is_resyncing(&self) -> bool {
+        self.resync.is_some()
+    }
+
+    /// Another one that waits. False if there are more than may be held.
+    pub(crate) fn hold_back(&mut self, payload: P, ack: Option<AckId>, size: usize, config: &Config) -> bool {
+        self.resync.as_mut().is_none_or(|(_, held)| held.push(payload, ack, size, config))
+    }
+
+    /// What was missed is made good: the events that waited, unless it is a later time by now.
+    pub(crate) fn end_resync(&mut self, number: u32) -> VecDeque<(P, Option<AckId>)> {
+        match self.resync.take() {
+            Some((current, held)) if current == number => held.events,
+            other => {
+                self.resync = other;
+                VecDeque::new()
+            }
+        }
+    }
+
+    /// More came than may be held, so the connection was ended: nothing is resumed, or it would come again.
+    pub(crate) fn overflowed(&mut self, heard: Duration) {
+        self.resync = None;
+        self.session = None;
+        self.outage_since(heard, Notice::Given).reason = Some(GapReason::Overflow);
     }
 
     /// The namespace is left: what the server keeps is not wanted, and may be somebody else's when it comes back.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self, heard: Duration, was_connected: bool) {
         self.take_early();
-        (self.pid, self.last) = (None, None);
+        self.session = None;
+        self.resync = None;
+        if was_connected || self.outage.is_some() {
+            self.outage_since(heard, Notice::Given).reason = Some(GapReason::NamespaceDisconnect);
+        }
     }
 
     /// The server hears that it is left, while its events may be on their way.
-    pub(crate) fn left(&mut self) {
-        self.forget();
+    pub(crate) fn left(&mut self, heard: Duration) {
+        self.forget(heard, true);
         self.left = true;
     }
 
-    /// The transport is gone.
-    pub(crate) fn session_lost(&mut self) {
+    /// The transport is gone, on which the namespace was connected, or was being connected.
+    pub(crate) fn session_lost(&mut self, heard: Duration, notice: Notice, was_connected: bool) {
         self.take_early();
         self.left = false;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_three_shapes() {
-        let of = |text| Stamp::of(text).map(|stamp| (stamp.shape, stamp.millis, stamp.count));
-        assert_eq!(of("Q7zOKAz"), Some((Shape::Memory, 1_795_252_372_157, 0)));
-        assert_eq!(of("Q7zOKAz.0"), Some((Shape::Memory, 1_795_252_372_157, 1)));
-        assert_eq!(of("Q7zOKA-.10"), Some((Shape::Memory, 1_795_252_372_158, 65)));
-        assert_eq!(of("Q7zOKA_.____").map(|(_, _, count)| count), Some(64 * 64 * 64 * 64));
-        assert_eq!(of("1795252804095-9999999999"), Some((Shape::Stream, 1_795_252_804_095, 9_999_999_999)));
-        assert_eq!(of("6b0110c40000000000000000"), Some((Shape::Mongo, 1_795_231_940_000, 0)));
-        for text in [
-            "",
-            "Q7zOKA",
-            "Q7zOKAz.",
-            "Q7zOKAz.00000",
-            "Q7zOKAz.0.0",
-            "Q7zOKA ",
-            "Q7zOKAzz",
-            "1795252804095-",
-            "1795252804095-12345678901",
-            "179525280409x-0",
-            "6B0110c40000000000000000",
-            "6b0110c4000000000000000g",
-            "6b0110c4000000000000000",
-            "\u{e9}\u{e9}\u{e9}0",
-        ] {
-            assert_eq!(of(text), None, "{text:?}");
+        match &mut self.outage {
+            // A server that was asked to resume the session may have done so on this transport.
+            Some(outage) if outage.claim != Claim::None => outage.notice = notice,
+            None if was_connected => _ = self.outage_since(heard, notice),
+            Some(_) | None => {}
         }
     }
+
+    fn outage_since(&mut self, since: Duration, notice: Notice) -> &mut Outage {
+        self.outage.get_or_insert(Outage { since, notice, reason: None, claim: Claim::None })
+    }
 }
+
+/// Offsets of a cluster do not come in order: so far back the server is asked to begin.
+const OVERLAP: Duration = Duration::from_millis(100);

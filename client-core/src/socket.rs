@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::acks::{Acks, Settled};
 use crate::codec::Codec;
@@ -10,8 +11,9 @@ use crate::config::Config;
 use crate::error::{AckError, EmitError};
 use crate::event::{Event, SocketId};
 use crate::fate::Fate;
+use crate::gap::Gap;
 use crate::outbox::{Answer, Emit, Outbox};
-use crate::recovery::Recovery;
+use crate::recovery::{Notice, Recovery};
 use crate::retries::{Kept, Retries};
 use crate::sync::Sync;
 use crate::time::Instant;
@@ -48,6 +50,12 @@ pub struct SocketOptions<P> {
     /// Whether emits are kept in a store until they are settled ([`Command::Keep`](crate::Command::Keep)). Only with
     /// `retries`. Default none.
     pub durability: Option<Durability>,
+    /// Whether events wait after each [`Event::Gap`](crate::Event::Gap) that is told, until the application has made good what
+    /// it missed ([`Manager::resynced`](crate::Manager::resynced)). Default false.
+    pub resync: bool,
+    /// Whether another process or page is to take up the session ([`Command::Save`](crate::Command::Save),
+    /// `recoveryStore`). Default false.
+    pub saves: bool,
 }
 
 /// How the emits of a client's namespaces are delivered: what [`SocketOptions`] has of it, for all of them.
@@ -74,6 +82,7 @@ impl Delivery {
             retry_window: self.retry_window,
             exactly_once: self.exactly_once.then(|| name.into()),
             durability: self.durability,
+            ..SocketOptions::default()
         }
     }
 }
@@ -90,7 +99,15 @@ pub enum Durability {
 
 impl<P> Default for SocketOptions<P> {
     fn default() -> Self {
-        Self { auth: Auth::None, retries: None, retry_window: None, exactly_once: None, durability: None }
+        Self {
+            auth: Auth::None,
+            retries: None,
+            retry_window: None,
+            exactly_once: None,
+            durability: None,
+            resync: false,
+            saves: false,
+        }
     }
 }
 
@@ -110,7 +127,7 @@ pub struct EmitOptions<'a> {
     pub ack: bool,
     /// Time for the answer, from now; else [`Config::ack_timeout`](crate::Config::ack_timeout). With
     /// [`SocketOptions::retries`], time for each attempt from when it is written.
-    pub timeout: Option<core::time::Duration>,
+    pub timeout: Option<Duration>,
     /// Dropped unless it can be sent at once.
     pub volatile: bool,
     /// A drop is not told: the ack ends as if the emit had been lost on its way, when its time is over or with the
@@ -121,7 +138,7 @@ pub struct EmitOptions<'a> {
     pub busy: bool,
     /// How long it is held before it is too old to be sent (`maxAge`); else
     /// [`Config::buffer_max_age`](crate::Config::buffer_max_age).
-    pub max_age: Option<core::time::Duration>,
+    pub max_age: Option<Duration>,
     /// It replaces an older emit with the same key that is still held, in its place; the older one is dropped
     /// (`coalesce`).
     pub coalesce: Option<&'a str>,
@@ -140,6 +157,8 @@ pub struct Status<'a> {
     pub id: Option<&'a str>,
     /// Whether the last connection resumed the one before.
     pub recovered: bool,
+    /// What may be missing between the last two connections.
+    pub last_gap: Option<&'a Gap>,
 }
 
 #[derive(Debug)]
@@ -165,7 +184,9 @@ pub(crate) struct Socket<C: Codec> {
     pub(crate) state: SocketState,
     pub(crate) outbox: Outbox<C::Payload>,
     pub(crate) acks: Acks,
-    pub(crate) recovery: Recovery<C>,
+    pub(crate) recovery: Recovery<C::Payload>,
+    pub(crate) resync: bool,
+    pub(crate) saves: bool,
     pub(crate) sync: Sync,
     pub(crate) sessions: u32,
     pub(crate) auth_requests: u32,
@@ -191,6 +212,8 @@ impl<C: Codec> Socket<C> {
             state: SocketState::Inactive,
             acks: Acks::default(),
             recovery: Recovery::default(),
+            resync: options.resync,
+            saves: options.saves,
             sync: Sync::default(),
             sessions: 0,
             auth_requests: 0,
@@ -216,14 +239,21 @@ impl<C: Codec> Socket<C> {
             | SocketState::Connecting { .. }
             | SocketState::Leaving => None,
         };
-        Status { connected: id.is_some(), active: self.is_active(), id, recovered: self.recovery.recovered }
+        Status {
+            connected: id.is_some(),
+            active: self.is_active(),
+            id,
+            recovered: self.recovery.recovered,
+            last_gap: self.recovery.last_gap(),
+        }
     }
 
-    /// The session is gone. Returns whether the namespace was connected.
-    pub(crate) fn session_lost(&mut self) -> bool {
-        self.recovery.session_lost();
+    /// The session is gone, whose last packet came at a Unix time. Returns whether the namespace was connected.
+    pub(crate) fn session_lost(&mut self, heard: Duration, notice: Notice) -> bool {
         let next = if self.is_active() { SocketState::Waiting } else { SocketState::Inactive };
-        matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. })
+        let was = matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. });
+        self.recovery.session_lost(heard, notice, was);
+        was
     }
 
     /// The namespace is left while the session goes on: acks of what is on its way will not come.

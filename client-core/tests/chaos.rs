@@ -377,6 +377,10 @@ impl World {
                 assert!(!std::mem::replace(getting, true), "a second GET");
             }
             Command::Post { transport, body, .. } => {
+                // That of a session that was lost.
+                if body == "1" {
+                    self.links.entry(transport).or_insert(Link::Polling { getting: false, posting: false });
+                }
                 // A session whose transport has just failed may still be told to post; the shell would ignore it.
                 if let Some(Link::Polling { posting, .. }) = self.links.get_mut(&transport) {
                     assert!(!std::mem::replace(posting, true), "a second POST");
@@ -390,7 +394,8 @@ impl World {
             Command::Resolve { .. }
             | Command::Keep { .. }
             | Command::Erase { .. }
-            | Command::Reserve { .. } => {
+            | Command::Reserve { .. }
+            | Command::Save { .. } => {
                 unreachable!("not asked for")
             }
         }
@@ -439,6 +444,9 @@ impl World {
     }
 
     fn hear(&mut self, event: Event<Integer>) {
+        if let Event::Gap { .. } = event {
+            return;
+        }
         if let Some((expected, left)) = self.replayed.take().filter(|(_, left)| *left > 0) {
             let Event::Message { socket, .. } = &event else { panic!("{event:?} instead of a message") };
             assert_eq!(*socket, expected);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use socketio_client_core::codec::{Arguments, Json, Payload, Value};
 use socketio_client_core::packet::{Header, PacketKind};
-use socketio_client_core::{Codec, Credentials, DecodeError, Decoded, EncodeError, Limits, Message};
+use socketio_client_core::{Codec, Credentials, DecodeError, Decoded, EncodeError, Limits, Message, Offset};
 
 type Packet = (Header, Option<Payload>);
 
@@ -708,7 +708,7 @@ fn mutated_packets_never_panic() {
 
 #[test]
 fn the_last_argument_may_be_an_offset() {
-    let offset = |text: &str| Json.offset(&payload(text, &[])).map(|(offset, _)| offset.to_string());
+    let offset = |text: &str| Json.offset(&payload(text, &[])).map(|offset| offset.to_string());
     for (text, expected) in [
         (r#"42["x","Q7zOKAz"]"#, Some("Q7zOKAz")),
         (r#"42["x",1,{"a":"b"}, "1795252804095-0" ] "#, Some("1795252804095-0")),
@@ -729,27 +729,29 @@ fn the_last_argument_may_be_an_offset() {
         assert_eq!(offset(text).as_deref(), expected, "{text}");
     }
     let with_binary = payload(r#"451-["x",{"_placeholder":true,"num":0},"Q7zOKAz.1"]"#, &[b"1"]);
-    assert_eq!(&*Json.offset(&with_binary).unwrap().0, "Q7zOKAz.1");
+    assert_eq!(Json.offset(&with_binary).unwrap().to_string(), "Q7zOKAz.1");
 }
 
 #[test]
 fn a_claim_carries_the_authentication_data_whose_keys_win() {
     let connect = |auth: Option<Payload>, recovery: Option<(&str, Option<&str>)>| {
-        let offset = recovery.and_then(|(_, offset)| offset).map(Box::from);
-        let recovery = recovery.map(|(pid, _)| (pid, offset.as_ref()));
+        let recovery = recovery.map(|(pid, offset)| (pid, offset.and_then(Offset::parse)));
         let payload = Json.connect(auth.as_ref(), Credentials { recovery, delivery: None }).unwrap();
         payload.map(|payload| payload.json().to_string())
     };
     let claim = |auth: Option<Payload>, offset: Option<&str>| connect(auth, Some(("P", offset))).unwrap();
     assert_eq!(claim(None, None), r#"{"pid":"P"}"#);
-    assert_eq!(claim(None, Some("o")), r#"{"pid":"P","offset":"o"}"#);
-    assert_eq!(claim(Some(object(&[])), Some("o")), r#"{"pid":"P","offset":"o"}"#);
-    assert_eq!(claim(Some(object(&[("t", "1")])), Some("o")), r#"{"pid":"P","offset":"o","t":"1"}"#);
-    assert_eq!(claim(Some(object(&[("pid", "1")])), Some("o")), r#"{"offset":"o","pid":"1"}"#);
+    assert_eq!(claim(None, Some("Q7zOKAz")), r#"{"pid":"P","offset":"Q7zOKAz"}"#);
+    assert_eq!(claim(Some(object(&[])), Some("Q7zOKAz")), r#"{"pid":"P","offset":"Q7zOKAz"}"#);
+    assert_eq!(
+        claim(Some(object(&[("t", "1")])), Some("Q7zOKAz")),
+        r#"{"pid":"P","offset":"Q7zOKAz","t":"1"}"#
+    );
+    assert_eq!(claim(Some(object(&[("pid", "1")])), Some("Q7zOKAz")), r#"{"offset":"Q7zOKAz","pid":"1"}"#);
     assert_eq!(claim(Some(object(&[("offset", "1"), ("pid", "2")])), None), r#"{"offset":"1","pid":"2"}"#);
     assert_eq!(connect(None, Some(("\"\n", None))).unwrap(), r#"{"pid":"\"\n"}"#);
     // What is no object is sent alone, and without a session to resume nothing is added.
-    assert_eq!(claim(Some(Payload::args(&1).unwrap()), Some("o")), "[1]");
+    assert_eq!(claim(Some(Payload::args(&1).unwrap()), Some("Q7zOKAz")), "[1]");
     assert_eq!(connect(Some(object(&[("t", "1")])), None).unwrap(), r#"{"t":"1"}"#);
     assert_eq!(connect(None, None), None);
 }
@@ -772,4 +774,18 @@ fn the_name_for_exactly_once_goes_beside_the_authentication_data() {
     assert_eq!(connect(Some(&Payload::args(&1).unwrap())), Err(EncodeError::AuthNotObject));
     assert_eq!(connect(Some(&object(&[("$delivery", "1")]))), Err(EncodeError::AuthDelivery));
     assert_eq!(Json.sync().json(), r#"["$delivery",{"sync":1}]"#);
+}
+
+#[test]
+fn an_event_is_known_again_by_what_it_says() {
+    let digest = |text: &str, parts: &[&[u8]], without| Json.digest(&payload(text, parts), without);
+    let plain = digest(r#"427["x",1,"a"]"#, &[], false);
+    assert_eq!(plain, digest(r#"42["x",1,"a","1795252804095-0"]"#, &[], true));
+    assert_ne!(plain, digest(r#"42["x",1,"a","1795252804095-0"]"#, &[], false));
+    assert_ne!(plain, digest(r#"42["y",1,"a"]"#, &[], false));
+    assert_ne!(plain, digest(r#"42["x",1,"b"]"#, &[], false));
+    assert_eq!(digest(r#"427["x"]"#, &[], false), digest(r#"42["x","1795252804095-0"]"#, &[], true));
+    let binary = |part| digest(r#"451-["x",{"_placeholder":true,"num":0}]"#, &[part], false);
+    assert_eq!(binary(b"1"), binary(b"1"));
+    assert_ne!(binary(b"1"), binary(b"2"));
 }

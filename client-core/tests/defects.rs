@@ -236,7 +236,7 @@ fn js_10_an_applications_text_is_no_offset() {
     sim.server("w1", "42<2@2>");
     sim.server("w1", "427<2@4>");
     sim.lines();
-    sim.cut("w1");
+    sim.goodbye("w1");
     sim.advance(secs(1));
     sim.open_websocket("w2");
     sim.expect_lines(&["w2 40<P1@3>"]);

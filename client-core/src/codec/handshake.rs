@@ -1,6 +1,5 @@
 //! The objects that open a session and connect a namespace.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -38,10 +37,7 @@ pub(super) fn connected(payload: &Payload) -> Result<Connected, DecodeError> {
 }
 
 /// Writes CONNECT's object.
-pub(super) fn connect(
-    auth: Option<&Payload>,
-    credentials: Credentials<'_, Box<str>>,
-) -> Result<Payload, EncodeError> {
+pub(super) fn connect(auth: Option<&Payload>, credentials: Credentials<'_>) -> Result<Payload, EncodeError> {
     let Credentials { recovery, delivery } = credentials;
     let taken: BTreeMap<String, IgnoredAny> = match auth.map(Payload::parse_value) {
         Some(Ok(taken)) => taken,
@@ -58,7 +54,7 @@ pub(super) fn connect(
     let (pid, offset) = (recovery.map(|(pid, _)| pid), recovery.and_then(|(_, offset)| offset));
     let fields = [
         ("pid", pid.map(quoted)),
-        ("offset", offset.map(|offset| quoted(offset))),
+        ("offset", offset.map(|offset| quoted(&offset.to_string()))),
         ("$delivery", delivery.map(|(id, base)| format!(r#"{{"v":1,"id":{},"base":{base}}}"#, quoted(id)))),
     ];
     let mut text = String::from("{");

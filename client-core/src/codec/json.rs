@@ -1,6 +1,5 @@
 //! The codec for Rust applications.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -15,8 +14,8 @@ use super::{Codec, Connected, Credentials, Decoded, Handshake, Message, Payload,
 use crate::config::Limits;
 use crate::engine::PacketType;
 use crate::error::{DecodeError, EncodeError};
+use crate::offset::Offset;
 use crate::packet::{Header, PacketKind, header};
-use crate::recovery::Stamp;
 
 /// Payloads as JSON text, checked on arrival and parsed when the application asks, straight into its types.
 ///
@@ -63,7 +62,6 @@ impl Codec for Json {
     type Name = ByteString;
     type Payload = Payload;
     type Partial = Partial;
-    type Offset = Box<str>;
     type Refusal = EncodeError;
 
     fn packet_type(&self, text: &ByteString) -> Result<PacketType, DecodeError> {
@@ -174,7 +172,7 @@ impl Codec for Json {
     fn connect(
         &mut self,
         auth: Option<&Payload>,
-        credentials: Credentials<'_, Box<str>>,
+        credentials: Credentials<'_>,
     ) -> Result<Option<Payload>, EncodeError> {
         match credentials {
             Credentials { recovery: None, delivery: None } => Ok(auth.cloned()),
@@ -186,15 +184,20 @@ impl Codec for Json {
         Payload::unchecked(r#"["$delivery",{"sync":1}]"#.into())
     }
 
-    fn offset(&mut self, payload: &Payload) -> Option<(Box<str>, Stamp)> {
-        // A closing quote at the very end is that of the last argument. An opening one that is part of a longer text has
-        // a backslash in front.
-        let (before, offset) = payload.args_json().trim_ascii_end().strip_suffix('"')?.rsplit_once('"')?;
-        let before = before.trim_ascii_end();
-        if !before.is_empty() && !before.ends_with(',') {
-            return None;
-        }
-        Some((offset.into(), Stamp::of(offset)?))
+    fn offset(&mut self, payload: &Payload) -> Option<Offset> {
+        let (_, offset) = last_text(payload.args_json())?;
+        Offset::parse(offset)
+    }
+
+    fn digest(&mut self, payload: &Payload, without_last: bool) -> u64 {
+        let args = payload.args_json();
+        let args = match last_text(args) {
+            Some((before, _)) if without_last => before,
+            _ => args.trim_ascii_end(),
+        };
+        let name = fnv(FNV, payload.event_name().as_bytes());
+        let text = fnv(fnv(name, &[0]), args.as_bytes());
+        payload.attachments().iter().fold(text, |hash, part| fnv(fnv(hash, &[1]), part))
     }
 
     fn attachments(&self, payload: &Payload) -> usize {
@@ -268,4 +271,24 @@ fn frame(header: &Header, json: &str) -> ByteString {
     header::write(header, &mut text);
     text.push_str(json);
     text.into()
+}
+
+/// The last argument, if it is a text, and what comes before it.
+fn last_text(args: &str) -> Option<(&str, &str)> {
+    // A closing quote at the very end is that of the last argument. An opening one that is part of a longer text has a
+    // backslash in front.
+    let (before, text) = args.trim_ascii_end().strip_suffix('"')?.rsplit_once('"')?;
+    let before = before.trim_ascii_end();
+    if before.is_empty() {
+        Some((before, text))
+    } else {
+        Some((before.strip_suffix(',')?.trim_ascii_end(), text))
+    }
+}
+
+/// Fowler, Noll and Vo's hash: it is short, and only what one server has sent is compared.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -48,8 +48,8 @@ use core::time::Duration;
 use crate::config::Limits;
 use crate::engine::PacketType;
 use crate::error::{DecodeError, EncodeError};
+use crate::offset::Offset;
 use crate::packet::Header;
-use crate::recovery::Stamp;
 
 /// One Engine.IO message as a transport carries it.
 pub enum Message<C: Codec + ?Sized> {
@@ -93,9 +93,9 @@ pub struct Connected {
 
 /// What CONNECT says beside the application's authentication data.
 #[derive(Clone, Copy, Debug)]
-pub struct Credentials<'a, O> {
+pub struct Credentials<'a> {
     /// `pid` and `offset` of the session to resume.
-    pub recovery: Option<(&'a str, Option<&'a O>)>,
+    pub recovery: Option<(&'a str, Option<Offset>)>,
     /// `$delivery`: by which the server knows emits again, and the lowest ack id of one that is not settled.
     pub delivery: Option<(&'a str, u64)>,
 }
@@ -121,8 +121,6 @@ pub trait Codec {
     type Payload: Clone;
     /// A packet that waits for attachments. Lives in the engine and dies with its transport.
     type Partial;
-    /// What the server calls an event's place, as CONNECT gives it back.
-    type Offset: Clone;
     /// Why [`Codec::encode`] refuses; [`Infallible`](core::convert::Infallible) if it never does.
     type Refusal: Into<EncodeError>;
 
@@ -212,14 +210,18 @@ pub trait Codec {
     fn connect(
         &mut self,
         auth: Option<&Self::Payload>,
-        credentials: Credentials<'_, Self::Offset>,
+        credentials: Credentials<'_>,
     ) -> Result<Option<Self::Payload>, EncodeError>;
 
     /// The event `["$delivery",{"sync":1}]`, which only the server's middleware answers.
     fn sync(&mut self) -> Self::Payload;
 
-    /// The last argument of an event, if it is a text shaped like an offset ([`Stamp::of`]).
-    fn offset(&mut self, payload: &Self::Payload) -> Option<(Self::Offset, Stamp)>;
+    /// The last argument of an event, if it is a text shaped like an offset ([`Offset::parse`]).
+    fn offset(&mut self, payload: &Self::Payload) -> Option<Offset>;
+
+    /// A hash of what an event says, attachments included, by which the same event is known again; `without_last` leaves out
+    /// its last argument.
+    fn digest(&mut self, payload: &Self::Payload, without_last: bool) -> u64;
 
     /// Attachments of a payload.
     fn attachments(&self, payload: &Self::Payload) -> usize;

@@ -114,6 +114,10 @@ pub(crate) struct Engine<C: Codec> {
     patience: Duration,
     /// When the session counts as lost unless a ping comes.
     pub(crate) heartbeat: Instant,
+    /// When the last message came.
+    pub(crate) heard: Instant,
+    /// It has moved to a WebSocket.
+    pub(crate) was_polling: bool,
     partial: Option<(C::Partial, Instant)>,
     upgrade_due: bool,
     pong_due: bool,
@@ -163,6 +167,8 @@ impl<C: Codec> Engine<C> {
             leaving: false,
             patience,
             heartbeat: now + patience,
+            heard: now,
+            was_polling: false,
             partial: None,
             upgrade_due: false,
             pong_due: false,
@@ -221,6 +227,7 @@ impl<C: Codec> Engine<C> {
         limits: &Limits,
         now: Instant,
     ) -> Received<C> {
+        self.heard = now;
         let text = match message {
             Message::Binary(binary) => return self.binary(binary, codec, limits),
             Message::Text(text) => text,
@@ -303,6 +310,7 @@ impl<C: Codec> Engine<C> {
         self.upgrade_due = true;
         let old = self.transport();
         self.link = Link::WebSocket(transport);
+        self.was_polling = true;
         Some(old)
     }
 

@@ -106,6 +106,13 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Whether both name one server.
+    pub(crate) fn is_same_server(&self, other: &Self) -> bool {
+        (self.secure, &self.host, self.port) == (other.secure, &other.host, other.port)
+    }
+}
+
 /// As in the JavaScript client: longer ones are a mistake or an attack.
 const MAX_URL: usize = 8000;
 

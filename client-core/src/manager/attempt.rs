@@ -7,12 +7,13 @@ use core::time::Duration;
 
 use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::Codec;
-use crate::config::TransportKind;
+use crate::config::{Config, TransportKind};
 use crate::engine::polling::request_deadline;
 use crate::engine::url::{Address, UrlError, request};
 use crate::error::{ConnectFailure, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
 use crate::io::{Command, ResolveId};
+use crate::rng::Rng;
 use crate::time::Instant;
 
 /// Between two attempts that start because the network is back.
@@ -25,7 +26,11 @@ impl<C: Codec> Manager<C> {
         match self.phase {
             Phase::Waiting { attempt, .. } => self.start(attempt, now),
             Phase::Idle if self.any_active() => self.start(None, now),
-            Phase::Idle | Phase::Resolving { .. } | Phase::Opening(_) | Phase::Open(_) => {}
+            Phase::Idle
+            | Phase::Resolving { .. }
+            | Phase::TakingOver(_)
+            | Phase::Opening(_)
+            | Phase::Open(_) => {}
         }
     }
 
@@ -57,6 +62,7 @@ impl<C: Codec> Manager<C> {
             Phase::Open(_) => {
                 self.end_session(DisconnectReason::TransportClose, Some(TransportError::Offline), now)
             }
+            Phase::TakingOver(_) => self.takeover_failed(&TransportError::Offline, now),
             Phase::Opening(_) => self.transport_failed(TransportError::Offline, now),
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
         }
@@ -77,7 +83,7 @@ impl<C: Codec> Manager<C> {
             Ok((address, query)) => {
                 self.config.address = address;
                 self.config.query = query;
-                self.open_first(attempt, deadline, now);
+                self.begin(attempt, deadline, now);
             }
             Err(UrlError { url, cause }) => {
                 let error = TransportError::InvalidUrl { url, cause: cause.to_string() };
@@ -97,17 +103,24 @@ impl<C: Codec> Manager<C> {
             self.events.push_back(Event::ReconnectAttempt { attempt, delay });
         }
         let deadline = now + self.config.timeout;
+        self.others_tried = 0;
         if self.config.ask_address {
             self.next_resolve = self.next_resolve.wrapping_add(1);
             let id = ResolveId(self.next_resolve);
             self.phase = Phase::Resolving { id, attempt, deadline };
             self.commands.push_back(Command::Resolve { id });
         } else {
+            self.begin(attempt, deadline, now);
+        }
+    }
+
+    fn begin(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
+        if !self.take_over(attempt, deadline, now) {
             self.open_first(attempt, deadline, now);
         }
     }
 
-    fn open_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
+    pub(super) fn open_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
         let mut kinds: Vec<TransportKind> = self.config.transports.iter().rev().copied().collect();
         if self.config.remember_upgrade
             && self.upgraded_before
@@ -139,7 +152,8 @@ impl<C: Codec> Manager<C> {
         now: Instant,
     ) {
         let transport = self.transport_id();
-        let share = if rest.is_empty() || deadline == Instant::NEVER {
+        let others = self.config.others.len().saturating_sub(self.others_tried);
+        let share = if (rest.is_empty() && others == 0) || deadline == Instant::NEVER {
             deadline
         } else {
             now + deadline.since(now) / 2
@@ -164,6 +178,14 @@ impl<C: Codec> Manager<C> {
         self.upgraded_before = false;
         match rest.pop() {
             Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
+            None if self.online && now < deadline && self.others_tried < self.config.others.len() => {
+                // The one that failed comes last the next time.
+                self.others_tried += 1;
+                let next = self.config.others.remove(0);
+                let failed = mem::replace(&mut self.config.address, next);
+                self.config.others.push(failed);
+                self.begin(attempt, deadline, now);
+            }
             _ if now >= deadline => self.attempt_failed(OpenError::Timeout, now),
             _ => self.attempt_failed(OpenError::Transport { transport: kind, error }, now),
         }
@@ -201,4 +223,16 @@ impl<C: Codec> Manager<C> {
             }
         }
     }
+}
+
+/// Puts the servers into an order of this client's own.
+pub(super) fn shuffle(config: &mut Config, rng: &mut Rng) {
+    let mut all = mem::take(&mut config.others);
+    all.push(config.address.clone());
+    for last in (1..all.len()).rev() {
+        let bound = u64::try_from(last).unwrap_or(u64::MAX) + 1;
+        all.swap(last, usize::try_from(rng.next() % bound).unwrap_or_default());
+    }
+    config.address = all.remove(0);
+    config.others = all;
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use core::mem;
+use core::time::Duration;
 
 use super::receipts::FENCE;
 use super::{Lingering, Manager, Opening, Phase};
@@ -15,6 +16,7 @@ use crate::error::{AckError, DecodeError, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
 use crate::fate::Fate;
 use crate::io::{Command, TransportId};
+use crate::recovery::Notice;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -32,6 +34,9 @@ impl<C: Codec> Manager<C> {
             return;
         }
         match &mut self.phase {
+            Phase::TakingOver(takeover) if takeover.transport() == transport => {
+                self.takeover_heard(&message, now);
+            }
             Phase::Opening(opening) if opening.transport == transport => {
                 if let Some(handshake) = self.handshake(&message, now) {
                     self.opened(handshake, Link::WebSocket(transport), now);
@@ -47,6 +52,7 @@ impl<C: Codec> Manager<C> {
             Phase::Idle
             | Phase::Waiting { .. }
             | Phase::Resolving { .. }
+            | Phase::TakingOver(_)
             | Phase::Opening(_)
             | Phase::Open(_) => {}
         }
@@ -128,6 +134,8 @@ impl<C: Codec> Manager<C> {
             engine.upgrade = Upgrade::Probing { transport, deadline, step: Probe::Opening };
         }
         self.phase = Phase::Open(engine);
+        self.others_tried = 0;
+        self.arrived();
         self.events.push_back(Event::Opened { transport: kind });
         if let Some((attempt, _)) = attempt {
             self.events.push_back(Event::Reconnected { attempt });
@@ -220,6 +228,9 @@ impl<C: Codec> Manager<C> {
             return self.end_lingering();
         }
         match &self.phase {
+            Phase::TakingOver(takeover) if takeover.transport() == transport => {
+                self.takeover_failed(&error, now);
+            }
             Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
             Phase::Open(engine) if engine.transport() == transport => {
                 let reason = match error {
@@ -238,6 +249,7 @@ impl<C: Codec> Manager<C> {
             Phase::Idle
             | Phase::Waiting { .. }
             | Phase::Resolving { .. }
+            | Phase::TakingOver(_)
             | Phase::Opening(_)
             | Phase::Open(_) => {}
         }
@@ -250,9 +262,16 @@ impl<C: Codec> Manager<C> {
         error: Option<TransportError>,
         now: Instant,
     ) {
-        let Phase::Open(engine) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let engine = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Open(engine) => engine,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        let (heard, notice) = (self.unix(engine.heard), self.notice(&engine, error.as_ref()));
         self.abandon(engine);
-        self.session_ended(reason, error, now);
+        self.session_ended(reason, error, (heard, notice), now);
     }
 
     /// Tells everybody, and plans the next attempt.
@@ -260,13 +279,14 @@ impl<C: Codec> Manager<C> {
         &mut self,
         reason: DisconnectReason,
         error: Option<TransportError>,
+        (heard, notice): (Duration, Notice),
         now: Instant,
     ) {
         let each = if C::TELLS_EACH { error.clone() } else { None };
         self.events.push_back(Event::Closed { reason, error });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
-            if socket.session_lost() && C::TELLS_EACH {
+            if socket.session_lost(heard, notice) && C::TELLS_EACH {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             socket.sync = Sync::Off;
@@ -342,14 +362,16 @@ impl<C: Codec> Manager<C> {
         self.backoff.reset();
         match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } => {}
+            Phase::TakingOver(takeover) => self.close_transport(takeover.transport()),
             Phase::Opening(opening) => self.close_transport(opening.transport),
             Phase::Open(mut engine) => {
                 if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
                     self.close_transport(transport);
                 }
                 self.end_lingering();
+                let (heard, notice) = (self.unix(engine.heard), self.notice(&engine, None));
                 for socket in &mut self.sockets {
-                    socket.session_lost();
+                    socket.session_lost(heard, notice);
                 }
                 let deadline = now + self.config.close_timeout;
                 self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });
@@ -373,6 +395,7 @@ impl<C: Codec> Manager<C> {
                 };
                 self.attempt_failed(error, now);
             }
+            Phase::TakingOver(takeover) if now >= takeover.until() => self.takeover_timeout(now),
             Phase::Opening(opening) if now >= opening.share => {
                 self.transport_failed(TransportError::Timeout, now)
             }
@@ -392,6 +415,7 @@ impl<C: Codec> Manager<C> {
             Phase::Idle
             | Phase::Waiting { .. }
             | Phase::Resolving { .. }
+            | Phase::TakingOver(_)
             | Phase::Opening(_)
             | Phase::Open(_) => {}
         }

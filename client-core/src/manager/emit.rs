@@ -41,7 +41,7 @@ impl<C: Codec> Manager<C> {
         }
         let engine = match &mut self.phase {
             Phase::Open(engine) => Some(engine),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+            _ => None,
         };
         let retried = target.outbox.retries() && !options.volatile;
         if retried && let Some(cause) = target.outbox.retries.as_ref().and_then(|it| it.refusal.clone()) {
@@ -139,7 +139,7 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
         let queued = match &mut self.phase {
             Phase::Open(engine) => engine.withdraw_emit(socket, emit),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+            _ => None,
         };
         if let Some(queued) = &queued {
             target.outbox.unqueue(queued.size);

@@ -10,6 +10,7 @@ mod outbox;
 mod receipts;
 mod recovery;
 mod shared_store;
+mod takeover;
 
 pub use self::outbox::{Restored, RestoredEmit};
 
@@ -29,6 +30,8 @@ use crate::io::{Command, Frame, Input, ResolveId, TransportId};
 use crate::rng::Rng;
 use crate::socket::{Socket, SocketOptions, SocketState, Status};
 use crate::time::{Instant, earliest};
+
+use self::takeover::{Ghost, Takeover};
 
 /// A Socket.IO connection with its namespaces, without sockets, clock or threads.
 ///
@@ -51,6 +54,10 @@ pub struct Manager<C: Codec> {
     /// What the time was last said to be: when the messages leave that are pulled next.
     now: Instant,
     online: bool,
+    /// The last connection of which the server may not know that it is gone.
+    ghost: Option<Ghost>,
+    /// How many of [`Config::others`] the attempt has tried.
+    others_tried: usize,
     /// When an attempt may start again because the network is back.
     next_shortcut: Instant,
     /// Whether WebSocket has worked before.
@@ -73,6 +80,7 @@ enum Phase<C: Codec> {
     Idle,
     Waiting { until: Instant, attempt: Attempt },
     Resolving { id: ResolveId, attempt: Attempt, deadline: Instant },
+    TakingOver(Takeover),
     Opening(Opening),
     Open(Engine<C>),
 }
@@ -104,17 +112,23 @@ struct Lingering<C: Codec> {
 
 impl<C: Codec> Manager<C> {
     /// A manager that does nothing yet. `seed` feeds jitter and cache-busters.
-    pub fn new(codec: C, config: Config, seed: u64) -> Self {
+    pub fn new(codec: C, mut config: Config, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        if config.shuffle {
+            attempt::shuffle(&mut config, &mut rng);
+        }
         Self {
             codec,
             config,
-            rng: Rng::new(seed),
+            rng,
             phase: Phase::Idle,
             lingering: None,
             sockets: Vec::new(),
             backoff: Backoff::default(),
             now: Instant::default(),
             online: true,
+            ghost: None,
+            others_tried: 0,
             next_shortcut: Instant::default(),
             upgraded_before: false,
             wanted: false,
@@ -162,11 +176,18 @@ impl<C: Codec> Manager<C> {
                 {
                     engine.upgrade.opened();
                 }
+                self.takeover_opened(transport);
             }
             Input::Message { transport, message } => self.message(transport, message, now),
             Input::Pong { transport } => self.pong(transport),
-            Input::Got { transport, body } => self.got(transport, body, now),
-            Input::Posted { transport } => self.posted(transport),
+            Input::Got { transport, body } => {
+                self.takeover_got(transport, now);
+                self.got(transport, body, now);
+            }
+            Input::Posted { transport } => {
+                self.takeover_posted(transport, now);
+                self.posted(transport);
+            }
             Input::Closed { transport, error } => self.transport_closed(transport, error, now),
         }
     }
@@ -194,6 +215,11 @@ impl<C: Codec> Manager<C> {
     /// the application's buffers if the connection ends. May queue commands, so poll these afterwards.
     #[must_use]
     pub fn poll_message(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        if matches!(self.phase, Phase::TakingOver(_))
+            && let Some(message) = self.takeover_message(transport)
+        {
+            return Some(Frame::Message(message));
+        }
         let receipts = self.gives_receipts(transport);
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
@@ -256,6 +282,7 @@ impl<C: Codec> Manager<C> {
             Phase::Idle => None,
             Phase::Waiting { until, .. } => Some(*until),
             Phase::Resolving { deadline, .. } => Some(*deadline),
+            Phase::TakingOver(takeover) => Some(takeover.until()),
             Phase::Opening(opening) => Some(opening.share),
             Phase::Open(engine) => Some(engine.deadline()),
         };
@@ -288,6 +315,13 @@ impl<C: Codec> Manager<C> {
             Phase::Resolving { attempt, .. } | Phase::Opening(Opening { attempt, .. }) => {
                 if attempt.is_some() { State::Reconnecting } else { State::Connecting }
             }
+            Phase::TakingOver(takeover) => {
+                if takeover.attempt().is_some() {
+                    State::Reconnecting
+                } else {
+                    State::Connecting
+                }
+            }
             Phase::Open(_) => State::Connected,
         }
     }
@@ -297,14 +331,14 @@ impl<C: Codec> Manager<C> {
     pub const fn transport(&self) -> Option<TransportKind> {
         match &self.phase {
             Phase::Open(engine) => Some(engine.kind()),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+            _ => None,
         }
     }
 
     /// The namespace as the application sees it.
     #[must_use]
     pub fn status(&self, socket: SocketId) -> Status<'_> {
-        let inactive = Status { connected: false, active: false, id: None, recovered: false };
+        let inactive = Status { connected: false, active: false, id: None, recovered: false, last_gap: None };
         self.sockets.get(socket.0 as usize).map_or(inactive, Socket::status)
     }
 
@@ -329,7 +363,7 @@ impl<C: Codec> Manager<C> {
     pub const fn heartbeat_deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Open(engine) => Some(engine.heartbeat),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => None,
+            _ => None,
         }
     }
 
@@ -338,6 +372,11 @@ impl<C: Codec> Manager<C> {
         if let Phase::Open(engine) = &mut self.phase {
             engine.heartbeat = deadline;
         }
+    }
+
+    /// The Unix time of a point on the shell's clock.
+    fn unix(&self, at: Instant) -> Duration {
+        self.config.unix_epoch.saturating_add(at.since_epoch())
     }
 
     fn transport_id(&mut self) -> TransportId {

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use core::mem;
+use core::time::Duration;
 
 use super::receipts::FENCE;
 use super::{Manager, Phase, delivery};
@@ -10,6 +11,7 @@ use crate::engine::Outgoing;
 use crate::error::{AckError, ConnectFailure, TransportError};
 use crate::event::{AuthRequest, DisconnectReason, Event, SocketId};
 use crate::fate::Fate;
+use crate::io::Command;
 use crate::packet::{Header, PacketKind};
 use crate::retries::{Retries, TimedOut};
 use crate::socket::{Auth, SocketState};
@@ -73,7 +75,8 @@ impl<C: Codec> Manager<C> {
             }
             _ => target.state = SocketState::Inactive,
         }
-        target.recovery.forget();
+        target.recovery.forget(Duration::ZERO, false);
+        self.forget_saved(socket);
         self.leave_if_unused(now);
     }
 
@@ -144,8 +147,11 @@ impl<C: Codec> Manager<C> {
         target.state = SocketState::Connecting { deadline: Some(now + self.config.connect_timeout) };
         let base = target.outbox.lowest_key().unwrap_or(target.acks.next());
         let delivery = target.outbox.retries.as_ref().and_then(Retries::name);
-        let credentials =
-            Credentials { recovery: target.recovery.claim(), delivery: delivery.map(|id| (id, base)) };
+        let recovery = target.recovery.claim(&self.config, now);
+        if target.saves && recovery.is_some() {
+            self.commands.push_back(Command::Save { socket, session: None });
+        }
+        let credentials = Credentials { recovery, delivery: delivery.map(|id| (id, base)) };
         match self.codec.connect(payload.as_ref(), credentials) {
             Ok(payload) => engine.queue.push_back(Outgoing::Connect { socket, payload }),
             Err(error) => self.refused(socket, ConnectFailure::Auth { cause: error.to_string() }, now),
@@ -165,12 +171,12 @@ impl<C: Codec> Manager<C> {
         match (header.kind, &target.state) {
             (PacketKind::Event, SocketState::Connected { .. }) => {
                 if let Some(payload) = payload {
-                    self.deliver(socket, payload, header.ack);
+                    self.deliver(socket, payload, header.ack, false);
                 }
             }
             (PacketKind::Event, SocketState::Connecting { .. }) => {
                 if let Some(payload) = payload {
-                    self.hold_early(socket, payload, header.ack, now);
+                    self.hold_early(socket, payload, header.ack);
                 }
             }
             (PacketKind::Ack, SocketState::Connected { .. }) => {
@@ -234,10 +240,12 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.sessions = target.sessions.wrapping_add(1);
         target.state = SocketState::Connected { sid, session: target.sessions };
-        target.recovery.connected(pid.filter(|_| self.config.recovery));
+        let until = self.config.unix_epoch.saturating_add(now.since_epoch());
+        let gap = target.recovery.connected(pid.filter(|_| self.config.recovery), until, now);
         target.outbox.restart();
         self.backoff.reset();
-        self.replay(socket);
+        self.replay(socket, gap);
+        self.save(socket);
         self.ask_middleware(socket);
         self.release(socket);
     }
@@ -273,7 +281,7 @@ impl<C: Codec> Manager<C> {
     fn refused(&mut self, socket: SocketId, failure: ConnectFailure<C::Payload>, now: Instant) {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
             target.state = SocketState::Inactive;
-            target.recovery.take_early();
+            target.recovery.refused();
         }
         self.leave_if_unused(now);
         self.events.push_back(Event::ConnectError { socket, error: failure });
@@ -282,9 +290,11 @@ impl<C: Codec> Manager<C> {
     /// The namespace was connected and is not any longer. The session goes on, unless this was the last namespace; then
     /// that is told first.
     fn left(&mut self, socket: SocketId, reason: DisconnectReason, now: Instant) {
+        let heard = self.heard();
+        self.forget_saved(socket);
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.state = SocketState::Inactive;
-        target.recovery.left();
+        target.recovery.left(heard);
         target.sync = Sync::Off;
         let abandoned = target.abandon_acks();
         self.leave_if_unused(now);

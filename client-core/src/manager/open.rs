@@ -26,9 +26,7 @@ impl<C: Codec> Manager<C> {
         let reconnection = mem::replace(&mut self.config.reconnection, false);
         match &self.phase {
             Phase::Open(_) => self.drop_at_once(now),
-            Phase::Idle | Phase::Waiting { .. } | Phase::Resolving { .. } | Phase::Opening(_) => {
-                self.leave(now)
-            }
+            _ => self.leave(now),
         }
         self.config.reconnection = reconnection;
     }
@@ -78,7 +76,8 @@ impl<C: Codec> Manager<C> {
             }
         }
         let deadline = now + self.config.close_timeout;
+        let lost = (self.unix(engine.heard), self.notice(&engine, None));
         self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });
-        self.session_ended(DisconnectReason::ForcedClose, None, now);
+        self.session_ended(DisconnectReason::ForcedClose, None, lost, now);
     }
 }

@@ -1,56 +1,169 @@
 //! Events on their way to the application, and those that were missed.
 
-use super::Manager;
+use core::time::Duration;
+
+use super::{Manager, Phase};
 use crate::codec::Codec;
+use crate::config::RecoveryDedupe;
 use crate::error::DecodeError;
-use crate::event::{AckId, DisconnectReason, Event, SocketId};
-use crate::time::Instant;
+use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
+use crate::gap::{Gap, GapLevel};
+use crate::io::Command;
+use crate::offset::Shape;
+use crate::recovery::{Notice, SavedSession};
 
 impl<C: Codec> Manager<C> {
-    /// An event for the application.
-    pub(super) fn deliver(&mut self, socket: SocketId, payload: C::Payload, ack: Option<u64>) {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        // One that wants an ack has no offset: its last argument is the application's.
-        if ack.is_none()
-            && target.recovery.is_offered()
-            && let Some((offset, stamp)) = self.codec.offset(&payload)
+    /// Takes up the session of a process or page that is gone; `None` if it had one that cannot be read. To be called before
+    /// [`Manager::connect`].
+    pub fn restore_session(&mut self, socket: SocketId, saved: Option<SavedSession>) {
+        let notice = match &saved {
+            Some(saved) if self.config.recovery => self.restore_link(saved.link.clone()),
+            _ => Notice::Given,
+        };
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize)
+            && !target.is_active()
         {
-            let today = self.config.unix_epoch.saturating_add(self.now.since_epoch());
-            target.recovery.note(offset, stamp, today);
+            target.recovery.restore(saved.filter(|_| self.config.recovery), notice);
         }
-        let session = target.sessions;
-        let ack = ack.map(|id| AckId { socket, session, id });
-        self.events.push_back(Event::Message { socket, payload, ack });
     }
 
-    /// An event came before the answer to CONNECT.
-    pub(super) fn hold_early(
+    /// What another process or page would need to go on where the namespace is now. `None` if it is not connected, or the
+    /// server cannot resume it.
+    #[must_use]
+    pub fn saved_session(&self, socket: SocketId) -> Option<SavedSession> {
+        let Phase::Open(engine) = &self.phase else { return None };
+        let noticed_by = self.unix(Self::noticed_by(engine));
+        let target = self.sockets.get(socket.0 as usize)?;
+        target.recovery.saved(self.unix(engine.heard), engine.saved(noticed_by))
+    }
+
+    /// What was missed is made good ([`Event::Gap`]): the events that waited are delivered. Nothing happens if another gap
+    /// was told since.
+    pub fn resynced(&mut self, resync: ResyncId) {
+        let ResyncId { socket, number } = resync;
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        for (payload, ack) in target.recovery.end_resync(number) {
+            self.events.push_back(Event::Message { socket, payload, ack });
+        }
+    }
+
+    pub(super) fn save(&mut self, socket: SocketId) {
+        if self.sockets.get(socket.0 as usize).is_some_and(|target| target.saves)
+            && let Some(session) = self.saved_session(socket)
+        {
+            self.commands.push_back(Command::Save { socket, session: Some(session) });
+        }
+    }
+
+    pub(super) fn forget_saved(&mut self, socket: SocketId) {
+        if self.sockets.get(socket.0 as usize).is_some_and(|target| target.saves) {
+            self.commands.push_back(Command::Save { socket, session: None });
+        }
+    }
+
+    /// Unix time of the last packet of the session that is open.
+    pub(super) fn heard(&self) -> Duration {
+        match &self.phase {
+            Phase::Open(engine) => self.unix(engine.heard),
+            _ => self.unix(self.now),
+        }
+    }
+
+    /// An event for the application, perhaps one that was replayed. False if it came before.
+    pub(super) fn deliver(
         &mut self,
         socket: SocketId,
         payload: C::Payload,
         ack: Option<u64>,
-        now: Instant,
-    ) {
-        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let size = self.codec.size(&payload);
-        if target.recovery.hold(payload, ack, size, &self.config) {
-            return;
+        replayed: bool,
+    ) -> bool {
+        let (now, today) = (self.now, self.unix(self.now));
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
+        if target.recovery.is_offered() {
+            // One that wants an ack has no offset: its last argument is the application's.
+            let offset = if ack.is_none() { self.codec.offset(&payload) } else { None };
+            if let Some(offset) = offset
+                && !target.recovery.note(offset, replayed, now, today)
+            {
+                return false;
+            }
+            let dedupe = self.config.recovery_dedupe;
+            if let Some(known) = target.recovery.known()
+                && match dedupe {
+                    Some(dedupe) => dedupe == RecoveryDedupe::Content,
+                    None => known.shape() == Some(Shape::Stream),
+                }
+            {
+                if offset.is_none() {
+                    known.note_without(|| self.codec.digest(&payload, false));
+                } else if replayed && known.came_without(|| self.codec.digest(&payload, true)) {
+                    return false;
+                }
+            }
         }
-        // Another try would end the same way.
-        target.recovery.forget();
-        let limit = self.config.buffer_size.min(self.config.limits.packets);
-        let error = DecodeError::Limit { what: "events before the answer to CONNECT", limit };
-        self.end_session(DisconnectReason::ParseError, Some(error.into()), now);
+        target.recovery.heard_event(now);
+        let session = target.sessions;
+        let ack = ack.map(|id| AckId { socket, session, id });
+        if !target.recovery.is_resyncing() {
+            self.events.push_back(Event::Message { socket, payload, ack });
+            return true;
+        }
+        let size = self.codec.size(&payload);
+        if !target.recovery.hold_back(payload, ack, size, &self.config) {
+            self.overflowed(socket, "events while what was missed is made good");
+        }
+        true
     }
 
-    /// Tells that the namespace is connected, and delivers what came before.
-    pub(super) fn replay(&mut self, socket: SocketId) {
+    /// An event came before the answer to CONNECT.
+    pub(super) fn hold_early(&mut self, socket: SocketId, payload: C::Payload, ack: Option<u64>) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let size = self.codec.size(&payload);
+        if !target.recovery.hold(payload, ack, size, &self.config) {
+            self.overflowed(socket, "events before the answer to CONNECT");
+        }
+    }
+
+    /// Ends the connection. Resumed, it would end the same way.
+    fn overflowed(&mut self, socket: SocketId, what: &'static str) {
+        let (now, heard) = (self.now, self.heard());
+        let limit = self.config.buffer_size.min(self.config.limits.packets);
+        let error = DecodeError::Limit { what, limit };
+        self.end_session(DisconnectReason::ParseError, Some(error.into()), now);
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.recovery.overflowed(heard);
+        }
+        self.forget_saved(socket);
+    }
+
+    /// Tells that the namespace is connected, and what may be missing, and delivers what came before.
+    pub(super) fn replay(&mut self, socket: SocketId, gap: Option<Gap>) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         let early = target.recovery.take_early();
         let recovered = target.recovery.recovered;
-        self.events.push_back(Event::Connected { socket, recovered, replayed: early.len() });
+        let connected = self.events.len();
+        self.events.push_back(Event::Connected { socket, recovered, replayed: 0 });
+        if let Some(gap) = gap {
+            let told = !gap.recovered || self.config.gap == GapLevel::All;
+            let number = (told && target.resync).then(|| target.recovery.begin_resync());
+            let resync = number.map(|number| ResyncId { socket, number });
+            self.events.push_back(Event::Gap { socket, gap, told, resync });
+        }
+        let mut delivered = 0;
         for (payload, ack) in early {
-            self.deliver(socket, payload, ack);
+            delivered += usize::from(self.deliver(socket, payload, ack, recovered));
+        }
+        // Only now is it known how many did not come before. Those that wait are not next.
+        let waits = self.sockets.get(socket.0 as usize).is_some_and(|target| target.recovery.is_resyncing());
+        if let Some(Event::Connected { replayed, .. }) = self.events.get_mut(connected) {
+            *replayed = if waits { 0 } else { delivered };
+        }
+    }
+
+    /// A session is open: whether another server has it than the last.
+    pub(super) fn arrived(&mut self) {
+        if self.ghost.as_ref().is_some_and(|ghost| !ghost.is_at(&self.config.address)) {
+            self.sockets.iter_mut().for_each(|socket| socket.recovery.moved());
         }
     }
 }

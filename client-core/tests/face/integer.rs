@@ -7,8 +7,8 @@ use scenarios::Face;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{Header, header};
 use socketio_client_core::{
-    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Shape,
-    Stamp,
+    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Offset,
+    Shape,
 };
 
 /// Payloads on the wire are `#` and a decimal number. Its low 24 bits are the scenario's number, the next 4 the count of
@@ -62,7 +62,6 @@ impl Codec for Integer {
     type Name = std::sync::Arc<str>;
     type Payload = u64;
     type Partial = Waiting;
-    type Offset = u64;
     type Refusal = EncodeError;
 
     fn packet_type(&self, text: &String) -> Result<PacketType, DecodeError> {
@@ -208,10 +207,13 @@ impl Codec for Integer {
     fn connect(
         &mut self,
         auth: Option<&u64>,
-        credentials: Credentials<'_, u64>,
+        credentials: Credentials<'_>,
     ) -> Result<Option<u64>, EncodeError> {
         Ok(match credentials.recovery {
-            Some((pid, offset)) => Some(claim(auth.copied(), pid, offset.copied())),
+            Some((pid, offset)) => {
+                let offset = offset.map(|offset| offset.millis - scenarios::EPOCH);
+                Some(claim(auth.copied(), pid, offset))
+            }
             None => auth.copied(),
         })
     }
@@ -220,10 +222,13 @@ impl Codec for Integer {
         SYNC
     }
 
-    fn offset(&mut self, payload: &u64) -> Option<(u64, Stamp)> {
-        let offset = payload >> 32;
-        let millis = scenarios::EPOCH + offset;
-        (payload & OFFSET > 0).then_some((offset, Stamp { shape: Shape::Memory, millis, count: 0 }))
+    fn offset(&mut self, payload: &u64) -> Option<Offset> {
+        let millis = scenarios::EPOCH + (payload >> 32);
+        (payload & OFFSET > 0).then_some(Offset { shape: Shape::Memory, millis, count: 0 })
+    }
+
+    fn digest(&mut self, payload: &u64, without_last: bool) -> u64 {
+        if without_last { payload & (OFFSET - 1) } else { *payload }
     }
 
     fn attachments(&self, payload: &u64) -> usize {

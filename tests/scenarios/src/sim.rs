@@ -1,13 +1,13 @@
 //! A manager in virtual time, with the world's side written out by the scenario.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
     Address, Auth, Codec, Command, Config, ConnectFailure, EmitId, EmitOptions, Event, Fate, Frame, Input,
-    Instant, Manager, Message, Refused, SocketId, SocketOptions, TransportError, TransportId,
+    Instant, Manager, Message, Refused, SavedSession, SocketId, SocketOptions, TransportError, TransportId,
 };
 
 use crate::Face;
@@ -67,6 +67,10 @@ pub struct Sim<'f, F: Face> {
     pub wanted_acks: VecDeque<socketio_client_core::AckId>,
     /// Questions for authentication data, in order.
     pub auth_requests: VecDeque<socketio_client_core::AuthRequest>,
+    /// Times in which events wait, in order.
+    pub resyncs: VecDeque<socketio_client_core::ResyncId>,
+    /// Sessions as they were to be stored last, by namespace.
+    pub saved: BTreeMap<SocketId, Option<SavedSession>>,
     /// Questions for an address, in order.
     pub resolves: VecDeque<socketio_client_core::ResolveId>,
 }
@@ -96,6 +100,8 @@ impl<'f, F: Face> Sim<'f, F> {
             messages: VecDeque::new(),
             wanted_acks: VecDeque::new(),
             auth_requests: VecDeque::new(),
+            resyncs: VecDeque::new(),
+            saved: BTreeMap::new(),
             resolves: VecDeque::new(),
         }
     }
@@ -233,6 +239,11 @@ impl<'f, F: Face> Sim<'f, F> {
     /// The connection is cut.
     pub fn cut(&mut self, name: &str) {
         self.closed(name, TransportError::Lost { cause: "cut".into() });
+    }
+
+    /// The server says goodbye.
+    pub fn goodbye(&mut self, name: &str) {
+        self.closed(name, TransportError::Closed { code: Some(1001), reason: String::new() });
     }
 
     /// Nothing listens on the port.
@@ -377,6 +388,11 @@ impl<'f, F: Face> Sim<'f, F> {
             }
             Command::Erase { socket, key } => format!("erase {} {key}", number(socket)),
             Command::Reserve { socket, up_to } => format!("reserve {} {up_to}", number(socket)),
+            Command::Save { socket, session } => {
+                let what = if session.is_some() { "save" } else { "forget" };
+                self.saved.insert(socket, session);
+                format!("{what} {}", number(socket))
+            }
         };
         self.lines.push_back(line);
     }
@@ -403,6 +419,12 @@ impl<'f, F: Face> Sim<'f, F> {
             }
             Event::Connected { socket, recovered, replayed } => {
                 format!("connected {} recovered {recovered} replayed {replayed}", number(socket))
+            }
+            Event::Gap { socket, gap, told, resync } => {
+                self.resyncs.extend(resync);
+                let told = if told { "" } else { " untold" };
+                let resync = if resync.is_some() { " resync" } else { "" };
+                format!("gap {} {}{told}{resync}", number(socket), gap.reason)
             }
             Event::ConnectError { socket, error } => {
                 let error = match error {

@@ -295,7 +295,7 @@ pub fn a_receipt_of_the_next_session_proves_nothing_about_the_one_before<F: Face
     sim.posted("p2");
     sim.expect_events(&["opened polling"]);
     sim.got("p2", &["40{S2}"]);
-    sim.expect_events(&["flushed 0 #0 false", "connected 0"]);
+    sim.expect_events(&["flushed 0 #0 false", "connected 0", "gap 0 namespace-disconnect"]);
 }
 
 /// A volatile emit that a full sink held back when the transport died is not sent on the next one.

@@ -3,6 +3,7 @@
 pub mod ack;
 pub mod connect;
 pub mod emit;
+pub mod gap;
 pub mod limits;
 pub mod outbox;
 pub mod polling;
@@ -10,4 +11,5 @@ pub mod reconnect;
 pub mod recovery;
 pub mod retry;
 pub mod store;
+pub mod takeover;
 pub mod upgrade;

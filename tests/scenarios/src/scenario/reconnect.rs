@@ -20,7 +20,7 @@ pub fn a_cut_is_followed_by_a_new_session<F: Face>(face: &F) {
     sim.open_websocket("w2");
     sim.expect_lines(&["w2 40"]);
     sim.server("w2", "40{S2}");
-    sim.expect_events(&["opened websocket", "reconnected 1", "connected 0"]);
+    sim.expect_events(&["opened websocket", "reconnected 1", "connected 0", "gap 0 none-offered"]);
     assert_eq!(sim.manager.status(socket).id, Some("S2"));
 }
 

@@ -17,10 +17,10 @@ fn offered<F: Face>(sim: &mut Sim<'_, F>, wires: &[&str]) -> SocketId {
     socket
 }
 
-/// The connection is cut, and the next one opened, as far as CONNECT.
+/// The server ends the connection, and the next one is opened, as far as CONNECT.
 fn cut<F: Face>(sim: &mut Sim<'_, F>, old: &str, new: &str) {
     sim.lines();
-    sim.cut(old);
+    sim.goodbye(old);
     sim.advance(secs(1));
     sim.open_websocket(new);
     sim.events();
@@ -31,7 +31,7 @@ pub fn what_was_missed_is_delivered<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = offered(&mut sim, &["42<1@1>", "42<2@2>"]);
     assert!(!sim.manager.status(socket).recovered);
-    sim.cut("w1");
+    sim.goodbye("w1");
     sim.emit(socket, 9);
     sim.advance(secs(1));
     sim.open_websocket("w2");
@@ -58,12 +58,12 @@ pub fn another_session_is_no_recovery<F: Face>(face: &F) {
     cut(&mut sim, "w1", "w2");
     sim.server("w2", "42<2>");
     sim.server("w2", "40{S2 P2}");
-    sim.expect_events(&["connected 0 recovered false replayed 1", "message 0 2"]);
+    sim.expect_events(&["connected 0 recovered false replayed 1", "gap 0 unknown-session", "message 0 2"]);
     assert!(!sim.manager.status(socket).recovered);
     cut(&mut sim, "w2", "w3");
     sim.expect_lines(&["w3 40<P2>"]);
     sim.server("w3", "40{S3}");
-    sim.expect_events(&["connected 0"]);
+    sim.expect_events(&["connected 0", "gap 0 no-offset"]);
     cut(&mut sim, "w3", "w4");
     sim.expect_lines(&["w4 40"]);
 }
@@ -91,7 +91,7 @@ pub fn a_cut_before_the_answer_loses_nothing<F: Face>(face: &F) {
     cut(&mut sim, "w1", "w2");
     sim.server("w2", "42<2@2>");
     sim.lines();
-    sim.cut("w2");
+    sim.goodbye("w2");
     sim.advance(secs(2));
     sim.open_websocket("w3");
     sim.events();
@@ -121,7 +121,7 @@ pub fn leaving_forgets_the_session<F: Face>(face: &F) {
 
     let mut sim = Sim::new(face);
     let socket = offered(&mut sim, &["42<1@1>"]);
-    sim.cut("w1");
+    sim.goodbye("w1");
     sim.manager.disconnect(socket, sim.now);
     sim.lines();
     sim.manager.connect(socket, sim.now);
@@ -190,7 +190,7 @@ pub fn recovery_can_be_turned_off<F: Face>(face: &F) {
     cut(&mut sim, "w1", "w2");
     sim.expect_lines(&["w2 40"]);
     sim.server("w2", "40{S1 P1}");
-    sim.expect_events(&["connected 0"]);
+    sim.expect_events(&["connected 0", "gap 0 none-offered"]);
 }
 
 /// A server that floods before it answers costs no more than the buffer, and its session.
@@ -249,5 +249,5 @@ pub fn events_do_not_cross_sessions<F: Face>(face: &F) {
     sim.events();
     sim.server("w1", "42/admin,<1@1>");
     sim.server("w1", "40/admin,{S3}");
-    sim.expect_events(&["connected 1"]);
+    sim.expect_events(&["connected 1", "gap 1 namespace-disconnect"]);
 }

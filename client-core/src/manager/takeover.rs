@@ -1,0 +1,294 @@
+//! Telling the server that a connection is gone, before it is asked to resume what it carried.
+//!
+//! A server that has not noticed the end of a connection refuses to resume its session, or resumes it and goes deaf when it
+//! notices. A reset or the end of a TCP stream proves nothing: a proxy may have cut this side alone. So the server is asked:
+//! a polling session is ended with a close packet, and a WebSocket's place is taken by another one, as if the session moved
+//! there, which is then closed. Where neither is possible, a request that no session would allow tells whether the server
+//! still has it.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{Attempt, Manager, Phase};
+use crate::codec::{Codec, Message};
+use crate::config::TransportKind;
+use crate::engine::packet::control;
+use crate::engine::url::{Address, request};
+use crate::engine::{Engine, Link, PacketType};
+use crate::error::TransportError;
+use crate::io::{Command, TransportId};
+use crate::recovery::{Carrier, Notice, SavedLink};
+use crate::time::Instant;
+
+/// The last connection that is gone for us, and perhaps not for the server.
+pub(super) struct Ghost {
+    /// Names it in the namespaces that it carried.
+    pub(super) id: TransportId,
+    pub(super) sid: String,
+    carrier: Carrier,
+    /// By then the server knows.
+    pub(super) by: Instant,
+    /// Where it was. `None`: not known, so it is taken for the one that is tried next.
+    address: Option<Address>,
+}
+
+impl Ghost {
+    pub(super) fn is_at(&self, address: &Address) -> bool {
+        self.address.as_ref().is_none_or(|known| known.is_same_server(address))
+    }
+}
+
+/// The server is being told.
+pub(super) struct Takeover {
+    transport: TransportId,
+    step: Step,
+    until: Instant,
+    /// Of the attempt that goes on afterwards.
+    attempt: Attempt,
+    deadline: Instant,
+}
+
+impl Takeover {
+    pub(super) const fn until(&self) -> Instant {
+        self.until
+    }
+
+    pub(super) const fn transport(&self) -> TransportId {
+        self.transport
+    }
+
+    pub(super) const fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// A GET, to which a session over WebSocket answers that it is one. Then what to do about it.
+    Asking,
+    /// The close packet of a polling session.
+    Closing,
+    /// A WebSocket in place of the one that is gone.
+    Opening,
+    Opened,
+    Probing,
+    Answered,
+}
+
+/// What the server knows.
+enum Answer {
+    /// The connection is gone.
+    Noticed,
+    /// It has no such session, or it is another server.
+    Unknown,
+    /// The connection is there, for all that it knows.
+    Held,
+    /// Nothing could be found out.
+    None,
+}
+
+impl Answer {
+    fn of(error: &TransportError) -> Self {
+        let TransportError::Status { status: 400, body } = error else { return Self::None };
+        // `{"code":1,"message":"Session ID unknown"}`, and 3 for a request that does not fit its session's transport.
+        if body.contains(r#""code":1,"#) {
+            Self::Unknown
+        } else if body.contains(r#""code":3,"#) {
+            Self::Held
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// How much later than the heartbeat allows a server may notice.
+const SLACK: Duration = Duration::from_secs(1);
+
+impl<C: Codec> Manager<C> {
+    /// When the server finds out by itself that a session has lost its connection.
+    pub(super) fn noticed_by(engine: &Engine<C>) -> Instant {
+        engine.heartbeat + SLACK
+    }
+
+    /// A session ends here. Whether the server knows is for the namespaces that it carried.
+    pub(super) fn notice(&mut self, engine: &Engine<C>, error: Option<&TransportError>) -> Notice {
+        // Only the server itself says goodbye. 1006 stands for the lack of one.
+        if matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006)) {
+            return Notice::Given;
+        }
+        let (id, by) = (engine.transport(), Self::noticed_by(engine));
+        self.ghost = Some(Ghost {
+            id,
+            sid: engine.sid.clone(),
+            carrier: engine.carrier(),
+            by,
+            address: Some(self.config.address.clone()),
+        });
+        Notice::Expected { by, ghost: id }
+    }
+
+    /// A process that is gone had this connection.
+    pub(super) fn restore_link(&mut self, link: SavedLink) -> Notice {
+        let SavedLink { sid, carrier, noticed_by } = link;
+        let unix = self.unix(Instant::default());
+        let by = Instant::from_epoch(noticed_by.saturating_sub(unix));
+        let id = match &self.ghost {
+            Some(ghost) if ghost.sid == sid => ghost.id,
+            _ => {
+                let id = self.transport_id();
+                self.ghost = Some(Ghost { id, sid, carrier, by, address: None });
+                id
+            }
+        };
+        Notice::Expected { by, ghost: id }
+    }
+
+    /// Tells the server, if that helps a namespace. True if the attempt goes on afterwards.
+    pub(super) fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+        let Some(ghost @ Ghost { id, sid, carrier, by, .. }) = &self.ghost else { return false };
+        let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id, now));
+        let wanted = self.config.recovery && self.config.recovery_takeover && self.online;
+        if !wanted || !helps || *by <= now || !ghost.is_at(&self.config.address) {
+            return false;
+        }
+        let step = match carrier {
+            Carrier::Polling => Step::Closing,
+            Carrier::WebSocket if self.config.tells_status => Step::Opening,
+            Carrier::WebSocket | Carrier::Upgraded => Step::Asking,
+        };
+        let sid = sid.clone();
+        let until = deadline.min(now + self.config.recovery_takeover_timeout);
+        let transport = self.begin_step(step, &sid);
+        self.phase = Phase::TakingOver(Takeover { transport, step, until, attempt, deadline });
+        true
+    }
+
+    fn begin_step(&mut self, step: Step, sid: &str) -> TransportId {
+        let transport = self.transport_id();
+        let kind = match step {
+            Step::Asking | Step::Closing => TransportKind::Polling,
+            _ => TransportKind::WebSocket,
+        };
+        let url = request(&self.config, kind, Some(sid), &mut self.rng);
+        self.commands.push_back(match step {
+            Step::Asking => Command::Get { transport, url },
+            Step::Closing => Command::Post { transport, url, body: self.codec.control(control::CLOSE) },
+            _ => Command::Open { transport, url },
+        });
+        transport
+    }
+
+    /// The WebSocket is open.
+    pub(super) fn takeover_opened(&mut self, transport: TransportId) {
+        if let Phase::TakingOver(takeover) = &mut self.phase
+            && takeover.transport == transport
+            && takeover.step == Step::Opening
+        {
+            takeover.step = Step::Opened;
+        }
+    }
+
+    /// What is written to that WebSocket.
+    pub(super) fn takeover_message(&mut self, transport: TransportId) -> Option<Message<C>> {
+        let Phase::TakingOver(takeover) = &mut self.phase else { return None };
+        if takeover.transport != transport {
+            return None;
+        }
+        match takeover.step {
+            Step::Opened => {
+                takeover.step = Step::Probing;
+                Some(Message::Text(self.codec.control(control::PROBE)))
+            }
+            Step::Answered => {
+                self.takeover_ended(&Answer::Noticed, self.now);
+                Some(Message::Text(self.codec.control(control::UPGRADE)))
+            }
+            Step::Asking | Step::Closing | Step::Opening | Step::Probing => None,
+        }
+    }
+
+    /// What comes on it.
+    pub(super) fn takeover_heard(&mut self, message: &Message<C>, now: Instant) {
+        let Phase::TakingOver(takeover) = &mut self.phase else { return };
+        let is_answer = matches!(message, Message::Text(text)
+            if matches!(self.codec.packet_type(text), Ok(PacketType::ProbePong)));
+        if is_answer && takeover.step == Step::Probing {
+            takeover.step = Step::Answered;
+        } else {
+            self.takeover_ended(&Answer::None, now);
+        }
+    }
+
+    /// The close packet was taken.
+    pub(super) fn takeover_posted(&mut self, transport: TransportId, now: Instant) {
+        if matches!(&self.phase, Phase::TakingOver(takeover) if takeover.transport == transport) {
+            self.takeover_ended(&Answer::Noticed, now);
+        }
+    }
+
+    /// A body came where only an error is an answer.
+    pub(super) fn takeover_got(&mut self, transport: TransportId, now: Instant) {
+        if matches!(&self.phase, Phase::TakingOver(takeover) if takeover.transport == transport) {
+            self.takeover_ended(&Answer::None, now);
+        }
+    }
+
+    /// The transport failed, which may be the answer.
+    pub(super) fn takeover_failed(&mut self, error: &TransportError, now: Instant) {
+        let Phase::TakingOver(Takeover { step, until, .. }) = &self.phase else { return };
+        let answer = Answer::of(error);
+        let (asked, in_time) = (*step == Step::Asking, now < *until);
+        match (&self.ghost, answer) {
+            (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Answer::Held) if asked && in_time => {
+                let sid = sid.clone();
+                let next = self.begin_step(Step::Opening, &sid);
+                if let Phase::TakingOver(takeover) = &mut self.phase {
+                    (takeover.transport, takeover.step) = (next, Step::Opening);
+                }
+            }
+            (_, answer) => self.takeover_ended(&answer, now),
+        }
+    }
+
+    /// The attempt goes on.
+    fn takeover_ended(&mut self, answer: &Answer, now: Instant) {
+        let Phase::TakingOver(takeover) = core::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let Takeover { transport, attempt, deadline, .. } = takeover;
+        self.close_transport(transport);
+        // A balancer may have asked another node, which knows nothing of it.
+        let elsewhere = !self.config.others.is_empty();
+        let noticed = |in_memory| match answer {
+            Answer::Noticed => true,
+            Answer::Unknown => !(elsewhere && in_memory),
+            Answer::Held | Answer::None => false,
+        };
+        if let Some(Ghost { id, .. }) = self.ghost {
+            for socket in &mut self.sockets {
+                if noticed(socket.recovery.is_in_memory()) {
+                    socket.recovery.noticed(id);
+                }
+            }
+        }
+        self.open_first(attempt, deadline, now);
+    }
+
+    /// It took too long.
+    pub(super) fn takeover_timeout(&mut self, now: Instant) {
+        self.takeover_ended(&Answer::None, now);
+    }
+}
+
+impl<C: Codec> Engine<C> {
+    const fn carrier(&self) -> Carrier {
+        match self.link {
+            Link::Polling(_) => Carrier::Polling,
+            Link::WebSocket(_) if self.was_polling => Carrier::Upgraded,
+            Link::WebSocket(_) => Carrier::WebSocket,
+        }
+    }
+
+    /// For another process or page.
+    pub(super) fn saved(&self, noticed_by: Duration) -> SavedLink {
+        SavedLink { sid: self.sid.clone(), carrier: self.carrier(), noticed_by }
+    }
+}

@@ -1,0 +1,310 @@
+//! Telling the server that a connection is gone before its session is asked for again.
+
+use socketio_client_core::{SocketId, SocketOptions, TransportError, TransportKind};
+
+use crate::{Face, Sim, millis, secs};
+
+/// Connected to `/` over WebSocket on a server that can resume sessions; one event came, with the offset 1.
+fn offered<F: Face>(sim: &mut Sim<'_, F>) -> SocketId {
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "42<1@1>");
+    sim.lines();
+    sim.events();
+    socket
+}
+
+/// The same over polling; the next GET waits.
+fn offered_by_polling<F: Face>(sim: &mut Sim<'_, F>, upgrades: &[&str]) -> SocketId {
+    let socket = sim.connect("/");
+    sim.open_polling("p1", upgrades);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1 P1}", "42<1@1>"]);
+    sim.lines();
+    sim.events();
+    socket
+}
+
+/// The server's answer to a request for a session.
+fn status(code: u32, cause: &str) -> TransportError {
+    TransportError::Status { status: 400, body: format!(r#"{{"code":{code},"message":"{cause}"}}"#) }
+}
+
+fn unknown() -> TransportError {
+    status(1, "Session ID unknown")
+}
+
+fn resumed<F: Face>(sim: &mut Sim<'_, F>, name: &str) {
+    sim.events();
+    sim.server(name, "40{S1 P1}");
+    sim.expect_events(&["connected 0 recovered true replayed 0"]);
+}
+
+/// Another WebSocket takes the place of the one that was cut, and is closed; then the session is resumed.
+pub fn a_websocket_is_taken_over<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.expect_lines(&["open w2"]);
+    sim.ws_opened("w2");
+    sim.expect_lines(&["w2 2probe"]);
+    sim.raw("w2", "3probe");
+    sim.expect_lines(&["w2 5", "close w2", "open w3"]);
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.expect_lines(&["w3 40<P1@1>"]);
+    resumed(&mut sim, "w3");
+}
+
+/// A polling session is ended with a close packet.
+pub fn a_polling_session_is_ended<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
+    offered_by_polling(&mut sim, &[]);
+    sim.cut("p1");
+    sim.advance(secs(1));
+    sim.expect_lines(&["post p2 1"]);
+    sim.posted("p2");
+    sim.expect_lines(&["close p2", "get p3"]);
+    let handshake = sim.face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000);
+    sim.got_raw("p3", &handshake);
+    sim.expect_lines(&["get p3", "post p3 40<P1@1>"]);
+}
+
+/// Where the status of a refused WebSocket cannot be seen, a GET asks first.
+pub fn a_shell_without_status_asks_first<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.tells_status = false);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.expect_lines(&["get p1"]);
+    sim.closed("p1", status(3, "Bad request"));
+    sim.expect_lines(&["open w2"]);
+    sim.ws_opened("w2");
+    sim.raw("w2", "3probe");
+    sim.expect_lines(&["w2 2probe", "w2 5", "close w2", "open w3"]);
+
+    let mut sim = Sim::with(face, |config| config.tells_status = false);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("p1", unknown());
+    sim.lines();
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    sim.expect_lines(&["w2 40<P1@1>"]);
+}
+
+/// A session that has moved to WebSocket cannot move again. Once, it is asked for all the same: nothing can go wrong with
+/// one that was not resumed before. Then not any more.
+pub fn an_upgraded_session_is_asked_for_once<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
+    });
+    offered_by_polling(&mut sim, &["websocket"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.got("p1", &["6"]);
+    sim.lines();
+    for (time, claim) in [(1, "40<P1@1>"), (2, "40")] {
+        sim.cut(&format!("w{time}"));
+        sim.advance(secs(1));
+        sim.lines();
+        let asked = format!("p{}", 2 * time);
+        sim.closed(&asked, status(3, "Bad request"));
+        let next = format!("p{}", 2 * time + 1);
+        sim.expect_lines(&[&format!("get {next}")]);
+        let handshake = sim.face.handshake_wire("E2", &["websocket"], 25_000, 20_000, 1_000_000);
+        sim.got_raw(&next, &handshake);
+        assert!(sim.lines().contains(&format!("post {next} {claim}")));
+        sim.posted(&next);
+        sim.events();
+        if time == 1 {
+            sim.got(&next, &["40{S1 P1}"]);
+            sim.expect_events(&["connected 0 recovered true replayed 0"]);
+            sim.ws_opened("w2");
+            sim.raw("w2", "3probe");
+            sim.got(&next, &["6"]);
+            sim.lines();
+        } else {
+            sim.got(&next, &["40{S2 P2}"]);
+            sim.expect_events(&["connected 0", "gap 0 server-not-noticed"]);
+        }
+    }
+}
+
+/// Whatever else becomes of it, the attempt goes on, in time.
+pub fn a_takeover_that_fails_costs_a_second<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.expect_lines(&["open w2"]);
+    sim.advance(millis(999));
+    sim.expect_lines(&[]);
+    sim.advance(millis(1));
+    sim.expect_lines(&["close w2", "open w3"]);
+
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.refuse("w2");
+    sim.expect_lines(&["open w2", "open w3"]);
+    // It was not found out, so the next attempt asks again.
+    sim.refuse("w3");
+    sim.refuse("p1");
+    sim.lines();
+    sim.advance(secs(2));
+    sim.expect_lines(&["open w4"]);
+    sim.ws_opened("w4");
+    sim.raw("w4", "3probe");
+    sim.expect_lines(&["w4 2probe", "w4 5", "close w4", "open w5"]);
+
+    for wrong in ["2", "0{}", "hello"] {
+        let mut sim = Sim::new(face);
+        offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(1));
+        sim.ws_opened("w2");
+        sim.raw("w2", wrong);
+        sim.expect_lines(&["open w2", "w2 2probe", "close w2", "open w3"]);
+    }
+}
+
+/// Who leaves meanwhile is not kept.
+pub fn leaving_ends_a_takeover<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.lines();
+    sim.manager.disconnect(socket, sim.now);
+    sim.expect_lines(&["close w2"]);
+    sim.advance(secs(100));
+    sim.expect_lines(&[]);
+}
+
+/// A server that has said goodbye, or must have noticed by itself, is not told.
+pub fn a_server_that_knows_is_not_told<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
+
+    let mut sim = Sim::with(face, |config| {
+        config.reconnection_delay = secs(46);
+        config.reconnection_delay_max = secs(46);
+    });
+    let socket = offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(46));
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
+    assert!(!sim.manager.status(socket).connected);
+}
+
+/// Nothing to resume, nothing to tell: no recovery, no offset, or not wanted.
+pub fn no_takeover_without_need<F: Face>(face: &F) {
+    for connected in ["40{S1}", "40{S1 P1}"] {
+        let mut sim = Sim::new(face);
+        sim.connect("/");
+        sim.open_websocket("w1");
+        sim.server("w1", connected);
+        sim.cut("w1");
+        sim.advance(secs(1));
+        sim.lines();
+        sim.ws_opened("w2");
+        sim.handshake("w2", &[]);
+        assert!(sim.lines()[0].starts_with("w2 40"));
+    }
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&["w2 40<P1@1>"]);
+}
+
+/// A claim that was not answered may have been granted: the connection on which it was made is taken over in turn.
+pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&["w2 40<P1@1>"]);
+    sim.server("w2", "42<2@2>");
+    sim.cut("w2");
+    sim.advance(secs(2));
+    sim.expect_lines(&["open w3"]);
+    sim.ws_opened("w3");
+    sim.raw("w3", "3probe");
+    sim.expect_lines(&["w3 2probe", "w3 5", "close w3", "open w4"]);
+    sim.ws_opened("w4");
+    sim.handshake("w4", &[]);
+    sim.expect_lines(&["w4 40<P1@1>"]);
+    sim.events();
+    sim.server("w4", "42<2@2>");
+    sim.server("w4", "40{S1 P1}");
+    sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
+}
+
+/// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
+pub fn an_unknown_session_may_be_elsewhere<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.others = vec![socketio_client_core::Address::parse("http://other").unwrap()];
+    });
+    offered(&mut sim);
+    // Once it was resumed, the second time counts.
+    for (old, asked, next, claim) in [("w1", "w2", "w3", "40<P1@1>"), ("w3", "w4", "w5", "40")] {
+        sim.cut(old);
+        sim.advance(secs(1));
+        sim.closed(asked, unknown());
+        sim.lines();
+        sim.ws_opened(next);
+        sim.handshake(next, &[]);
+        sim.expect_lines(&[&format!("{next} {claim}")]);
+        sim.server(next, "40{S1 P1}");
+    }
+}
+
+/// A process that took up the session of another tells the server that the other's connection is gone.
+pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let options = || SocketOptions { saves: true, ..SocketOptions::default() };
+    let socket = sim.manager.socket("/", options());
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.expect_lines(&["w1 40"]);
+    sim.server("w1", "40{S1 P1}");
+    sim.expect_lines(&["save 0"]);
+    sim.server("w1", "42<1@1>");
+    let saved = sim.manager.saved_session(socket).unwrap();
+    assert_eq!(saved.pid, "P1");
+
+    let mut sim = Sim::new(face);
+    let socket = sim.manager.socket("/", options());
+    sim.manager.restore_session(socket, Some(saved));
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["open w1"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    // Nobody else may claim it from now on.
+    sim.expect_lines(&["forget 0", "w2 40<P1@1>"]);
+    sim.events();
+    sim.server("w2", "42<2@2>");
+    sim.server("w2", "40{S1 P1}");
+    sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
+    sim.expect_lines(&["save 0"]);
+    sim.manager.disconnect(socket, sim.now);
+    assert_eq!(sim.lines()[0], "forget 0");
+}
