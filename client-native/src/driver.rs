@@ -334,7 +334,10 @@ impl Driver {
                     });
                 }
                 // They have been obeyed, or no namespace has a store.
-                Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+                Command::Keep { .. }
+                | Command::Erase { .. }
+                | Command::Reserve { .. }
+                | Command::Save { .. } => {}
                 Command::Close { transport } => {
                     self.pending.retain(|pending| pending.transport != transport);
                     self.headers.take_if(|(id, _)| *id == transport);

@@ -92,35 +92,58 @@ function filled(data, parts) {
 /** The value whose text, with placeholders, and binary parts these are. Throws for what is none. */
 export const revived = (text, parts) => filled(JSON.parse(text), parts);
 
-const MEMORY = /^([\w-]{7})(?:\.([\w-]{1,4}))?$/;
-const STREAM = /^(\d{13})-(\d{1,10})$/;
-const MONGO = /^([\da-f]{8})[\da-f]{16}$/;
+const MEMORY = /^([\w-]{7})(?:\.(0|[1-9A-Za-z_-][\w-]{0,3}))?$/;
+const STREAM = /^(\d{13})-(0|[1-9]\d{0,9})$/;
+const MONGO = /^([\da-f]{8})([\da-f]{8})([\da-f]{8})$/;
 /** 0 to 9, A to Z, a to z, -, _ */
 const digit64 = (digit) => (digit === "-" ? 62 : digit === "_" ? 63 : parseInt(digit, 36) + (digit >= "a" ? 26 : 0));
 const base64Number = (text) => Array.from(text).reduce((sum, digit) => sum * 64 + digit64(digit), 0);
 
-/** A number for an event's last argument if it is shaped like an offset, else -1. Further: which shape, the Unix time in
- * milliseconds and the count that stand in it, as in Rust's `Stamp`. */
+/** The shape of an event's last argument, if that is an offset, else -1. Further: the Unix time in milliseconds and the
+ * count that stand in it, as in Rust's `Offset`; the count in units of 2^32, and the rest. */
 export function offset(slot) {
   const args = value(slot);
   const last = args.length > 1 ? args[args.length - 1] : undefined;
   if (typeof last !== "string") return -1;
   let found;
   if ((found = MEMORY.exec(last))) {
-    rest = [0, base64Number(found[1]), found[2] === undefined ? 0 : base64Number(found[2]) + 1];
+    rest = [base64Number(found[1]), 0, found[2] === undefined ? 0 : base64Number(found[2]) + 1];
+    return 0;
   } else if ((found = STREAM.exec(last))) {
-    rest = [1, Number(found[1]), Number(found[2])];
+    rest = [Number(found[1]), 0, Number(found[2])];
+    return 1;
   } else if ((found = MONGO.exec(last))) {
-    rest = [2, parseInt(found[1], 16) * 1000, 0];
-  } else {
-    return -1;
+    const [seconds, high, low] = found.slice(1).map((digits) => parseInt(digits, 16));
+    rest = [seconds * 1000, high, low];
+    return 2;
   }
-  return put(last);
+  return -1;
+}
+
+let unlike = 0;
+
+/** A hash of what an event says, its last argument left out if asked for: 53 bits. What cannot be written is like nothing
+ * else. */
+export function digest(slot, withoutLast) {
+  const args = value(slot);
+  const bytes = (_, part) => (part instanceof ArrayBuffer ? [...new Uint8Array(part)] : part);
+  let text;
+  try {
+    text = JSON.stringify(withoutLast ? args.slice(0, -1) : args, bytes);
+  } catch {
+    return --unlike;
+  }
+  let [a, b] = [2166136261, 5381];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 16777619);
+    b = Math.imul(b, 33) ^ code;
+  }
+  return (a >>> 0) * 2 ** 21 + (b >>> 11);
 }
 
 /** A number for CONNECT's object, with the session to resume, and the name for `exactlyOnce`; -1 where `auth` is no object,
- * which is sent alone; -2 where it has a field `$delivery` of its own. -1 as `auth` or `offset`, and an empty text, mean
- * none. Further: the bytes of its text. */
+ * which is sent alone; -2 where it has a field `$delivery` of its own. -1 as `auth`, and an empty text, mean none. Further: the bytes of its text. */
 export function connect(auth, pid, offset, delivery, base) {
   // With an application's own parser there is no text, and the value is a copy.
   const bare = auth >= 0 && entries[auth].json === undefined;
@@ -130,7 +153,7 @@ export function connect(auth, pid, offset, delivery, base) {
   if (delivery && "$delivery" in data) return -2;
   const object = {
     pid: pid || undefined,
-    offset: offset < 0 ? undefined : value(offset),
+    offset: offset || undefined,
     ...(delivery ? { $delivery: { v: 1, id: delivery, base } } : undefined),
     ...data,
   };

@@ -224,7 +224,7 @@ impl Inner {
             #[cfg(feature = "outbox")]
             Command::Reserve { socket, up_to } => self.reserves.push_back((socket, up_to)),
             // An outbox stores first, and erases what is settled.
-            Command::Keep { .. } | Command::Erase { .. } => {}
+            Command::Keep { .. } | Command::Erase { .. } | Command::Save { .. } => {}
             #[cfg(not(feature = "outbox"))]
             Command::Reserve { .. } => {}
             Command::Close { transport } => {

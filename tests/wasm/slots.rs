@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use scenarios::Face;
-use socketio_client_core::{Codec, Credentials, Decoded, Limits, Message, Stamp};
+use socketio_client_core::{Codec, Credentials, Decoded, Limits, Message, Offset};
 use socketio_client_wasm::slots::{Binary, Inbox, Payload, Slot, Slots, Start, Text};
 use wasm_bindgen::prelude::*;
 
@@ -244,8 +244,8 @@ pub fn is_offset(text: &str) -> bool {
     };
     let mut codec = Slots::default();
     assert!(codec.offset(&payload(&[text])).is_none(), "the event's name is none");
-    let found = codec.offset(&payload(&["x", "y", text])).map(|(_, stamp)| stamp);
-    assert_eq!(found, Stamp::of(text), "{text}");
+    let found = codec.offset(&payload(&["x", "y", text]));
+    assert_eq!(found, Offset::parse(text), "{text}");
     found.is_some()
 }
 
@@ -254,7 +254,15 @@ pub fn is_offset(text: &str) -> bool {
 pub fn claim(auth: &JsValue, pid: &str, offset: Option<String>) -> String {
     let mut codec = Slots::default();
     let auth = (!auth.is_undefined()).then(|| Payload::outgoing(&outgoing(auth)).unwrap());
-    let offset = offset.map(|offset| Slot::adopt(put(&offset.into())));
-    let credentials = Credentials { recovery: Some((pid, offset.as_ref())), delivery: None };
+    let offset = offset.and_then(|offset| Offset::parse(&offset));
+    let credentials = Credentials { recovery: Some((pid, offset)), delivery: None };
     json(codec.connect(auth.as_ref(), credentials).unwrap().unwrap().slot())
+}
+
+/// Whether what an event says is known again: without its offset, once it came with one.
+#[wasm_bindgen]
+pub fn is_known_again(first: &JsValue, again: &JsValue) -> bool {
+    let payload = |args: &JsValue| Payload::outgoing(&outgoing(args)).unwrap();
+    let mut codec = Slots::default();
+    codec.digest(&payload(first), false) == codec.digest(&payload(again), true)
 }

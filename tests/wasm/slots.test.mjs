@@ -18,6 +18,8 @@ const module = build("slots", "node", "--no-default-features", "--features", "js
 let slots = await import(module);
 
 const names = slots.scenarios();
+const OFFSET = "Q7zOKAz";
+
 test("the list is there", () => assert.ok(names.length > 90, String(names.length)));
 
 for (const name of names) {
@@ -74,21 +76,31 @@ test("headers are the core's, whatever stands in them", () => {
 
 test("an offset is what Rust takes for one", () => {
   const digits = "0".repeat(24);
-  const shaped = ["Q7zOKAz", "Q7zOKAz.0", "-_-_-_-.____", "1795252804095-0", "1795252804095-9999999999", "deleted", digits];
+  const shaped = ["Q7zOKAz", "Q7zOKAz.0", "-_-_-_-.____", "1795252804095-10", "f0f0f0f0".repeat(3), "1795252804095-0", "1795252804095-9999999999", "deleted", digits];
   for (const text of shaped) assert.ok(slots.is_offset(text), text);
   const others = ["", "Q7zOKA", "Q7zOKAz.", "Q7zOKAz.00000", "Q7zOKAz\n", "Q7zOKAé", "179525280409-0", "1795252804095-"];
-  others.push("1795252804095-12345678901", `${digits}0`, digits.replace("0", "A"), "x".repeat(100_000));
+  others.push("1795252804095-12345678901", "1795252804095-00", "Q7zOKAz.01", `${digits}0`, digits.replace("0", "A"), "x".repeat(100_000));
   for (const text of others) assert.ok(!slots.is_offset(text), text);
+});
+
+test("an event is known again by what it says", () => {
+  const same = (first, again) => slots.is_known_again(first, again);
+  assert.ok(same(["x", 1, { a: "b" }], ["x", 1, { a: "b" }, OFFSET]));
+  assert.ok(same(["x"], ["x", OFFSET]));
+  assert.ok(!same(["x", 1], ["x", 2, OFFSET]));
+  const bytes = (...bytes) => new Uint8Array(bytes).buffer;
+  assert.ok(same(["x", bytes(1, 2)], ["x", bytes(1, 2), OFFSET]));
+  assert.ok(!same(["x", bytes(1, 2)], ["x", bytes(1, 3), OFFSET]));
 });
 
 test("a claim carries the authentication data, whose keys win", () => {
   for (const [auth, offset, expected] of [
     [undefined, undefined, '{"pid":"P"}'],
-    [undefined, "o", '{"pid":"P","offset":"o"}'],
-    [{ token: "t" }, "o", '{"pid":"P","offset":"o","token":"t"}'],
-    [{ offset: 1, pid: 2 }, "o", '{"pid":2,"offset":1}'],
-    [["a"], "o", '["a"]'],
-    ["a", "o", '"a"'],
+    [undefined, OFFSET, `{"pid":"P","offset":"${OFFSET}"}`],
+    [{ token: "t" }, OFFSET, `{"pid":"P","offset":"${OFFSET}","token":"t"}`],
+    [{ offset: 1, pid: 2 }, OFFSET, '{"pid":2,"offset":1}'],
+    [["a"], OFFSET, '["a"]'],
+    ["a", OFFSET, '"a"'],
   ]) {
     assert.equal(slots.claim(auth, "P", offset), expected);
   }

@@ -169,7 +169,7 @@ impl Core {
             }
             Command::Reserve { socket, up_to } => self.host.reserve(socket.number(), report::exact(up_to)),
             // The module stores first, and erases what is settled.
-            Command::Keep { .. } | Command::Erase { .. } => {}
+            Command::Keep { .. } | Command::Erase { .. } | Command::Save { .. } => {}
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);
                 self.host.shut(transport.number());

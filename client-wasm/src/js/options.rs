@@ -100,6 +100,7 @@ pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions
         durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
         auth: Auth::Ask,
+        ..SocketOptions::default()
     }
 }
 

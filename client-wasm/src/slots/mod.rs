@@ -18,7 +18,7 @@ use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
     Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message,
-    Shape as OffsetShape, Stamp, TransportKind,
+    Offset, Shape as OffsetShape, TransportKind,
 };
 
 pub use self::table::{Slot, freed, freeing_one_later};
@@ -182,7 +182,6 @@ impl Codec for Slots {
     type Name = Rc<str>;
     type Payload = Payload;
     type Partial = Partial;
-    type Offset = Slot;
     type Refusal = Infallible;
 
     fn packet_type(&self, text: &Text) -> Result<PacketType, DecodeError> {
@@ -329,18 +328,18 @@ impl Codec for Slots {
     fn connect(
         &mut self,
         auth: Option<&Payload>,
-        credentials: Credentials<'_, Slot>,
+        credentials: Credentials<'_>,
     ) -> Result<Option<Payload>, EncodeError> {
         let Credentials { recovery, delivery } = credentials;
         if recovery.is_none() && delivery.is_none() {
             return Ok(auth.cloned());
         }
-        let number = |slot: Option<u32>| slot.and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1);
         let (pid, offset) = recovery.unwrap_or_default();
+        let offset = offset.map(|offset| offset.to_string()).unwrap_or_default();
         let (id, base) = delivery.unwrap_or_default();
-        let auth_slot = number(auth.map(Payload::slot));
+        let auth_slot = auth.and_then(|auth| i32::try_from(auth.slot()).ok()).unwrap_or(-1);
         #[expect(clippy::cast_precision_loss, reason = "ids stay below 2^53")]
-        let slot = table::connect(auth_slot, pid, number(offset.map(Slot::number)), id, base as f64);
+        let slot = table::connect(auth_slot, pid, &offset, id, base as f64);
         match u32::try_from(slot) {
             Ok(slot) => Ok(Some(Payload::plain(slot, whole(table::further(0)) as u32))),
             Err(_) if slot == TAKEN => Err(EncodeError::AuthDelivery),
@@ -354,15 +353,20 @@ impl Codec for Slots {
         Payload::plain(slot, whole(table::further(0)) as u32)
     }
 
-    fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
-        let slot = u32::try_from(table::offset(payload.slot())).ok()?;
-        let shape = match whole(table::further(0)) {
+    fn offset(&mut self, payload: &Payload) -> Option<Offset> {
+        let shape = match table::offset(payload.slot()) {
             0 => OffsetShape::Memory,
             1 => OffsetShape::Stream,
-            _ => OffsetShape::Mongo,
+            2 => OffsetShape::Mongo,
+            _ => return None,
         };
-        let (millis, count) = (whole(table::further(1)), whole(table::further(2)));
-        Some((Slot::adopt(slot), Stamp { shape, millis, count }))
+        let [millis, high, low] = [0, 1, 2].map(|place| whole(table::further(place)));
+        Some(Offset { shape, millis, count: high << 32 | low })
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "any bits will do")]
+    fn digest(&mut self, payload: &Payload, without_last: bool) -> u64 {
+        table::digest(payload.slot(), without_last) as i64 as u64
     }
 
     fn attachments(&self, payload: &Payload) -> usize {

@@ -22,11 +22,13 @@ extern "C" {
     pub(super) fn attach(slot: u32);
     /// A new number for a value with those attachments in the places of its placeholders, or -1.
     pub(super) fn assemble(slot: u32) -> i32;
-    /// A new number for the last argument if it is shaped like an offset, or -1. Further: the stamp's shape, time, count.
+    /// The shape of the last argument if that is an offset, or -1. Further: its time, and its count in two halves.
     pub(super) fn offset(slot: u32) -> i32;
+    /// A hash of what an event says.
+    pub(super) fn digest(slot: u32, without_last: bool) -> f64;
     /// A number for CONNECT's object, -1 if the authentication data is no object, or -2 if it has a field `$delivery` where
     /// one is added. Further: the bytes of its text.
-    pub(super) fn connect(auth: i32, pid: &str, offset: i32, delivery: &str, base: f64) -> i32;
+    pub(super) fn connect(auth: i32, pid: &str, offset: &str, delivery: &str, base: f64) -> i32;
     /// A number for the question to the server's middleware, in this version. Further: the bytes of its text.
     pub(super) fn sync(version: u32) -> u32;
     /// What the last of these had to say further.
