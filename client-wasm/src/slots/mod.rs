@@ -17,8 +17,8 @@ use std::time::Duration;
 use socketio_client_core::engine::PacketType;
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
-    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message,
-    Offset, Shape as OffsetShape, TransportKind,
+    Codec, Connected, Credentials, DecodeError, Decoded, EncodeError, Handshake, Limits, Message, Offset,
+    Shape as OffsetShape, TransportKind,
 };
 
 pub use self::table::{Slot, freed, freeing_one_later};
