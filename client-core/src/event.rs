@@ -237,8 +237,8 @@ pub enum Event<C: Codec + ?Sized> {
         gap: Gap,
         /// Whether it is one of those that the application wants to be told of ([`Config::gap`](crate::Config::gap)).
         told: bool,
-        /// Events of the namespace wait until [`Manager::resynced`](crate::Manager::resynced) is called with this. Only with
-        /// [`SocketOptions::resync`](crate::SocketOptions::resync).
+        /// Events of the namespace wait until [`Manager::resynced`](crate::Manager::resynced) is called with this. Only where
+        /// [`Manager::set_resync`](crate::Manager::set_resync) asked for it.
         resync: Option<ResyncId>,
     },
     /// The namespace is not connected.

@@ -115,6 +115,52 @@ macro_rules! config_setters {
             self.set(|config| config.recovery = on)
         }
 
+        /// Whether a server that may not know that a connection is gone is told before it is asked to resume the session
+        /// (`recoveryTakeover`). Default true.
+        pub fn recovery_takeover(self, on: bool) -> Self {
+            self.set(|config| config.recovery_takeover = on)
+        }
+
+        /// Time for that (`recoveryTakeoverTimeout`). Default 1 s.
+        pub fn recovery_takeover_timeout(self, timeout: core::time::Duration) -> Self {
+            self.set(|config| config.recovery_takeover_timeout = timeout)
+        }
+
+        /// How much older than the newest the offset is from which the server resumes (`recoveryOverlap`). Default `None`:
+        /// 100 ms where offsets do not come in order (Redis streams), else none.
+        pub fn recovery_overlap(self, overlap: Option<core::time::Duration>) -> Self {
+            self.set(|config| config.recovery_overlap = overlap)
+        }
+
+        /// How a replayed event is known to have come before (`recoveryDedupe`). Default `None`: by content where the
+        /// server replays what had no offset (Redis streams), else by offset.
+        pub fn recovery_dedupe(self, dedupe: Option<$crate::RecoveryDedupe>) -> Self {
+            self.set(|config| config.recovery_dedupe = dedupe)
+        }
+
+        /// Which gaps are told (`gap`). Default [`GapLevel::Likely`](crate::GapLevel::Likely).
+        pub fn gap(self, level: $crate::GapLevel) -> Self {
+            self.set(|config| config.gap = level)
+        }
+
+        /// Further servers, tried in turn when one cannot be reached (`urls`). Where one works, the next attempts begin
+        /// there. Their paths do not matter. A URL that cannot be used is told when the client is built.
+        pub fn urls(mut self, urls: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+            for url in urls {
+                match ($crate::Address::parse(url.as_ref()), &mut self.config) {
+                    (Ok(address), Ok(config)) => config.others.push(address),
+                    (Err(error), config @ Ok(_)) => *config = Err(error),
+                    (_, Err(_)) => {}
+                }
+            }
+            self
+        }
+
+        /// Whether each client tries the servers in an order of its own. Default false: as they are given.
+        pub fn shuffle_urls(self, on: bool) -> Self {
+            self.set(|config| config.shuffle = on)
+        }
+
         /// How often an emit is sent again until the server's handler has answered it (`retries`). Default none: each is
         /// sent once. Emits of a namespace then leave one after the other, volatile ones apart, and a handler may see one
         /// twice, so it should know it again. Without [`ack_timeout`](Self::ack_timeout) only a connection that ended

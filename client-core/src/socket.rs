@@ -50,9 +50,6 @@ pub struct SocketOptions<P> {
     /// Whether emits are kept in a store until they are settled ([`Command::Keep`](crate::Command::Keep)). Only with
     /// `retries`. Default none.
     pub durability: Option<Durability>,
-    /// Whether events wait after each [`Event::Gap`](crate::Event::Gap) that is told, until the application has made good what
-    /// it missed ([`Manager::resynced`](crate::Manager::resynced)). Default false.
-    pub resync: bool,
     /// Whether another process or page is to take up the session ([`Command::Save`](crate::Command::Save),
     /// `recoveryStore`). Default false.
     pub saves: bool,
@@ -105,7 +102,6 @@ impl<P> Default for SocketOptions<P> {
             retry_window: None,
             exactly_once: None,
             durability: None,
-            resync: false,
             saves: false,
         }
     }
@@ -212,7 +208,7 @@ impl<C: Codec> Socket<C> {
             state: SocketState::Inactive,
             acks: Acks::default(),
             recovery: Recovery::default(),
-            resync: options.resync,
+            resync: false,
             saves: options.saves,
             sync: Sync::default(),
             sessions: 0,

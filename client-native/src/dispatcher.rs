@@ -6,14 +6,15 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use socketio_client_core::{ClientEvent, ConnectError, SocketId, Taken};
+use socketio_client_core::{ClientEvent, ConnectError, Gap, ResyncId, SocketId, Taken};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::auth::authenticate;
 use crate::error::End;
 use crate::fates::FateChange;
-use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, Handler, OUTGOING};
+use crate::gaps::Resync;
+use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, GAP, Handler, OUTGOING, RESYNC};
 use crate::message::{Message, Outgoing};
 use crate::queue;
 use crate::shared::{Event, Shared, lock};
@@ -27,10 +28,11 @@ struct Panicked(String);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
+    let mut replays = Replays::default();
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
         while !batch.is_empty() {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut batch));
+            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
             while let Ok(Some(stalled)) = stopped {
                 // The only error is that nobody reads it any more.
                 stopped = match stalled {
@@ -59,7 +61,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// Deals with a turn's worth of events, or up to a stream that is full.
-fn turn(shared: &Arc<Shared>, batch: &mut VecDeque<Event>) -> Result<Option<Stalled>, Panicked> {
+fn turn(
+    shared: &Arc<Shared>,
+    replays: &mut Replays,
+    batch: &mut VecDeque<Event>,
+) -> Result<Option<Stalled>, Panicked> {
     let (mut events, mut bytes) = (0, 0);
     let mut stopped = Ok(None);
     while events < TURN
@@ -69,7 +75,7 @@ fn turn(shared: &Arc<Shared>, batch: &mut VecDeque<Event>) -> Result<Option<Stal
     {
         events += 1;
         bytes += queue::size(&event);
-        stopped = dispatch(shared, event);
+        stopped = dispatch(shared, replays, event);
     }
     if shared.queue.done(events, bytes) {
         shared.wake();
@@ -130,12 +136,13 @@ enum Stalled {
 }
 
 /// Not async: a future would copy each event several times.
-fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panicked> {
+fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result<Option<Stalled>, Panicked> {
     match event {
         Event::Message { socket, payload, ack } => {
+            let replayed = replays.next(socket);
             let taken = lock(&shared.listeners).take(socket, payload.event_name());
             let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
-            return deliver(taken, 0, Message::new(payload, ack, shared));
+            return deliver(taken, 0, Message::new(payload, ack, replayed, shared));
         }
         Event::Sent { socket, payload } => {
             let outgoing = Outgoing(payload);
@@ -145,11 +152,26 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
                 }
             })
         }
-        Event::Connected { socket, .. } => each(shared, socket, CONNECT, |handler| {
-            if let Handler::Connect(handler) = handler {
-                handler();
-            }
-        }),
+        Event::Connected { socket, recovered, replayed } => {
+            replays.begin(socket, if recovered { replayed } else { 0 });
+            each(shared, socket, CONNECT, |handler| {
+                if let Handler::Connect(handler) = handler {
+                    handler();
+                }
+            })
+        }
+        Event::Gap { socket, gap, told, resync } => {
+            let told = if told {
+                each(shared, socket, GAP, |handler| {
+                    if let Handler::Gap(handler) = handler {
+                        handler(gap);
+                    }
+                })
+            } else {
+                Ok(())
+            };
+            told.and_then(|()| resync.map_or(Ok(()), |id| begin_resync(shared, socket, gap, id)))
+        }
         Event::Disconnected { socket, reason, .. } => each(shared, socket, DISCONNECT, |handler| {
             if let Handler::Disconnect(handler) = handler {
                 handler(reason);
@@ -177,6 +199,43 @@ fn dispatch(shared: &Arc<Shared>, event: Event) -> Result<Option<Stalled>, Panic
     .map(|()| None)
 }
 
+/// The application makes good what it missed. Nobody may want that any longer.
+fn begin_resync(shared: &Arc<Shared>, socket: SocketId, gap: Gap, id: ResyncId) -> Result<(), Panicked> {
+    let mut resync = Some(Resync::new(Arc::clone(shared), id));
+    each(shared, socket, RESYNC, |handler| {
+        if let Handler::Resync(load) = handler {
+            let load = load(gap);
+            if let Some(resync) = resync.take() {
+                resync.run(load);
+            }
+        }
+    })
+}
+
+/// How many of the next messages were missed, by namespace.
+#[derive(Default)]
+struct Replays(Vec<(SocketId, usize)>);
+
+impl Replays {
+    fn begin(&mut self, socket: SocketId, replayed: usize) {
+        self.0.retain(|(other, _)| *other != socket);
+        if replayed > 0 {
+            self.0.push((socket, replayed));
+        }
+    }
+
+    /// Whether the next one was.
+    fn next(&mut self, socket: SocketId) -> bool {
+        match self.0.iter_mut().find(|(other, left)| *other == socket && *left > 0) {
+            Some((_, left)) => {
+                *left -= 1;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 /// Hands a message to the handlers from the one at `next` on. Stops at a stream that is full; one that is gone is passed
 /// over.
 fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Option<Stalled>, Panicked> {
@@ -201,7 +260,9 @@ fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Optio
             | Handler::Outgoing(_)
             | Handler::Connect(_)
             | Handler::Disconnect(_)
-            | Handler::ConnectError(_) => {}
+            | Handler::ConnectError(_)
+            | Handler::Gap(_)
+            | Handler::Resync(_) => {}
         }
         let Some(copy) = copy else { break };
         message = copy;

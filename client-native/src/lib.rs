@@ -69,6 +69,7 @@ mod driver;
 mod emitter;
 mod error;
 mod fates;
+mod gaps;
 mod links;
 mod listeners;
 mod message;
@@ -99,8 +100,8 @@ pub use socket::Socket;
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
     AckError, BufferPolicy, ClientEvent, ConnectError, DecodeError, DisconnectReason, Durability, EmitError,
-    EmitId, EncodeError, Fate, FlushError, Limits, ListenerId, Receipts, State, TransportError,
-    TransportKind as Transport, UrlError,
+    EmitId, EncodeError, Fate, FlushError, Gap, GapLevel, GapReason, Limits, ListenerId, Offset, Receipts,
+    RecoveryDedupe, State, TransportError, TransportKind as Transport, UrlError,
 };
 pub use stream::Messages;
 pub use transport::{BoxedIo, Connector, TlsOptions};

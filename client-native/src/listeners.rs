@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use socketio_client_core::{
-    ClientEvent, ConnectError, DisconnectReason, ListenerId, Router, SocketId, Taken,
+    ClientEvent, ConnectError, DisconnectReason, Gap, ListenerId, Router, SocketId, Taken,
 };
 use tokio::sync::mpsc;
 
 use crate::fates::FateChange;
+use crate::gaps::ResyncFn;
 use crate::message::{Message, Outgoing};
 
 /// Under these names the listeners of a namespace's own events are kept. A server that sends events of such names reaches
@@ -17,6 +18,8 @@ pub(crate) const DISCONNECT: &str = "disconnect";
 pub(crate) const CONNECT_ERROR: &str = "connect_error";
 pub(crate) const OUTGOING: &str = "\0outgoing";
 pub(crate) const FATES: &str = "\0fates";
+pub(crate) const GAP: &str = "\0gap";
+pub(crate) const RESYNC: &str = "\0resync";
 
 #[derive(Clone)]
 pub(crate) enum Handler {
@@ -27,6 +30,8 @@ pub(crate) enum Handler {
     Connect(Arc<dyn Fn() + Send + Sync>),
     Disconnect(Arc<dyn Fn(DisconnectReason) + Send + Sync>),
     ConnectError(Arc<dyn Fn(ConnectError) + Send + Sync>),
+    Gap(Arc<dyn Fn(Gap) + Send + Sync>),
+    Resync(Arc<ResyncFn>),
 }
 
 pub(crate) type ClientHandler = Arc<dyn Fn(ClientEvent) + Send + Sync>;

@@ -19,6 +19,7 @@ use crate::shared::Shared;
 pub struct Message {
     payload: Payload,
     answer: Option<Arc<Answer>>,
+    replayed: bool,
 }
 
 /// The right to answer one event, once.
@@ -29,10 +30,10 @@ struct Answer {
 }
 
 impl Message {
-    pub(crate) fn new(payload: Payload, ack: Option<AckId>, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(payload: Payload, ack: Option<AckId>, replayed: bool, shared: &Arc<Shared>) -> Self {
         let answer =
             ack.map(|id| Arc::new(Answer { shared: Arc::clone(shared), id, used: AtomicBool::new(false) }));
-        Self { payload, answer }
+        Self { payload, answer, replayed }
     }
 
     /// The event's name.
@@ -69,6 +70,12 @@ impl Message {
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         self.payload.attachments()
+    }
+
+    /// Whether it was missed, and came when the session was resumed.
+    #[must_use]
+    pub const fn is_replayed(&self) -> bool {
+        self.replayed
     }
 
     /// Whether the server waits for an answer.

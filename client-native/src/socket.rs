@@ -340,7 +340,7 @@ impl Socket {
         self.shared().disconnect(self.id, true);
     }
 
-    fn listen(&self, event: &str, handler: Handler) -> ListenerId {
+    pub(crate) fn listen(&self, event: &str, handler: Handler) -> ListenerId {
         self.with_router(|router| router.on(event, handler))
     }
 

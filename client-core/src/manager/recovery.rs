@@ -37,6 +37,13 @@ impl<C: Codec> Manager<C> {
         target.recovery.saved(self.unix(engine.heard), engine.saved(noticed_by))
     }
 
+    /// Whether events of a namespace wait after each gap that is told, until the application has made good what it missed.
+    pub fn set_resync(&mut self, socket: SocketId, on: bool) {
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.resync = on;
+        }
+    }
+
     /// What was missed is made good ([`Event::Gap`]): the events that waited are delivered. Nothing happens if another gap
     /// was told since.
     pub fn resynced(&mut self, resync: ResyncId) {

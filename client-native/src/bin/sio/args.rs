@@ -86,6 +86,12 @@ pub(crate) struct Connection {
     /// http, https, ws or wss; its path names the namespace
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+    /// Another server, tried when the first cannot be reached; repeatable
+    #[arg(long = "url", value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// Tell each time a session was resumed in a cluster, where an event may be missing all the same
+    #[arg(long)]
+    pub(crate) seams: bool,
     /// Namespace, instead of the one in the URL's path; repeatable
     #[arg(long = "namespace", value_name = "NSP", value_parser = namespace)]
     pub(crate) namespaces: Vec<String>,

@@ -40,9 +40,10 @@ pub(crate) async fn run(connection: Connection) -> Result<Exit, Exit> {
         socket.on_any(move |message| match arguments(&message) {
             Ok(args) => {
                 let event = message.event().to_owned();
+                let replayed = message.is_replayed();
                 let ack = message.wants_ack().then(|| lock(&questions).ask(message));
                 let args = JsonList(&args);
-                shared.write(&Line::Event { namespace: &namespace, event: &event, args, ack });
+                shared.write(&Line::Event { namespace: &namespace, event: &event, args, ack, replayed });
             }
             Err(message) => shared.write(&Line::Error { message: &message }),
         });

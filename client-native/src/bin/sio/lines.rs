@@ -1,10 +1,11 @@
 //! The lines of `sio connect`: what it writes, and what it reads.
 
 use std::io::{BufRead, IsTerminal, Read, Write};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use socketio_client_native::Value;
+use socketio_client_native::{Gap, Value};
 use tokio::sync::mpsc;
 
 use crate::value::{Json, JsonList, list_with_bytes};
@@ -20,6 +21,20 @@ pub(crate) enum Line<'a> {
         namespace: &'a str,
         id: &'a str,
         recovered: bool,
+    },
+    /// Events may be missing. Times are Unix times in milliseconds, null where they are not known.
+    Gap {
+        namespace: &'a str,
+        recovered: bool,
+        exact: bool,
+        reason: &'a str,
+        since: Option<u64>,
+        until: u64,
+        outage_ms: u64,
+        last_offset: Option<String>,
+        last_event_at: Option<u64>,
+        possibly_missed: Option<u64>,
+        server_knew: bool,
     },
     Disconnect {
         namespace: &'a str,
@@ -42,6 +57,9 @@ pub(crate) enum Line<'a> {
         args: JsonList<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         ack: Option<u64>,
+        /// It was missed, and came when the session was resumed.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        replayed: bool,
     },
     Ack {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +89,26 @@ pub(crate) enum Line<'a> {
     Error {
         message: &'a str,
     },
+}
+
+impl<'a> Line<'a> {
+    /// What may be missing in a namespace.
+    pub(crate) fn gap(namespace: &'a str, gap: &Gap) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self::Gap {
+            namespace,
+            recovered: gap.recovered,
+            exact: gap.exact,
+            reason: gap.reason.as_str(),
+            since: Some(millis(gap.since)).filter(|since| *since > 0),
+            until: millis(gap.until),
+            outage_ms: millis(gap.outage),
+            last_offset: gap.last_offset.map(|offset| offset.to_string()),
+            last_event_at: gap.last_event_at.map(millis),
+            possibly_missed: gap.possibly_missed,
+            server_knew: gap.server_knew,
+        }
+    }
 }
 
 /// What became of an emit with ack.
@@ -271,7 +309,13 @@ mod tests {
             r#"{"type":"reconnect_attempt","attempt":2,"delay_ms":812}"#
         );
         assert_eq!(
-            text(&Line::Event { namespace: "/", event: "e", args: JsonList(&args), ack: Some(7) }),
+            text(&Line::Event {
+                namespace: "/",
+                event: "e",
+                args: JsonList(&args),
+                ack: Some(7),
+                replayed: false
+            }),
             r#"{"type":"event","namespace":"/","event":"e","args":[null,{"$bytes":"/w=="}],"ack":7}"#
         );
         let id: Box<RawValue> = serde_json::from_str("1.10").unwrap();

@@ -38,7 +38,13 @@ pub(crate) async fn run(
             match arguments(&message) {
                 Ok(args) => {
                     let args = JsonList(&args);
-                    shared.write(&Line::Event { namespace: &namespace, event: message.event(), args, ack });
+                    shared.write(&Line::Event {
+                        namespace: &namespace,
+                        event: message.event(),
+                        args,
+                        ack,
+                        replayed: message.is_replayed(),
+                    });
                 }
                 Err(message) => shared.write(&Line::Error { message: &message }),
             }

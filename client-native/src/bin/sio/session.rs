@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 use socketio_client_native::{
-    Arguments, Client, ClientEvent, ConnectError, DisconnectReason, Message, Socket, Value,
+    Arguments, Client, ClientEvent, ConnectError, DisconnectReason, GapLevel, Message, Socket, Value,
 };
 use tokio::sync::watch;
 
@@ -113,6 +113,8 @@ impl Session {
             .reconnection_attempts(connection.reconnection_attempts.or(attempts))
             .reconnection_delay(connection.reconnection_delay)
             .reconnection_delay_max(connection.reconnection_delay_max)
+            .gap(if connection.seams { GapLevel::All } else { GapLevel::Likely })
+            .urls(&connection.urls)
             .auto_connect(false);
         for (key, value) in &connection.query {
             builder = builder.query(key.as_str(), value.as_str());
@@ -396,6 +398,10 @@ fn watch_socket(socket: &Socket, at: usize, shared: &Arc<Shared>) {
             shared.tell(&Line::Connect { namespace: &namespace, id: &id, recovered: socket.recovered() });
             shared.place(at, Place::Connected);
         }
+    });
+    socket.on_gap({
+        let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());
+        move |gap| shared.tell(&Line::gap(&namespace, &gap))
     });
     socket.on_disconnect({
         let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());

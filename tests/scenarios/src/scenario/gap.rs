@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use socketio_client_core::{Auth, Gap, GapReason, SocketId, SocketOptions};
+use socketio_client_core::{Gap, GapReason, SocketId, SocketOptions};
 
 use crate::{EPOCH, Face, Sim, millis, secs};
 
@@ -144,9 +144,8 @@ pub fn a_gap_says_what_is_known<F: Face>(face: &F) {
 }
 
 fn resyncing<F: Face>(sim: &mut Sim<'_, F>) -> SocketId {
-    let options = SocketOptions { auth: Auth::None, resync: true, ..SocketOptions::default() };
-    let socket = sim.manager.socket("/", options);
-    sim.manager.connect(socket, sim.now);
+    let socket = sim.connect("/");
+    sim.manager.set_resync(socket, true);
     sim.open_websocket("w1");
     sim.server("w1", "40{S1}");
     sim.lines();
