@@ -163,9 +163,11 @@ impl Retries {
         self.delivery.is_some() && matches!(self.store, Some(store) if store.is_opening())
     }
 
-    /// Whether another process uses it.
-    pub(crate) const fn lacks_its_name(&self) -> bool {
-        self.delivery.is_some() && matches!(self.store, Some(store) if store.is_elsewhere())
+    /// Whether the connection cannot be the leader's: it was made without the name, which another process uses, or `next` is
+    /// not the first ack id on it that may stand in the store as well.
+    pub(crate) const fn must_connect_anew(&self, next: u64) -> bool {
+        let Some(store) = self.store else { return false };
+        (self.delivery.is_some() && store.is_elsewhere()) || store.shares_ids(next)
     }
 
     /// Its name, unless another process uses it.

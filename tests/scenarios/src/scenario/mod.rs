@@ -9,5 +9,6 @@ pub mod polling;
 pub mod reconnect;
 pub mod recovery;
 pub mod retry;
+pub mod shared_store;
 pub mod store;
 pub mod upgrade;
