@@ -89,6 +89,11 @@ impl Store {
         self.asked = self.reserved;
     }
 
+    /// What is stored under ids below `next` is handed in one by one, from the lowest on.
+    pub(crate) fn hands_in(&mut self, next: u64) {
+        self.taken = next.checked_sub(1).map(|last| (0, last));
+    }
+
     /// The shell takes an id for an emit that it hands in later.
     pub(crate) fn take(&mut self, id: u64) {
         self.taken = Some((self.taken.map_or(id, |(first, _)| first), id));

@@ -170,9 +170,7 @@ fn answers_of_a_server_that_lies_change_nothing() {
     assert_eq!(events.iter().filter(|event| event.starts_with("ack")).collect::<Vec<_>>(), ["ack 0 #0: 7"]);
 }
 
-/// A name is the leader's alone: who begins to lead, and who has lost the lead, is connected anew, with it and without. With
-/// it, the server is told of the lowest id that may still come, also of one that the shell has taken for an emit that is
-/// being stored.
+/// A name is the leader's alone: who begins to lead, and who has lost the lead, is connected anew, with it and without.
 #[test]
 fn the_name_goes_with_the_lead() {
     let mut sim = Sim::new(&JsonFace);
@@ -189,7 +187,7 @@ fn the_name_goes_with_the_lead() {
     sim.expect_lines(&["reserve 0 1027", "close w1"]);
     sim.advance(secs(1));
     sim.open_websocket("w2");
-    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":3}}"#]);
+    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":0}}"#]);
     sim.server("w2", "40{S2}");
     sim.expect_lines(&[&format!("w2 424{SYNC}")]);
     let payload = sim.face().event(1, &[]);
@@ -205,4 +203,27 @@ fn the_name_goes_with_the_lead() {
     sim.server("w3", "40{S3}");
     sim.advance(secs(10));
     sim.expect_lines(&[]);
+}
+
+/// The connection is open before the store is, so CONNECT leaves before the emits are handed in: the server must not forget
+/// them.
+#[test]
+fn the_first_connect_of_a_leader_forgets_nothing() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket =
+        sim.manager.socket("/", SocketOptions { durability: Some(Durability::StoredFirst), ..options() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.manager.lead(socket, Some("store".into()), 1024, sim.now);
+    sim.expect_lines(&["reserve 0 2048", r#"w1 40{"$delivery":{"v":1,"id":"store","base":0}}"#]);
+    sim.manager.reserved(socket, 2048, sim.now);
+    let payload = sim.face().event(1, &[]);
+    for key in [3, 5] {
+        let emit = RestoredEmit { key, payload: payload.clone(), attempts: 0, expires: None };
+        sim.manager.adopt(socket, emit, None, true, sim.now);
+    }
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":3}}"#]);
 }

@@ -9,6 +9,7 @@ use crate::codec::Codec;
 use crate::event::{EmitId, SocketId};
 use crate::fate::Fate;
 use crate::socket::SocketState;
+use crate::store::Store;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -24,8 +25,16 @@ impl<C: Codec> Manager<C> {
             self.connect_anew(socket, now);
         }
         if self.open_store(socket, delivery, next).is_some() {
+            // CONNECT may leave before they are there: the server is not to forget any of them.
+            if let Some(store) = self.store_of(socket) {
+                store.hands_in(next);
+            }
             self.store_is_open(socket, now);
         }
+    }
+
+    fn store_of(&mut self, socket: SocketId) -> Option<&mut Store> {
+        self.sockets.get_mut(socket.0 as usize)?.outbox.retries.as_mut()?.store.as_mut()
     }
 
     fn connect_anew(&mut self, socket: SocketId, now: Instant) {
@@ -63,7 +72,7 @@ impl<C: Codec> Manager<C> {
     pub fn take_id(&mut self, socket: SocketId) -> Option<u64> {
         let target = self.sockets.get_mut(socket.0 as usize)?;
         let id = target.acks.skip();
-        if let Some(store) = target.outbox.retries.as_mut().and_then(|retries| retries.store.as_mut()) {
+        if let Some(store) = self.store_of(socket) {
             store.take(id);
         }
         Some(id)
