@@ -210,6 +210,11 @@ impl<P> Fates<P> {
         self.written
     }
 
+    /// Whether somebody waits for a receipt.
+    pub(crate) fn awaits_receipt(&self) -> bool {
+        self.in_flight.front().is_some()
+    }
+
     /// Whether somebody waits for a receipt that nobody has asked for.
     pub(crate) fn wants_receipt(&self) -> bool {
         self.in_flight.back().is_some_and(|(place, _)| self.covered < Some(EmitId(place)))

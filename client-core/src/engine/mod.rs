@@ -285,7 +285,8 @@ impl<C: Codec> Engine<C> {
     pub(crate) fn wrote(&mut self, socket: SocketId) {
         // What the receipt under way covers does not cover this one.
         let new = self.unread.get(self.unread_covered..).unwrap_or_default();
-        if !new.contains(&socket) {
+        // Mostly it is the same as before.
+        if new.last() != Some(&socket) && !new.contains(&socket) {
             self.unread.push(socket);
         }
     }

@@ -40,6 +40,10 @@ pub(super) fn ask_for_receipt<C: Codec>(
         return None;
     }
     let blocked = engine.is_blocked();
+    // Asked for each packet, and mostly nobody does.
+    if !blocked && !sockets.iter().any(|socket| socket.outbox.awaits_receipt()) {
+        return None;
+    }
     let flushes = sockets.iter().any(|socket| socket.outbox.wants_receipt());
     let watched = config.receipts != Receipts::Off
         && now >= engine.next_receipt

@@ -19,6 +19,11 @@ impl<P> Outbox<P> {
         Some(target)
     }
 
+    /// Whether somebody waits for a receipt, asked for or not.
+    pub(crate) fn awaits_receipt(&self) -> bool {
+        !self.flushes.is_empty() || self.fates.awaits_receipt()
+    }
+
     /// Whether a receipt would tell a flush something now.
     pub(crate) fn wants_receipt(&self) -> bool {
         self.flushes

@@ -240,6 +240,13 @@ impl<P> Outbox<P> {
     /// Where a held emit stands.
     pub(crate) fn position(&self, id: EmitId) -> Option<usize> {
         let is = |at: usize| self.held.get(at).is_some_and(|emit| emit.id == id);
+        // Mostly none is missing in between.
+        let first = self.held.front()?.id;
+        if let Some(at) = id.0.checked_sub(first.0).map(|at| at as usize)
+            && is(at)
+        {
+            return Some(at);
+        }
         match self.held.binary_search_by_key(&id, Emit::place) {
             Ok(at) if is(at) => Some(at),
             // It may have taken the place of another one.

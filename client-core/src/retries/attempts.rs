@@ -126,11 +126,13 @@ impl<P> Outbox<P> {
 
     /// An attempt goes to the engine's queue.
     pub(crate) fn queue_attempt(&mut self, id: EmitId) {
-        let at = self.position(id);
-        if let (Some(at), Some(retries)) = (at, &mut self.retries) {
+        let Some(at) = self.position(id) else { return };
+        if let Some(retries) = &mut self.retries {
             retries.handed_out = retries.handed_out.max(at + 1);
         }
-        self.step(id, Step::Queued);
+        if let Some(reliable) = self.held.get_mut(at).and_then(Emit::reliable_mut) {
+            reliable.step = Step::Queued;
+        }
     }
 
     /// It comes back from there, because the connection has ended, or the namespace was left.
@@ -146,7 +148,7 @@ impl<P> Outbox<P> {
     }
 
     /// The attempt in the engine's queue is written, if it is still wanted.
-    pub(crate) fn write_attempt(&mut self, id: EmitId, now: Instant) -> Option<&Emit<P>> {
+    pub(crate) fn write_attempt(&mut self, id: EmitId, now: Instant) -> Option<&mut Emit<P>> {
         let at = self.position(id)?;
         let reliable = self.held.get_mut(at)?.reliable_mut()?;
         if reliable.step != Step::Queued {
@@ -157,7 +159,7 @@ impl<P> Outbox<P> {
         reliable.last_sent = Some(now);
         let attempt = reliable.attempts;
         self.fates.note(id, Fate::InFlight { attempt });
-        self.held.get(at)
+        self.held.get_mut(at)
     }
 
     /// The attempt that was written provably never left, and is in the engine's queue again. False if it is settled.

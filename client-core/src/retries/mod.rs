@@ -22,6 +22,10 @@ pub(crate) struct Reliable {
     pub(crate) key: Option<u64>,
     /// That were written.
     pub(crate) attempts: u32,
+    /// The ack id of the last attempt.
+    ack: Option<u64>,
+    /// Others had other ids.
+    has_more_acks: bool,
     pub(crate) step: Step,
     pub(crate) kept: Kept,
     /// It was accepted by another process, or by the shell itself: its end is told by its key.
@@ -60,6 +64,8 @@ impl Reliable {
             timeout,
             key: None,
             attempts: 0,
+            ack: None,
+            has_more_acks: false,
             step: Step::Held,
             kept: Kept::No,
             restored: false,
@@ -85,6 +91,17 @@ impl Reliable {
             return Fate::Cancelled;
         }
         Fate::Uncertain { attempts: self.attempts, last_sent: self.last_sent, key: self.key }
+    }
+
+    /// An attempt is written under this ack id.
+    pub(crate) fn ack(&mut self, id: u64) {
+        self.has_more_acks |= self.ack.is_some_and(|other| other != id);
+        self.ack = Some(id);
+    }
+
+    /// The only ack id that it has had, or none; `None` if there were several.
+    pub(crate) const fn only_ack(&self) -> Option<Option<u64>> {
+        if self.has_more_acks { None } else { Some(self.ack) }
     }
 
     pub(crate) const fn takes_over(&mut self, old: &Self) {
