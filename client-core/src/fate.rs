@@ -159,6 +159,7 @@ impl<P> Fates<P> {
         }
     }
 
+    #[inline]
     pub(crate) fn tells(&self, emit: EmitId) -> bool {
         self.observed || (self.watched.front().is_some() && self.watched.contains(emit.0, 0))
     }
@@ -169,6 +170,7 @@ impl<P> Fates<P> {
     }
 
     /// Not final.
+    #[inline]
     pub(crate) fn note(&mut self, emit: EmitId, fate: Fate) {
         if self.tells(emit) {
             self.changes.push_back(Change { emit, fate, payload: None });
@@ -194,6 +196,7 @@ impl<P> Fates<P> {
     }
 
     /// An emit is handed to a transport. One without ack waits for a receipt from now on.
+    #[inline]
     pub(crate) fn wrote(&mut self, place: EmitId, emit: EmitId, plain: bool, settled: bool) {
         self.written = self.written.max(Some(place));
         if settled || (!self.tells(emit) && place == emit) {

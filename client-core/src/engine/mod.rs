@@ -282,6 +282,7 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Another packet is.
+    #[inline]
     pub(crate) fn wrote(&mut self, socket: SocketId) {
         // What the receipt under way covers does not cover this one.
         let new = self.unread.get(self.unread_covered..).unwrap_or_default();
@@ -294,6 +295,7 @@ impl<C: Codec> Engine<C> {
     /// Whether a packet must wait until the server has read what was sent before: a Node server that reads a DISCONNECT
     /// together with events drops them, and one that reads CONNECT together with the DISCONNECT before it closes the whole
     /// connection.
+    #[inline]
     fn must_wait(&self, outgoing: &Outgoing<C::Payload>) -> bool {
         match outgoing {
             Outgoing::Connect { socket, .. } => {
@@ -307,6 +309,7 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Whether one does. The others pass it, so it comes to the front.
+    #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.queue.front().is_some_and(|outgoing| self.must_wait(outgoing))
     }
@@ -314,6 +317,15 @@ impl<C: Codec> Engine<C> {
     /// Where in the queue the packet stands that leaves next.
     pub(crate) fn next(&self) -> Option<usize> {
         self.queue.iter().position(|outgoing| !self.must_wait(outgoing))
+    }
+
+    /// Takes it out.
+    pub(crate) fn take_next(&mut self) -> Option<Outgoing<C::Payload>> {
+        if !self.is_blocked() {
+            return self.queue.pop_front();
+        }
+        let at = self.next()?;
+        queue::remove(&mut self.queue, at)
     }
 
     /// A receipt is asked for, or there is none, and the server gets a moment.

@@ -18,7 +18,6 @@ use crate::io::{Command, TransportId};
 use crate::outbox::Emit;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
-use crate::queue;
 use crate::retries::Reliable;
 use crate::socket::Socket;
 use crate::sync::Sync;
@@ -77,9 +76,7 @@ pub(super) fn encode_next<C: Codec>(
     config: &Config,
     now: Instant,
 ) -> bool {
-    let Some(outgoing) = engine.next().and_then(|at| queue::remove(&mut engine.queue, at)) else {
-        return false;
-    };
+    let Some(outgoing) = engine.take_next() else { return false };
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
