@@ -249,6 +249,7 @@ impl<C: Codec> Manager<C> {
                 }));
             }
             if receipts
+                && receipts::may_want_receipt(engine, &self.sockets)
                 && let Some(frame) = receipts::ask_for_receipt(
                     engine,
                     &mut self.sockets,

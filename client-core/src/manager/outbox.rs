@@ -14,7 +14,6 @@ use crate::fate::{Change, Fate};
 use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Retries, Step};
-use crate::socket::SocketState;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -160,7 +159,7 @@ impl<C: Codec> Manager<C> {
         self.store_is_open(socket, now);
     }
 
-    fn open_store(&mut self, socket: SocketId, delivery: Option<String>, next: u64) -> Option<()> {
+    pub(super) fn open_store(&mut self, socket: SocketId, delivery: Option<String>, next: u64) -> Option<()> {
         let target = self.sockets.get_mut(socket.0 as usize)?;
         let retries = target.outbox.retries.as_mut().filter(|retries| retries.is_opening())?;
         retries.opened(delivery, next);
@@ -168,25 +167,10 @@ impl<C: Codec> Manager<C> {
         Some(())
     }
 
-    fn store_is_open(&mut self, socket: SocketId, now: Instant) {
+    pub(super) fn store_is_open(&mut self, socket: SocketId, now: Instant) {
         self.keep(socket);
         self.join(socket, now);
         self.release(socket);
-    }
-
-    /// The same for a store that several processes share, and of which this one now has the lead. What it holds is handed in
-    /// by [`Manager::adopt`]. If the namespace is connected without its name, the connection is made anew.
-    pub fn lead(&mut self, socket: SocketId, delivery: Option<String>, next: u64, now: Instant) {
-        self.tell_time(now);
-        if let Some(target) = self.sockets.get(socket.0 as usize)
-            && target.outbox.retries.as_ref().is_some_and(Retries::lacks_its_name)
-            && matches!(target.state, SocketState::Connected { .. } | SocketState::Connecting { .. })
-        {
-            self.drop_connection(now);
-        }
-        if self.open_store(socket, delivery, next).is_some() {
-            self.store_is_open(socket, now);
-        }
     }
 
     /// The store cannot be used: emits are held in memory, as if there were none.

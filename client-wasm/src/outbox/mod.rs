@@ -14,8 +14,7 @@ use std::time::Duration;
 use js_sys::{Array, Function, Object, Promise};
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, Durability, EmitError, EmitId, EmitOptions, Event, Fate, Instant, Restored, RestoredEmit,
-    SocketId,
+    AckError, Durability, EmitError, EmitId, EmitOptions, Event, Fate, Instant, RestoredEmit, SocketId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -273,8 +272,7 @@ impl Context {
             "lead",
             Closure::<dyn Fn(String, f64)>::new(move |id, next| {
                 it.act(|inner, socket, now| {
-                    let restored = Restored { delivery: Some(id), next: whole(next), emits: Vec::new() };
-                    inner.manager.restore(socket, restored, now);
+                    inner.manager.lead(socket, Some(id), whole(next), now);
                 });
             }),
         );
