@@ -1,5 +1,7 @@
 //! The store of a client's emits: what the core asks of it, and what it tells the core.
 
+mod clear;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Weak};
@@ -8,8 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytestring::ByteString;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    Codec as _, Command, DecodeError, Decoded, Instant, Limits, Restored, RestoredEmit, SocketId,
+    ClearError, Codec as _, Command, DecodeError, Decoded, Instant, Limits, Restored, RestoredEmit, SocketId,
 };
+use tokio::sync::oneshot;
+
+pub(crate) use self::clear::Cleared;
 
 use crate::shared::{Manager, Shared, State};
 use crate::store::{Done, Opened, Record, Store, StoreError, StoreWorker};
@@ -29,6 +34,10 @@ pub(crate) struct Outbox {
     worker: Option<StoreWorker>,
     place: Place,
     namespaces: Vec<Namespace>,
+    /// Who waits until it is emptied, in order.
+    clears: VecDeque<oneshot::Sender<Cleared>>,
+    /// What is for the driver, found among what was for the store.
+    pub(crate) commands: Vec<Command<Json>>,
 }
 
 /// Where emits are kept.
@@ -79,7 +88,7 @@ fn told(shared: &Weak<Shared>, done: Done) {
     let Some(shared) = shared.upgrade() else { return };
     let mut settled = Vec::new();
     shared.change(|state, now| {
-        state.store_told(done, now);
+        state.store_told(done, now, &mut settled);
         if matches!(state.outbox.as_deref(), Some(Outbox { place: Place::Memory | Place::Nowhere(_), .. })) {
             state.forget_stored(&mut settled);
         }
@@ -128,7 +137,7 @@ impl State {
         None
     }
 
-    fn store_told(&mut self, done: Done, now: Instant) {
+    fn store_told(&mut self, done: Done, now: Instant, settled: &mut Vec<Settled>) {
         match done {
             Done::Opened(Ok(opened)) => self.store_opened(opened, now),
             Done::Opened(Err(error @ StoreError::Locked { .. })) => {
@@ -154,8 +163,9 @@ impl State {
                     return;
                 };
                 namespace.asked.retain(|key| !seqs.contains(key));
+                let socket = namespace.socket;
                 for key in seqs {
-                    self.manager.kept(namespace.socket, key, Err(cause.clone()), now);
+                    self.manager.kept(socket, key, Err(cause.clone()), now);
                 }
             }
             Done::Reserved { up_to } => {
@@ -170,15 +180,22 @@ impl State {
                 }
                 self.manager.report_store(cause, 0, Some(0));
             }
-            Done::EraseFailed { error } | Done::ClearFailed { error } => {
-                self.manager.report_store(error.to_string(), 0, Some(0));
+            Done::EraseFailed { error } => self.manager.report_store(error.to_string(), 0, Some(0)),
+            Done::Cleared => self.cleared(Ok(()), settled),
+            Done::ClearFailed { error } => {
+                self.cleared(Err(ClearError::Storage { cause: error.to_string() }), settled);
             }
-            Done::Erased { .. } | Done::Cleared | Done::Closed => {}
+            Done::Erased { .. } | Done::Closed => {}
         }
     }
 
+    fn cleared(&mut self, result: Cleared, settled: &mut Vec<Settled>) {
+        let waiter = self.outbox.as_mut().and_then(|outbox| outbox.clears.pop_front());
+        settled.extend(waiter.map(|waiter| Settled::Cleared(waiter, result)));
+    }
+
     fn store_opened(&mut self, opened: Opened, now: Instant) {
-        let Opened { id, next, records, lost, renewed, aside } = opened;
+        let Opened { id, next, mut records, lost, renewed, aside } = opened;
         let kept = records.len();
         let cause = match (&aside, lost) {
             (Some(aside), _) => Some(format!(
@@ -193,7 +210,18 @@ impl State {
         for cause in cause.into_iter().chain(renewed) {
             self.manager.report_store(cause, kept, lost);
         }
+        let Some(outbox) = &mut self.outbox else { return };
+        let cleared = !outbox.clears.is_empty();
+        if cleared {
+            // It is being emptied. Who has asked for a namespace is told of each of its emits.
+            records.retain(|record| outbox.named(&record.namespace).is_some());
+        }
         self.store_is(Place::Open { id, next, records }, now);
+        if cleared {
+            for namespace in self.outbox.iter().flat_map(|outbox| &outbox.namespaces) {
+                self.manager.clear_restored(namespace.socket);
+            }
+        }
     }
 
     fn without_store(&mut self, cause: &str, now: Instant) {
@@ -220,7 +248,13 @@ impl State {
 
 impl Outbox {
     pub(crate) const fn new(start: Start) -> Self {
-        Self { worker: None, place: Place::Closed(start), namespaces: Vec::new() }
+        Self {
+            worker: None,
+            place: Place::Closed(start),
+            namespaces: Vec::new(),
+            clears: VecDeque::new(),
+            commands: Vec::new(),
+        }
     }
 
     fn opening(&mut self) -> Option<Start> {

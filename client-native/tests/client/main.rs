@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+#[cfg(feature = "outbox")]
+mod clear;
 mod fates;
 mod lifecycle;
 mod listeners;
