@@ -167,6 +167,7 @@ impl State {
                 for key in seqs {
                     self.manager.kept(socket, key, Err(cause.clone()), now);
                 }
+                self.tell_unstored(socket, settled);
             }
             Done::Reserved { up_to } => {
                 for namespace in self.outbox.iter().flat_map(|outbox| &outbox.namespaces) {
@@ -192,6 +193,19 @@ impl State {
     fn cleared(&mut self, result: Cleared, settled: &mut Vec<Settled>) {
         let waiter = self.outbox.as_mut().and_then(|outbox| outbox.clears.pop_front());
         settled.extend(waiter.map(|waiter| Settled::Cleared(waiter, result)));
+    }
+
+    /// Those who wait for what did not get into the store, and goes on from memory.
+    fn tell_unstored(&mut self, socket: SocketId, settled: &mut Vec<Settled>) {
+        let Self { manager, waiters, .. } = self;
+        let waiters = waiters.iter_mut().find(|waiters| waiters.socket == socket);
+        for (emit, watchers) in waiters.into_iter().flat_map(|waiters| &mut waiters.watchers) {
+            if !watchers.stored.is_empty()
+                && let Some(stored) = manager.is_stored(socket, *emit)
+            {
+                settled.extend(watchers.stored.drain(..).map(|waiter| Settled::Stored(waiter, stored)));
+            }
+        }
     }
 
     fn store_opened(&mut self, opened: Opened, now: Instant) {

@@ -1,9 +1,10 @@
 //! Emits that are not to stay in the store. In real time: the store has a thread of its own.
 
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
 use socketio_client_native::store::{MemoryStore, Opened, Record, Store, StoreError};
-use socketio_client_native::{ClearError, Client, ClientBuilder, ClientEvent, Fate};
+use socketio_client_native::{ClearError, Client, ClientBuilder, ClientEvent, Durability, Fate};
 
 use crate::support::{Server, pair};
 
@@ -147,4 +148,29 @@ async fn without_an_outbox_there_is_nothing_to_clear() {
     let ticket = socket.emit("a", &1).unwrap();
     client.clear_outbox().await.unwrap();
     assert_eq!(socket.fate(ticket), Some(Fate::Held));
+}
+
+#[tokio::test]
+async fn who_waits_for_what_the_store_did_not_take_is_told_so() {
+    let place = MemoryStore::new();
+    let (builder, mut server, _log) = logged(&place, None);
+    let client = builder.outbox_durability(Durability::WriteBehind).build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = server.connect().await;
+    socket.connected().await.unwrap();
+    let first = socket.emit("a", &1).unwrap();
+    assert!(socket.stored(first).await);
+    peer.expect(r#"420["a",1]"#).await;
+    peer.send("430[]").await;
+    assert_eq!(socket.settled(first).await, Some(Fate::Acknowledged));
+    place.set_room(Some(0));
+    let second = socket.emit("a", &2).unwrap();
+    let stored = socket.stored(second);
+    peer.expect(r#"421["a",2]"#).await;
+    // It is neither answered nor given up.
+    assert!(!tokio::time::timeout(Duration::from_secs(30), stored).await.unwrap());
+    assert_eq!(socket.fate(second), Some(Fate::InFlight { attempt: 1 }));
+    assert!(!socket.stored(second).await, "also if it is asked later");
+    peer.send("431[]").await;
+    assert_eq!(socket.settled(second).await, Some(Fate::Acknowledged));
 }
