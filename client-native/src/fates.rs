@@ -118,6 +118,9 @@ impl Socket {
     /// Takes an emit back. True if it was still held: then it is certainly never sent. Otherwise it was sent already or is
     /// settled; one whose ack was awaited ends as uncertain.
     ///
+    /// Its record leaves the outbox's store at once, which takes the disk some milliseconds; should the process die before
+    /// that, the next one sends it.
+    ///
     /// ```no_run
     /// # fn example(socket: socketio_client_native::Socket) -> Result<(), Box<dyn std::error::Error>> {
     /// let ticket = socket.emit("order", &("tea", 2))?;
@@ -128,7 +131,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn cancel(&self, emit: EmitId) -> bool {
-        self.shared().change(|state, _| state.manager.cancel(self.id, emit))
+        self.shared().cancel(self.id, emit)
     }
 
     /// What becomes of every emit, from now on, in order. Dropping it ends that.

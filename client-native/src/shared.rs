@@ -187,6 +187,11 @@ impl Shared {
         }
     }
 
+    #[cfg(not(feature = "outbox"))]
+    pub(crate) fn cancel(&self, socket: SocketId, emit: EmitId) -> bool {
+        self.change(|state, _| state.manager.cancel(socket, emit))
+    }
+
     /// A stream of all fates begins or ends.
     pub(crate) fn observe_fates(&self, socket: SocketId, begins: bool) {
         self.change(|state, _| {

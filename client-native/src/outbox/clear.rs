@@ -1,8 +1,8 @@
-//! Emptying the store.
+//! What is not to be in the store any longer, at once: an emit that is cancelled, or all.
 
 use std::sync::Arc;
 
-use socketio_client_core::{ClearError, Instant};
+use socketio_client_core::{ClearError, EmitId, Instant, SocketId};
 use tokio::sync::oneshot;
 
 use super::{Outbox, Place};
@@ -12,6 +12,19 @@ use crate::store::Record;
 pub(crate) type Cleared = Result<(), ClearError>;
 
 impl Shared {
+    /// Takes an emit back. That it leaves the store is made durable now: what was acknowledged is known to the server if it
+    /// comes back after a crash, but this one would be sent for the first time.
+    pub(crate) fn cancel(&self, socket: SocketId, emit: EmitId) -> bool {
+        self.change(|state, now| {
+            let cancelled = state.manager.cancel(socket, emit);
+            state.tell_store(now);
+            if let Some(worker) = state.outbox.as_ref().and_then(|outbox| outbox.worker.as_ref()) {
+                worker.flush();
+            }
+            cancelled
+        })
+    }
+
     /// Takes back all that the store has or is to have, and empties it. It is opened for that: what earlier processes have
     /// left goes too.
     pub(crate) fn clear_outbox(self: &Arc<Self>) -> oneshot::Receiver<Cleared> {

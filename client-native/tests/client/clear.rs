@@ -151,6 +151,19 @@ async fn without_an_outbox_there_is_nothing_to_clear() {
 }
 
 #[tokio::test]
+async fn a_cancelled_emit_leaves_the_store_durably_at_once() {
+    let place = MemoryStore::new();
+    let (builder, _server, log) = logged(&place, None);
+    let client = builder.build().unwrap();
+    let socket = client.default_socket();
+    let ticket = socket.emit("a", &1).unwrap();
+    assert!(socket.stored(ticket).await);
+    assert!(socket.cancel(ticket));
+    client.clear_outbox().await.unwrap();
+    assert_eq!(log.try_iter().collect::<Vec<_>>(), ["append", "erase", "flush", "clear"]);
+}
+
+#[tokio::test]
 async fn who_waits_for_what_the_store_did_not_take_is_told_so() {
     let place = MemoryStore::new();
     let (builder, mut server, _log) = logged(&place, None);
