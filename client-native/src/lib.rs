@@ -69,6 +69,7 @@ mod driver;
 mod emitter;
 mod error;
 mod fates;
+mod feed;
 mod links;
 mod listeners;
 mod message;
