@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
@@ -84,8 +85,11 @@ impl Shared {
 }
 
 /// On the store's thread.
-fn told(shared: &Weak<Shared>, done: Done) {
+fn told(shared: &Weak<Shared>, mut done: Done) {
     let Some(shared) = shared.upgrade() else { return };
+    if let Done::Opened(Ok(opened)) = &mut done {
+        opened.records.iter_mut().for_each(copy);
+    }
     let mut settled = Vec::new();
     shared.change(|state, now| {
         state.store_told(done, now, &mut settled);
@@ -94,6 +98,16 @@ fn told(shared: &Weak<Shared>, done: Done) {
         }
     });
     settled.into_iter().for_each(Settled::tell);
+}
+
+/// A store of the application's may have made it of bytes that run its code when they are dropped, which from here on
+/// happens under the lock.
+fn copy(record: &mut Record) {
+    record.namespace = (*record.namespace).into();
+    record.text = (*record.text).into();
+    for attachment in &mut record.attachments {
+        *attachment = Bytes::copy_from_slice(attachment);
+    }
 }
 
 impl State {

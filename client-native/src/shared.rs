@@ -144,7 +144,6 @@ impl Shared {
         payload: Payload,
         options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
-        // A refused payload is dropped after the lock is released: what it holds may be the application's.
         let emitted = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {

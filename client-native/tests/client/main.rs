@@ -11,4 +11,6 @@ mod lifecycle;
 mod listeners;
 #[cfg(feature = "outbox")]
 mod outbox;
+#[cfg(feature = "outbox")]
+mod owned;
 mod support;
