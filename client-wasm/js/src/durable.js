@@ -29,7 +29,8 @@ export class Durable {
 
   constructor(context) {
     this.#context = context;
-    this.#store = openOutbox(context.name, {
+    const { bufferSize, bufferBytes } = context;
+    const handlers = {
       sequence: () => context.sequence(),
       onLeader: (opened) => this.#lead(opened),
       onFollower: () => this.#follow(),
@@ -38,7 +39,8 @@ export class Durable {
       onCancel: (seq) => this.#cancelAdopted(seq),
       onClear: ({ seqs, refs }) => this.#cleared(seqs, refs),
       onError: (error) => context.failed(error),
-    });
+    };
+    this.#store = openOutbox(context.name, handlers, { bufferSize, bufferBytes });
     this.#learnRole();
   }
 
@@ -84,16 +86,15 @@ export class Durable {
   // --- Emits of this page -----------------------------------------------------------------------------------------
 
   emit(entry) {
-    const { bufferSize, bufferBytes, bufferPolicy } = this.#context;
-    const { ref, args, size } = entry;
+    const { bufferSize, bufferBytes } = this.#context;
+    const { ref, size } = entry;
     this.#mine.set(ref, entry);
     this.#bytes += size;
     this.#context.changed(ref, { fate: "held" });
-    if (this.#mine.size > bufferSize || this.#bytes > bufferBytes) {
-      const fate = bufferPolicy === "dropNewest" ? "dropped" : "refused";
-      return this.#change(ref, { fate, error: new Error("the buffer is full"), value: args });
-    }
-    if (this.#context.writeBehind && this.#role === "leader" && this.#store.leading) this.#sendFirst(entry);
+    // What is being stored counts too. Of what others have stored the store knows.
+    if (this.#mine.size > bufferSize || this.#bytes > bufferBytes) return this.#full(entry);
+    const sendsFirst = this.#context.writeBehind && this.#role === "leader" && this.#store.leading;
+    if (sendsFirst && this.#store.hasRoom(size)) this.#sendFirst(entry);
     this.#append(entry);
   }
 
@@ -148,11 +149,17 @@ export class Durable {
     }
   }
 
+  #full({ ref, args }) {
+    const fate = this.#context.bufferPolicy === "dropNewest" ? "dropped" : "refused";
+    this.#change(ref, { fate, error: new Error("the buffer is full"), value: args });
+  }
+
   #refuse(entry, error) {
     const { ref, key, args } = entry;
     if (!this.#mine.has(ref)) return;
     // It is on its way already, and goes on from memory.
     if (this.#adopted.has(key)) return this.#context.failed(error);
+    if (error?.code === "full") return this.#full(entry);
     this.#change(ref, { fate: "refused", error, value: args });
   }
 
@@ -244,9 +251,10 @@ export class Durable {
     const adopted = this.#adopted.get(key);
     if (!adopted) return;
     this.#adopted.delete(key);
+    // Before anybody is told, who may emit at once: it takes no room any longer.
+    this.#store.erase([key]);
     const told = change.fate === "acknowledged" || change.fate === "uncertain" ? change : { ...change, value };
     this.#tell(key, adopted, told);
     if (adopted.earlier && !adopted.entry) this.#context.settled({ seq: key, ...change, value });
-    this.#store.erase([key]);
   }
 }

@@ -36,6 +36,13 @@ const deliver = (page, ...args) =>
     return globalThis.last.stored;
   }, args);
 
+/** What becomes of an emit of which that is known at once. */
+const settles = (page, ...args) =>
+  page.evaluate(async (args) => {
+    const { fate, error, value } = await globalThis.socket.deliver(...args).settled;
+    return { fate, message: error?.message, value };
+  }, args);
+
 /** A server that notes what it handles, and pages on its origin. */
 async function site(t, browser, { middleware = false } = {}) {
   const once = middleware ? exactlyOnce() : undefined;
@@ -135,6 +142,51 @@ for (const name of upstream ? [] : browsers) {
       await page.evaluate(() => globalThis.socket.connect());
       assert.equal(await page.evaluate(() => globalThis.socket.emitWithAck("say", 3)), "said");
       assert.deepEqual(handled, [[3]]);
+    });
+
+    for (const durability of ["storedFirst", "writeBehind"]) {
+      test(`${durability}: the bounds are those of the whole store, of all tabs and of pages that are gone`, async (t) => {
+        const { handled, tab } = await site(t, browser);
+        const idle = { autoConnect: false, bufferSize: 3, outboxDurability: durability };
+        const [page, other] = [await connected(await tab(), idle), await connected(await tab(), idle)];
+        for (const [at, each] of [page, other, page].entries()) assert.equal(await deliver(each, "say", at + 1), true);
+        const refused = { fate: "refused", message: "the buffer is full", value: ["say", "no"] };
+        assert.deepEqual(await settles(page, "say", "no"), refused);
+        assert.deepEqual(await settles(other, "say", "no"), refused);
+        await page.close();
+        const next = await connected(await tab(), idle);
+        assert.deepEqual(await settles(next, "say", "no"), refused);
+        // In another's words, and a callback hears of it too.
+        const newest = await connected(await tab(), { ...idle, bufferPolicy: "dropNewest" });
+        assert.equal((await settles(newest, "say", "no")).fate, "dropped");
+        const error = await newest.evaluate(() => globalThis.socket.emitWithAck("say", "no").catch(({ message }) => message));
+        assert.equal(error, "the buffer is full");
+        await newest.close();
+        for (const each of [next, other]) await each.evaluate(() => globalThis.socket.connect());
+        await until(() => handled.length === 3);
+        // What is not stored first may overtake what another tab has stored.
+        if (durability === "writeBehind") handled.sort();
+        assert.deepEqual(handled, [[1], [2], [3]]);
+        // There is room again, once all that is settled is erased.
+        await next.evaluate(async () => {
+          while ((await globalThis.socket.deliver("say", 4).settled).fate !== "acknowledged");
+        });
+        assert.deepEqual(handled, [[1], [2], [3], [4]]);
+        assert.deepEqual([await told(next, "errors"), await told(other, "errors")], [[], []]);
+      });
+    }
+
+    test("bufferBytes: of text and of attachments, in all tabs", async (t) => {
+      const { tab } = await site(t, browser);
+      const idle = { autoConnect: false, bufferBytes: 1000 };
+      const [page, other] = [await connected(await tab(), idle), await connected(await tab(), idle)];
+      assert.equal(await deliver(page, "say", "\u00e4".repeat(200)), true);
+      assert.equal(await other.evaluate(() => globalThis.socket.deliver("say", new Uint8Array(500)).stored), true);
+      assert.equal((await settles(page, "say", "-".repeat(100))).fate, "refused");
+      assert.equal((await settles(other, "say", "-".repeat(100))).fate, "refused");
+      assert.equal(await deliver(other, "say", "small"), true);
+      await page.evaluate(() => globalThis.socket.outbox.clear());
+      assert.equal(await deliver(other, "say", "-".repeat(900)), true);
     });
 
     for (const [what, leave] of ways(name)) {

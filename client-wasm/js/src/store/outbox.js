@@ -5,6 +5,7 @@ import { Fenced, OutboxError } from "./errors.js";
 import { lead } from "./leader.js";
 import { Memory } from "./memory.js";
 import { randomId, recordOf, sealed, unsealed } from "./record.js";
+import { Room, Stock, weightOf } from "./stock.js";
 
 /** What tabs say to each other; those of another version are not understood. */
 const VERSION = 1;
@@ -20,6 +21,7 @@ export class Outbox {
   #name;
   #handlers;
   #store;
+  #room;
   /** Settled once the database is open, or is known to be none. */
   #ready;
   /** Locks or Lease; none without a database. */
@@ -38,9 +40,10 @@ export class Outbox {
   #channel;
   #closed = false;
 
-  constructor(name, handlers) {
+  constructor(name, handlers, bounds) {
     this.#name = name;
     this.#handlers = handlers;
+    this.#room = new Room(bounds);
     this.#store = new Database(name, () => this.#deleted(), () => this.#look());
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }) => data?.v === VERSION && this.#hear(data);
@@ -56,8 +59,16 @@ export class Outbox {
 
   async append(records) {
     const copies = records.map((record) => recordOf(record, this.tab));
-    const { leader, seqs } = await this.#enqueue({ strict: true, run: (turn) => this.#append(turn, copies) });
+    const weight = weightOf(copies);
+    this.#room.comes(weight);
+    const appending = this.#enqueue({ strict: true, run: (turn) => this.#append(turn, copies) });
+    const { full, leader, seqs } = await appending.finally(() => this.#room.came(weight));
+    if (full) throw new OutboxError("full");
     return leader !== undefined && leader === this.#leader ? seqs : undefined;
+  }
+
+  hasRoom(size) {
+    return this.#room.takes({ count: 1, bytes: size });
   }
 
   erase(seqs) {
@@ -138,11 +149,13 @@ export class Outbox {
     const leader = leads ? undefined : this.#leader;
     const strict = jobs.some((job) => job.strict);
     const work = async (tx) => {
-      const lists = { after: [], entries: new Map(), added: new Set(), results: [] };
+      const lists = { after: [], entries: new Map(), added: new Set(), results: [], stock: new Stock() };
       const turn = { tx, leader, strict, lease: this.#lease?.next(), lost: 0, upTo: 0, used: 0, ...lists };
+      await turn.stock.read(tx);
       await leader?.begin(turn);
       for (const job of jobs) turn.results.push(await job.run(turn));
       leader?.end(turn);
+      turn.stock.write(tx);
       return turn;
     };
     let done;
@@ -151,6 +164,7 @@ export class Outbox {
     } catch (error) {
       return this.#failed(jobs, leader, leads, error);
     }
+    this.#room.saw(done.stock.weight);
     for (const each of done.after) each();
     const counts = { kept: done.entries.size, lost: done.lost };
     if (done.lost > 0) this.#report(new OutboxError("corrupt", undefined, counts));
@@ -178,7 +192,10 @@ export class Outbox {
   }
 
   #append(turn, records) {
-    const { leader, tx, after } = turn;
+    const { leader, tx, after, stock } = turn;
+    const weight = weightOf(leader ? records.filter((record) => !leader.has(turn, record)) : records);
+    if (weight.count > 0 && !this.#room.takes(weight, stock.weight)) return { full: true };
+    stock.add(weight);
     const seqs = records.map((record) => {
       const seq = leader?.add(turn, record);
       const request = leader ? undefined : tx.add(sealed(record));
@@ -196,12 +213,13 @@ export class Outbox {
     return {};
   }
 
-  async #cancel({ tx, after }, ref) {
+  async #cancel({ tx, after, stock }, ref) {
     const key = this.#mine.get(ref);
     const record = key === undefined ? undefined : unsealed(await tx.row(key));
     if (record?.tab !== this.tab || record.ref !== ref) return false;
     if (record.seq === undefined) {
       tx.delete(key);
+      stock.remove(weightOf([record]));
       after.push(() => this.#mine.delete(ref));
       return true;
     }
@@ -209,9 +227,10 @@ export class Outbox {
     return false;
   }
 
-  async #clear({ tx, after, entries }) {
+  async #clear({ tx, after, entries, stock }) {
     const upTo = await tx.last();
     tx.clear();
+    stock.reset([]);
     entries.clear();
     after.push(() => {
       if (this.#durable) this.#post({ type: "clear", upTo });
