@@ -24,10 +24,14 @@ export class Durable {
   #reserved = 0;
   /** What waits for it to be stored is appended behind it: it has to be read first. */
   #reading;
+  /** That it gives up the lead, once nothing that it has is under way. */
+  #retiring = false;
+  #retires;
   /** Whether emits outlive the page. */
   #outlive = true;
 
-  constructor(context) {
+  /** `idle`: until `stand` it does not lead. */
+  constructor(context, idle) {
     this.#context = context;
     const { bufferSize, bufferBytes } = context;
     const handlers = {
@@ -41,7 +45,8 @@ export class Durable {
       onError: (error) => context.failed(error),
     };
     this.#store = openOutbox(context.name, handlers, { bufferSize, bufferBytes });
-    this.#learnRole();
+    if (idle) this.#store.retire();
+    else this.#learnRole();
   }
 
   /** The store says who leads only to who does. */
@@ -70,6 +75,29 @@ export class Durable {
     for (const { entry } of this.#adopted.values()) if (entry) entry.key = undefined;
     this.#adopted.clear();
     this.#context.resign();
+  }
+
+  /** The socket connects. */
+  stand() {
+    clearTimeout(this.#retires);
+    this.#retiring = false;
+    this.#store.stand();
+    if (this.#role === undefined) this.#learnRole();
+  }
+
+  /** The socket is not connected, nor will be by itself: another tab may send. What is under way has so long. */
+  retire(grace) {
+    this.#retiring = true;
+    clearTimeout(this.#retires);
+    if (grace === 0 || this.#adopted.size === 0) return this.#retire();
+    this.#retires = setTimeout(() => this.#retire(), grace);
+    return this.#retires.unref?.();
+  }
+
+  async #retire() {
+    // What is settled is erased before.
+    await this.#store.flush().catch(() => {});
+    if (this.#retiring) this.#store.retire();
   }
 
   /** `upTo` may be the last of what the store has reserved already. */
@@ -168,7 +196,7 @@ export class Durable {
     if (!entry) return;
     if (this.#adopted.has(entry.key)) return this.#cancelAdopted(entry.key);
     entry.cancelled = true;
-    if (this.#role !== "follower") return;
+    if (this.#role === "leader") return;
     const cancelled = (never) => never && this.#change(ref, { fate: "cancelled", value: entry.args });
     this.#store.cancel(ref).then(cancelled, () => {});
   }
@@ -256,5 +284,6 @@ export class Durable {
     const told = change.fate === "acknowledged" || change.fate === "uncertain" ? change : { ...change, value };
     this.#tell(key, adopted, told);
     if (adopted.earlier && !adopted.entry) this.#context.settled({ seq: key, ...change, value });
+    if (this.#retiring && this.#adopted.size === 0) this.#retire();
   }
 }

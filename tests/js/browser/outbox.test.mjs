@@ -144,6 +144,61 @@ for (const name of upstream ? [] : browsers) {
       assert.deepEqual(handled, [[3]]);
     });
 
+    for (const exactlyOnce of [false, true]) {
+      const how = exactlyOnce ? ", exactlyOnce" : "";
+      const options = { exactlyOnce, forceNew: true };
+
+      test(`a tab that does not connect leaves the lead to one that does${how}`, async (t) => {
+        const { handled, tab } = await site(t, browser, { middleware: exactlyOnce });
+        const page = await connected(await tab(), { ...options, autoConnect: false });
+        assert.equal(await deliver(page, "say", 1), true);
+        const other = await connected(await tab(), options);
+        assert.equal(await other.evaluate(() => globalThis.socket.emitWithAck("say", 2)), "said");
+        await when(page, () => globalThis.last.fate === "acknowledged");
+        assert.deepEqual(handled, [[1], [2]]);
+      });
+
+      const ways = {
+        "disconnect()": () => globalThis.socket.disconnect(),
+        "disconnect({ force })": () => globalThis.socket.disconnect({ force: true }),
+        "the manager's": () => globalThis.socket.io._close(),
+      };
+      for (const [what, leave] of Object.entries(ways)) {
+        test(`${what}: another tab leads, and sends everything; who connects again may lead again${how}`, async (t) => {
+          const { handled, tab } = await site(t, browser, { middleware: exactlyOnce });
+          const page = await connected(await tab(), options);
+          assert.equal(await page.evaluate(() => globalThis.socket.emitWithAck("say", "first")), "said");
+          const other = await connected(await tab(), options);
+          await when(other, () => globalThis.socket.connected);
+          // Some are under way, and some come after it.
+          const kept = page.evaluate(async (leave) => {
+            const said = [1, 2, 3].map((i) => globalThis.socket.deliver("say", `before ${i}`));
+            await said[0].stored;
+            new Function(`(${leave})()`)();
+            for (let i = 1; i <= 3; i += 1) said.push(globalThis.socket.deliver("say", `after ${i}`));
+            globalThis.ends = Promise.all(said.map(({ settled }) => settled));
+            return Promise.all(said.map(({ stored }) => stored));
+          }, String(leave));
+          await kept;
+          assert.equal(await other.evaluate(() => globalThis.socket.emitWithAck("say", "other")), "said");
+          const ends = await page.evaluate(async () => (await globalThis.ends).map(({ fate }) => fate));
+          assert.deepEqual(ends, Array(6).fill("acknowledged"));
+          const texts = () => handled.map(([text]) => text);
+          const each = ["first", "before 1", "before 2", "before 3", "after 1", "after 2", "after 3", "other"];
+          assert.deepEqual([...new Set(texts())], each);
+          if (exactlyOnce) assert.equal(texts().length, 8, "twice");
+          // Nobody, and then the first again.
+          await other.evaluate(leave);
+          assert.equal(await deliver(other, "say", "last"), true);
+          await page.evaluate(() => globalThis.socket.connect());
+          await when(other, () => globalThis.last.fate === "acknowledged");
+          assert.equal(await page.evaluate(() => globalThis.socket.emitWithAck("say", "back")), "said");
+          assert.deepEqual(texts().slice(-2), ["last", "back"]);
+          assert.deepEqual([await told(page, "errors"), await told(other, "errors")], [[], []]);
+        });
+      }
+    }
+
     for (const durability of ["storedFirst", "writeBehind"]) {
       test(`${durability}: the bounds are those of the whole store, of all tabs and of pages that are gone`, async (t) => {
         const { handled, tab } = await site(t, browser);
@@ -207,7 +262,7 @@ for (const name of upstream ? [] : browsers) {
         const texts = () => handled.map(([text]) => text);
         await until(() => stored.every((text) => texts().includes(text)), "all that was stored is handled");
         assert.equal(stored.length, CLOSES * 9);
-        assert.equal(new Set(texts()).size, texts().length, "twice");
+        assert.equal(new Set(texts()).size, texts().length, `twice: ${texts().filter((text, at) => texts().indexOf(text) < at)}`);
         for (let at = 0; at < 3; at += 1) {
           const own = texts().filter((text) => text.endsWith(` ${at}`));
           assert.deepEqual(own, own.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })), "order");

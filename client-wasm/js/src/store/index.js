@@ -54,6 +54,8 @@
 //       Where another tab leads: resolves to true if nobody will ever send it, to false if the leader has been asked.
 //   clear()
 //       Empties it for all tabs. The id and the numbers stay.
+//   retire(), stand()
+//       Whether this tab may lead: not while its socket is not connected, and will not be by itself. In memory it does.
 //   flush(), close()
 //       Resolve once everything so far is stored.
 //   hasRoom(size)

@@ -26,8 +26,8 @@ export class Outbox {
   #ready;
   /** Locks or Lease; none without a database. */
   #election;
-  /** Whether this tab may lead. Not while the page is frozen, or kept for the way back. */
-  #candidate = true;
+  /** Why this tab may not lead: the page is frozen, or kept for the way back; it is not connected. */
+  #away = new Set();
   /** Which attempt to lead it is; one of before may still be in a transaction. */
   #term = 0;
   #leader;
@@ -112,7 +112,7 @@ export class Outbox {
   async close() {
     if (this.#closed) return;
     this.#listen("removeEventListener");
-    this.#leave();
+    this.#leave("closed");
     await this.flush().catch(() => {});
     this.#closed = true;
     this.#resign();
@@ -149,13 +149,15 @@ export class Outbox {
     const leader = leads ? undefined : this.#leader;
     const strict = jobs.some((job) => job.strict);
     const work = async (tx) => {
-      const lists = { after: [], entries: new Map(), added: new Set(), results: [], stock: new Stock() };
+      const stock = new Stock(this.#room.stored);
+      const lists = { after: [], entries: new Map(), added: new Set(), results: [], stock };
       const turn = { tx, leader, strict, lease: this.#lease?.next(), lost: 0, upTo: 0, used: 0, ...lists };
-      await turn.stock.read(tx);
+      // A page that goes away has no time for it.
+      if (!this.#away.has("page")) await stock.read(tx);
       await leader?.begin(turn);
       for (const job of jobs) turn.results.push(await job.run(turn));
       leader?.end(turn);
-      turn.stock.write(tx);
+      stock.write(tx);
       return turn;
     };
     let done;
@@ -164,7 +166,7 @@ export class Outbox {
     } catch (error) {
       return this.#failed(jobs, leader, leads, error);
     }
-    this.#room.saw(done.stock.weight);
+    this.#room.stored = done.stock.weight;
     for (const each of done.after) each();
     const counts = { kept: done.entries.size, lost: done.lost };
     if (done.lost > 0) this.#report(new OutboxError("corrupt", undefined, counts));
@@ -337,11 +339,24 @@ export class Outbox {
     this.#call("onFollower");
   }
 
-  /** The page goes away, or stands still: others may lead. */
-  #leave() {
+  get #candidate() {
+    return this.#away.size === 0;
+  }
+
+  retire() {
+    this.#leave("idle");
+  }
+
+  stand() {
+    this.#return("idle");
+  }
+
+  /** Others may lead. */
+  #leave(why) {
+    const stood = this.#candidate;
+    this.#away.add(why);
     // Nobody else has what is in memory.
-    if (!this.#durable || !this.#candidate) return;
-    this.#candidate = false;
+    if (!this.#durable || !stood) return;
     if (this.#leader && this.#lease?.holds()) this.#free(this.#leader);
     this.#election?.leave();
     this.#resign();
@@ -356,10 +371,8 @@ export class Outbox {
     this.#post({ type: "free", epoch: leader.epoch });
   }
 
-  #return() {
-    if (this.#candidate) return;
-    this.#candidate = true;
-    this.#election?.join();
+  #return(why) {
+    if (this.#away.delete(why) && this.#candidate) this.#election?.join();
   }
 
   /** There is no database, or none any longer. What is stored there another tab may send, or a later one. */
@@ -369,7 +382,6 @@ export class Outbox {
     this.#resign();
     this.#store.close();
     this.#store = new Memory();
-    this.#candidate = true;
     this.#report(error);
     this.#lead(true);
   }
@@ -407,10 +419,10 @@ export class Outbox {
 
   /** Of the page's life. Workers and Node hear nothing of it. */
   #page = {
-    pagehide: () => this.#leave(),
-    freeze: () => this.#leave(),
-    pageshow: () => this.#return(),
-    resume: () => this.#return(),
+    pagehide: () => this.#leave("page"),
+    freeze: () => this.#leave("page"),
+    pageshow: () => this.#return("page"),
+    resume: () => this.#return("page"),
   };
 
   #listen(method) {

@@ -16,6 +16,11 @@ export class Stock {
   #before;
   #now;
 
+  /** Without a time to read it: counted from what was `seen` last, and by the next one anew. */
+  constructor(seen) {
+    this.#now = seen;
+  }
+
   async read(tx) {
     const { count, bytes } = unsealed(await tx.get("stock")) ?? (await Stock.#counted(tx));
     this.#before = this.#now = { count, bytes };
@@ -45,23 +50,19 @@ export class Stock {
   }
 
   write(tx) {
-    if (this.#now !== this.#before) tx.set("stock", sealed(this.#now));
+    if (this.#now !== this.#before) tx.set("stock", this.#before && sealed(this.#now));
   }
 }
 
 /** How much there may be, and what a page knows of it between its transactions. */
 export class Room {
   #bounds;
-  #stored = NONE;
+  stored = NONE;
   /** What waits for a transaction. */
   #coming = NONE;
 
   constructor({ bufferSize = Infinity, bufferBytes = Infinity } = {}) {
     this.#bounds = { bufferSize, bufferBytes };
-  }
-
-  saw(weight) {
-    this.#stored = weight;
   }
 
   comes(weight) {
@@ -72,7 +73,7 @@ export class Room {
     this.#coming = minus(this.#coming, weight);
   }
 
-  takes(weight, stored = plus(this.#stored, this.#coming)) {
+  takes(weight, stored = plus(this.stored, this.#coming)) {
     const { count, bytes } = plus(stored, weight);
     return count <= this.#bounds.bufferSize && bytes <= this.#bounds.bufferBytes;
   }
