@@ -63,8 +63,9 @@ export class Durable {
     this.#outlive = durable;
     this.#role = "leader";
     this.#reserved = reserved;
-    this.#context.lead(id, next);
-    for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+    this.#context.lead(id, next, () => {
+      for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+    });
     if (gone.length === 0) return;
     const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
     setTimeout(lost, LATE);

@@ -46,7 +46,12 @@ export class Outbox {
     const io = this.#io;
     const act = (what, ...args) => io._dispatch.follow(io._core.act(what, this.#index, ...args));
     return {
-      lead: (id, next) => io._dispatch.follow(io._core.say(SAY.LEAD, id, this.#index, next)),
+      /** `adopt` hands in what is stored: CONNECT says where that begins. */
+      lead: (id, next, adopt) => {
+        const more = io._core.say(SAY.LEAD, id, this.#index, next);
+        adopt();
+        io._dispatch.follow(more);
+      },
       resign: () => act(ACT.FOLLOW),
       reserved: (upTo) => act(ACT.RESERVED, upTo),
       sequence: () => io._core.look(LOOK.TAKE_ID, this.#index),

@@ -144,6 +144,29 @@ for (const name of upstream ? [] : browsers) {
       assert.deepEqual(handled, [[3]]);
     });
 
+    test("exactlyOnce: what the page before has sent is sent under its number where the connection is there first", async (t) => {
+      const { io, tab } = await site(t, browser, { middleware: true });
+      const answers = [];
+      io.on("connection", (socket) => socket.on("slow", (answer) => answers.push(answer)));
+      const page = await connected(await tab(), { exactlyOnce: true });
+      await page.evaluate(() => void globalThis.socket.emit("slow", () => {}));
+      await until(() => answers.length === 1);
+      await page.close();
+      const next = await tab();
+      await next.evaluate(() => {
+        const request = navigator.locks.request.bind(navigator.locks);
+        const opened = new Promise((open) => (globalThis.opened = open));
+        navigator.locks.request = (...args) => opened.then(() => request(...args));
+      });
+      await connected(next, { exactlyOnce: true });
+      await next.evaluate(() => void globalThis.socket.io.once("open", globalThis.opened));
+      await when(next, () => globalThis.socket.connected);
+      for (const answer of answers) answer("done");
+      await when(next, () => globalThis.told.settled.length === 1);
+      assert.equal(answers.length, 1, "twice");
+      assert.deepEqual((await told(next, "settled"))[0].args, ["done"]);
+    });
+
     for (const exactlyOnce of [false, true]) {
       const how = exactlyOnce ? ", exactlyOnce" : "";
       const options = { exactlyOnce, forceNew: true };
