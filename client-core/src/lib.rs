@@ -70,7 +70,7 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, SocketId, State};
 #[cfg(feature = "json")]
-pub use face::{ClientEvent, ConnectError, FlushError};
+pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};

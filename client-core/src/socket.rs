@@ -337,7 +337,7 @@ impl<C: Codec> Socket<C> {
         let key = reliable.and_then(|reliable| reliable.key);
         if let (Some(key), Some(retries)) = (key, &mut self.outbox.retries)
             && C::STORES
-            && reliable.is_some_and(|reliable| reliable.kept != Kept::No)
+            && reliable.is_some_and(|reliable| matches!(reliable.kept, Kept::Asked | Kept::Yes))
         {
             retries.erase.push_back(key);
         }

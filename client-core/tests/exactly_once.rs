@@ -227,3 +227,69 @@ fn the_first_connect_of_a_leader_forgets_nothing() {
     sim.open_websocket("w2");
     sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":3}}"#]);
 }
+
+/// Two emits of an earlier process and two of this one; the first of each was sent.
+fn half_sent(durability: Durability) -> (Sim<'static, JsonFace>, SocketId) {
+    let mut sim = Sim::new(&JsonFace);
+    let options = SocketOptions {
+        durability: Some(durability),
+        exactly_once: None,
+        retry_window: Some(1),
+        ..options()
+    };
+    let socket = sim.manager.socket("/", options);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    let left = |key| RestoredEmit { key, payload: payload(key), attempts: 1, expires: None };
+    let restored = Restored { delivery: None, next: 2048, emits: vec![left(5), left(6)] };
+    sim.manager.restore(socket, restored, sim.now);
+    sim.manager.reserved(socket, 3072, sim.now);
+    (sim, socket)
+}
+
+fn payload(number: u64) -> Payload {
+    Payload::event("e", &number).unwrap()
+}
+
+#[test]
+fn an_outbox_that_is_cleared_tells_what_became_of_each() {
+    let (mut sim, socket) = half_sent(Durability::StoredFirst);
+    sim.manager.observe_fates(socket, true);
+    let mine = sim.emit(socket, 1);
+    sim.lines();
+    sim.events();
+    sim.manager.clear_outbox(socket);
+    let fate = |emit| sim.manager.fate(socket, emit);
+    assert_eq!(fate(mine), Some(socketio_client_core::Fate::Cancelled));
+    assert_eq!(sim.manager.queued(socket), 0);
+    let events = sim.events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("settled")).count(), 2, "{events:?}");
+    // What is new is as if nothing had been.
+    let lines = sim.lines();
+    assert_eq!(lines, ["erase 0 5", "erase 0 6", "erase 0 2048"]);
+    sim.emit(socket, 2);
+    assert!(sim.lines().iter().any(|line| line.starts_with("keep 0 2049")));
+}
+
+#[test]
+fn what_is_restored_can_be_cleared_alone() {
+    let (mut sim, socket) = half_sent(Durability::StoredFirst);
+    let mine = sim.emit(socket, 1);
+    sim.manager.clear_restored(socket);
+    assert_eq!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::Held));
+    assert_eq!(sim.manager.queued(socket), 1);
+}
+
+#[test]
+fn what_a_store_did_not_take_is_known_not_to_be_stored() {
+    let (mut sim, socket) = half_sent(Durability::WriteBehind);
+    sim.manager.clear_outbox(socket);
+    let mine = sim.emit(socket, 1);
+    let lines = sim.lines();
+    assert!(lines.iter().any(|line| line.starts_with("w1 42")), "{lines:?}");
+    assert_eq!(sim.manager.is_stored(socket, mine), None);
+    sim.manager.kept(socket, 2048, Err("full".into()), sim.now);
+    assert_eq!(sim.manager.is_stored(socket, mine), Some(false));
+    assert!(matches!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::InFlight { .. })));
+}

@@ -425,6 +425,10 @@ impl Future for Driver {
 /// What the core wants, but for what the store is told at once: that does not wait for the disk.
 #[cfg_attr(not(feature = "outbox"), expect(unused_variables, reason = "only a store asks for the time"))]
 fn take_commands(state: &mut State, commands: &mut Vec<Command<Json>>, now: Instant) {
+    #[cfg(feature = "outbox")]
+    if let Some(outbox) = &mut state.outbox {
+        commands.append(&mut outbox.commands);
+    }
     while let Some(command) = state.manager.poll_command() {
         #[cfg(feature = "outbox")]
         let Some(command) = state.obey_store(command, now) else { continue };

@@ -69,6 +69,7 @@ mod driver;
 mod emitter;
 mod error;
 mod fates;
+mod feed;
 mod links;
 mod listeners;
 mod message;
@@ -96,6 +97,8 @@ pub use error::BuildError;
 pub use fates::{FateChange, Fates};
 pub use message::{Message, Outgoing};
 pub use socket::Socket;
+#[cfg(feature = "outbox")]
+pub use socketio_client_core::ClearError;
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
     AckError, BufferPolicy, ClientEvent, ConnectError, DecodeError, DisconnectReason, Durability, EmitError,

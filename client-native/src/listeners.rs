@@ -7,7 +7,7 @@ use socketio_client_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::fates::FateChange;
+use crate::feed::Feed;
 use crate::message::{Message, Outgoing};
 
 /// Under these names the listeners of a namespace's own events are kept. A server that sends events of such names reaches
@@ -22,7 +22,7 @@ pub(crate) const FATES: &str = "\0fates";
 pub(crate) enum Handler {
     Event(Arc<dyn Fn(Message) + Send + Sync>),
     Stream(mpsc::Sender<Message>),
-    Fates(mpsc::Sender<FateChange>),
+    Fates(Arc<Feed>),
     Outgoing(Arc<dyn Fn(Outgoing) + Send + Sync>),
     Connect(Arc<dyn Fn() + Send + Sync>),
     Disconnect(Arc<dyn Fn(DisconnectReason) + Send + Sync>),

@@ -144,7 +144,6 @@ impl Shared {
         payload: Payload,
         options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
-        // A refused payload is dropped after the lock is released: what it holds may be the application's.
         let emitted = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {
@@ -185,6 +184,11 @@ impl Shared {
         if let Some(waiters) = state.waiters(socket) {
             waiters.acks.remove(&emit);
         }
+    }
+
+    #[cfg(not(feature = "outbox"))]
+    pub(crate) fn cancel(&self, socket: SocketId, emit: EmitId) -> bool {
+        self.change(|state, _| state.manager.cancel(socket, emit))
     }
 
     /// A stream of all fates begins or ends.

@@ -1,6 +1,7 @@
 //! The state machine: one connection, its namespaces, and what to do next.
 
 mod attempt;
+mod clear;
 mod connection;
 mod delivery;
 mod emit;

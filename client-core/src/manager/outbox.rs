@@ -87,7 +87,7 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Whether an emit is in the store, or has left it because it is acknowledged. `None` if those who watch it are to be
-    /// told: by [`Event::Stored`], unless its fate becomes final before.
+    /// told: by [`Event::Stored`], unless its fate becomes final or [`Manager::kept`] says that it is not kept before.
     #[must_use]
     pub fn is_stored(&self, socket: SocketId, emit: EmitId) -> Option<bool> {
         let Some(target) = self.sockets.get(socket.0 as usize) else { return Some(false) };
@@ -95,7 +95,11 @@ impl<C: Codec> Manager<C> {
             return Some(false);
         }
         match target.outbox.get(emit).map(Emit::reliable) {
-            Some(Some(reliable)) => (reliable.kept == Kept::Yes).then_some(true),
+            Some(Some(reliable)) => match reliable.kept {
+                Kept::Yes => Some(true),
+                Kept::Failed => Some(false),
+                Kept::No | Kept::Asked => None,
+            },
             Some(None) => Some(false),
             None => Some(self.fate(socket, emit) == Some(Fate::Acknowledged)),
         }
@@ -239,7 +243,7 @@ impl<C: Codec> Manager<C> {
                 }
             }
             // It is on its way already, and goes on from memory.
-            Err(_) if !fresh || reliable.step != Step::Held => reliable.kept = Kept::No,
+            Err(_) if !fresh || reliable.step != Step::Held => reliable.kept = Kept::Failed,
             Err(cause) => {
                 if let Some(emit) = target.outbox.remove(ticket) {
                     target.not_sent(socket, emit, EmitError::Storage { cause }, &mut self.events);

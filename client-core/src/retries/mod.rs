@@ -56,6 +56,8 @@ pub(crate) enum Kept {
     No,
     Asked,
     Yes,
+    /// The store did not take it: it goes on from memory.
+    Failed,
 }
 
 impl Reliable {
@@ -77,7 +79,7 @@ impl Reliable {
 
     /// Whether it was never handed to a transport, and stands in no store.
     pub(crate) const fn is_fresh(&self) -> bool {
-        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No))
+        !self.may_have_left() && matches!((self.step, self.kept), (Step::Held, Kept::No | Kept::Failed))
     }
 
     /// Whether it was handed to a transport; of an earlier process that is not known.

@@ -4,6 +4,7 @@
 //! An emit is stored first, and handed to the core with the ack id that the store gave it, in whichever tab that is. So its
 //! ticket is none of the core's: it is counted here.
 
+mod clear;
 mod values;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,7 @@ use socketio_client_core::{
 };
 use wasm_bindgen::prelude::*;
 
+pub(crate) use self::clear::cleared;
 use self::values::{
     acknowledgement, change, entry, event, exact, fate_of, get, message, method, number_of, reason, set,
     ticket_of, whole,
@@ -191,12 +193,6 @@ impl Shared {
         let Some(durable) = self.read(link) else { return false };
         durable.cancel(number_of(emit));
         self.read(|inner| inner.outbox(socket).is_some_and(|link| std::mem::take(&mut link.cancelled)))
-    }
-
-    /// Empties it, for all tabs.
-    pub(crate) fn clear_outbox(&self, socket: SocketId) -> Option<Promise> {
-        let durable = self.read(|inner| inner.outbox(socket).map(|link| Rc::clone(&link.durable)))?;
-        Some(durable.clear())
     }
 }
 
