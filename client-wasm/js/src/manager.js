@@ -135,7 +135,9 @@ export class Manager extends Emitter {
   /** Closes the connection, and does not open another by itself. Sockets stay active. */
   _close() {
     this._reconnecting = false;
+    const lingers = this._readyState === "open";
     this._leave((core) => core.act(ACT.CLOSE), true);
+    this._retire(lingers);
     return this;
   }
 
@@ -149,10 +151,16 @@ export class Manager extends Emitter {
     return socket;
   }
 
+  /** No connection is opened by itself: other tabs may send what their outboxes share. */
+  _retire(lingers) {
+    for (const socket of this._sockets) socket?._outbox?.retire(lingers);
+  }
+
   _open(open) {
     // A mistake in the options is the caller's.
     transportNames(this.opts);
     target(this);
+    for (const socket of this._sockets) if (socket?.active) socket._outbox?.stand();
     this._call((core) => this._dispatch.follow(open(core)));
   }
 

@@ -74,9 +74,11 @@ export class Socket extends Emitter {
 
   /** Behind what was emitted before, unless `{ force: true }`. */
   disconnect(options) {
+    const lingers = this.connected && !options?.force;
     this.#unsubscribe();
     this.io._dispatch.leave(this.#index);
     this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index, options?.force === true));
+    this._outbox?.retire(lingers);
     this.#release();
     return this;
   }
@@ -376,6 +378,12 @@ export class Socket extends Emitter {
     this.subs = undefined;
   }
 
+  /** Until the application connects it. */
+  #rest() {
+    this.#unsubscribe();
+    this._outbox?.retire(false);
+  }
+
   _authenticate(answer) {
     if (typeof this.auth === "function") this.auth((data) => answer(data || undefined));
     else answer(this.auth || undefined);
@@ -391,7 +399,7 @@ export class Socket extends Emitter {
 
   _onerror(error) {
     // An answer that is late may still come.
-    if (!this.io._isActive(this.#index)) this.#unsubscribe();
+    if (!this.io._isActive(this.#index)) this.#rest();
     this.emitReserved("connect_error", error);
     this.#release();
   }
@@ -401,7 +409,7 @@ export class Socket extends Emitter {
   }
 
   _onleave(reason) {
-    this.#unsubscribe();
+    this.#rest();
     if (this.connected) this._onclose(reason);
     this.#release();
   }
