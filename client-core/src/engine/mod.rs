@@ -22,6 +22,7 @@ use crate::config::{Limits, TransportKind};
 use crate::error::DecodeError;
 use crate::event::{EmitId, SocketId};
 use crate::io::TransportId;
+use crate::manager::Probe;
 use crate::outbox::Emit;
 use crate::packet::Header;
 use crate::queue;
@@ -62,6 +63,8 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) heartbeat: Instant,
     /// When the last message came.
     pub(crate) heard: Instant,
+    /// Whether it lives is being found out.
+    pub(crate) probe: Option<Probe>,
     /// It has moved to a WebSocket.
     pub(crate) was_polling: bool,
     partial: Option<(C::Partial, Instant)>,
@@ -114,6 +117,7 @@ impl<C: Codec> Engine<C> {
             patience,
             heartbeat: now + patience,
             heard: now,
+            probe: None,
             was_polling: false,
             partial: None,
             upgrade_due: false,
@@ -174,6 +178,7 @@ impl<C: Codec> Engine<C> {
         now: Instant,
     ) -> Received<C> {
         self.heard = now;
+        self.probe = None;
         let text = match message {
             Message::Binary(binary) => return self.binary(binary, codec, limits),
             Message::Text(text) => text,
@@ -355,6 +360,7 @@ impl<C: Codec> Engine<C> {
 
     /// The receipt came.
     pub(crate) fn covered_is_read(&mut self) {
+        self.probe = None;
         self.left.drain(..self.left_covered.min(self.left.len()));
         self.unread.drain(..self.unread_covered.min(self.unread.len()));
         (self.left_covered, self.unread_covered) = (0, 0);
@@ -427,6 +433,7 @@ impl<C: Codec> Engine<C> {
     pub(crate) fn deadline(&self) -> Instant {
         let others = earliest(self.partial.as_ref().map(|&(_, deadline)| deadline), self.upgrade.deadline());
         let others = earliest(others, self.receipt_deadline());
+        let others = earliest(others, self.probe.map(|probe| probe.deadline));
         earliest(others, self.request_deadline()).map_or(self.heartbeat, |other| other.min(self.heartbeat))
     }
 }
