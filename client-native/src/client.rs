@@ -108,6 +108,17 @@ impl Client {
         });
     }
 
+    /// Tells that the connection may be gone without a word, because the network has changed. If it is open it is probed, and
+    /// ended if no answer comes within two seconds; a wait for the next attempt ends, though not more than once a second.
+    /// That the machine has slept is noticed without this, within ten seconds.
+    pub fn network_changed(&self) {
+        self.shared().change(|state, now| {
+            if state.end.is_none() {
+                state.manager.resume(now);
+            }
+        });
+    }
+
     /// Tells whether the network is gone. While it is, the connection counts as lost, and attempts fail; when it is back,
     /// the next attempt starts at once.
     pub fn set_offline(&self, offline: bool) {

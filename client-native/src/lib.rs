@@ -64,6 +64,7 @@ mod ack;
 mod auth;
 mod builder;
 mod client;
+mod clock;
 mod dispatcher;
 mod driver;
 mod emitter;
