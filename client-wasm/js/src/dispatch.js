@@ -1,9 +1,9 @@
 import { take } from "../slots.js";
 import { ACT, LOOK } from "./calls.js";
 import { FATES } from "./delivery.js";
-import { rethrow } from "./emitter.js";
+import { guarded, rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
-import { TransportError, guarded } from "./links.js";
+import { TransportError } from "./errors.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, REASONS, decodeError } from "./report.js";
 
