@@ -69,6 +69,9 @@ fn turn(
         bytes += queue::size(&event);
         stopped = dispatch(shared, replays, event);
     }
+    if let Some(recovery) = &shared.recovery {
+        recovery.handled(events);
+    }
     if shared.queue.done(events, bytes) {
         shared.wake();
     }

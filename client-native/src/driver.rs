@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
+use crate::recovery_store::RecoveryStore;
 use crate::shared::{Shared, State, lock};
 use crate::transport::{Http, WebSocket, ws};
 use crate::waiters::Settled;
@@ -259,13 +260,19 @@ impl Driver {
         take_commands(&mut state, &mut self.commands, now);
         let mut events = self.shared.queue.fill();
         state.drain(&mut events, &mut self.settled);
+        if let Some(recovery) = &self.shared.recovery {
+            recovery.pushed(events.len(), &state.manager, now);
+        }
         let events = events.finish();
         let disconnected = state.manager.state() == Connection::Disconnected;
         if disconnected {
             self.closers.append(&mut state.closers);
         }
         let idle = disconnected && state.end.is_some();
-        Outcome { deadline: state.manager.poll_timeout(), idle, events }
+        let mark = self.shared.recovery.as_ref().and_then(RecoveryStore::deadline);
+        let deadline = state.manager.poll_timeout();
+        let deadline = mark.map_or(deadline, |mark| deadline.map(|deadline| deadline.min(mark)));
+        Outcome { deadline, idle, events }
     }
 
     /// Writes what was pulled, with one flush for each WebSocket. True if there may be more to pull, or to tell.
@@ -344,10 +351,12 @@ impl Driver {
                     });
                 }
                 // They have been obeyed, or no namespace has a store.
-                Command::Keep { .. }
-                | Command::Erase { .. }
-                | Command::Reserve { .. }
-                | Command::Save { .. } => {}
+                Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+                Command::Save { socket, saved } => {
+                    if let Some(recovery) = &self.shared.recovery {
+                        recovery.obey(socket, saved);
+                    }
+                }
                 Command::Close { transport } => {
                     self.pending.retain(|pending| pending.transport != transport);
                     self.headers.take_if(|(id, _)| *id == transport);

@@ -78,6 +78,7 @@ mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
 mod queue;
+mod recovery_store;
 mod shared;
 mod socket;
 #[cfg(feature = "outbox")]

@@ -109,6 +109,11 @@ impl Fill<'_> {
         self.inner.events.push_back(event);
     }
 
+    /// Events so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.events
+    }
+
     /// Hands the batch over. True if there is anything in it, so that [`Queue::wake`] is due.
     pub(crate) fn finish(self) -> bool {
         if self.events == 0 {
