@@ -73,14 +73,14 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, ResyncId, SocketId, State};
 #[cfg(feature = "json")]
-pub use face::{ClientEvent, ConnectError, FlushError};
+pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 pub use gap::{Gap, GapLevel, GapReason};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use offset::{Offset, Shape};
 pub use record::{Record, RecordError};
-pub use recovery::{Carrier, SavedLink, SavedSession};
+pub use recovery::{Carrier, Saved, SavedLink, SavedSession};
 pub use router::{ListenerId, Router, Taken};
 pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

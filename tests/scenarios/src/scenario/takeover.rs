@@ -299,7 +299,7 @@ pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     sim.ws_opened("w2");
     sim.handshake("w2", &[]);
     // Nobody else may claim it from now on.
-    sim.expect_lines(&["forget 0", "w2 40<P1@1>"]);
+    sim.expect_lines(&["claim 0", "w2 40<P1@1>"]);
     sim.events();
     sim.server("w2", "42<2@2>");
     sim.server("w2", "40{S1 P1}");
