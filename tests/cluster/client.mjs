@@ -11,9 +11,19 @@ const sio = () =>
 /** Short delays: what is measured is what a server's end costs, not how patient the client is. */
 const DELAYS = { ours: ["50ms", "200ms"], published: ["50", "200"] };
 
+/** The list of that name, made when it is first asked for. */
+function list(map, name) {
+  if (!map.has(name)) map.set(name, []);
+  return map.get(name);
+}
+
 export class Client {
-  /** Every line, with `at`: when it came. */
-  lines = [];
+  /** The last lines, for messages. */
+  #last = [];
+  /** All, by their type; `at`: when they came. */
+  #lines = new Map();
+  /** The arguments of events, by their name. */
+  #events = new Map();
   #asked = 0;
 
   /** `kind`: `ours` or `published`; `options` are `sio`'s. */
@@ -26,7 +36,7 @@ export class Client {
       kind === "ours"
         ? new Child(sio(), ["connect", url, ...args])
         : new Child(process.execPath, [join(root, "tests/servers/js-client.mjs"), url, ...args]);
-    this.child.on("line", (line) => this.lines.push({ ...line, at: performance.now() }));
+    this.child.on("line", (line) => this.#keep({ ...line, at: performance.now() }));
   }
 
   /** Starts one, and waits until it is connected. */
@@ -37,14 +47,25 @@ export class Client {
     return client;
   }
 
-  /** The lines of one type. */
-  of(type) {
-    return this.lines.filter((line) => line.type === type);
+  #keep(line) {
+    this.#last = [...this.#last.slice(-7), line];
+    if (line.type === "event") list(this.#events, line.event).push(line.args);
+    else list(this.#lines, line.type).push(line);
   }
 
-  /** The arguments of each event of that name, as far as `length`: the published client leaves offsets there. */
+  /** The lines of one type, but events. */
+  of(type) {
+    return list(this.#lines, type);
+  }
+
+  /** The arguments of each event of that name, as far as `length`: after them there may be an offset. */
   events(name, length) {
-    return this.of("event").filter(({ event }) => event === name).map(({ args }) => args.slice(0, length));
+    return list(this.#events, name).map((args) => args.slice(0, length));
+  }
+
+  /** How many events of that name came. */
+  count(name) {
+    return list(this.#events, name).length;
   }
 
   emit(event, ...args) {
@@ -70,7 +91,7 @@ export class Client {
       if (this.child.ended) throw this.child.error(`it ended, waiting for ${what}`);
       return condition();
     }, what).catch((error) => {
-      throw this.child.error(`${error.message}; its last lines: ${JSON.stringify(this.lines.slice(-8))}`);
+      throw this.child.error(`${error.message}; its last lines: ${JSON.stringify(this.#last)}`);
     });
   }
 

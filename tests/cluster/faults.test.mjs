@@ -2,6 +2,7 @@
 // every event or says that some may be missing.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { until } from "../js/server.mjs";
 import { connectTo } from "./client.mjs";
 import { startCluster } from "./cluster.mjs";
 import { publish } from "./results.mjs";
@@ -41,7 +42,7 @@ for (const [name, { act, limit, recovered = false, reasons }] of Object.entries(
       clients.push({ front, client: await connectTo(t, victim, cluster.fronts[front], { options }) });
     }
     const witness = await connectTo(t, other, cluster.fronts.haproxy);
-    for (const { client } of clients) await client.until("traffic", () => client.events("n", 2).length > TRAFFIC / 2);
+    for (const { client } of clients) await client.until("traffic", () => client.count("n") > TRAFFIC / 2);
 
     const begin = performance.now();
     act(victim);
@@ -78,5 +79,15 @@ for (const [name, { act, limit, recovered = false, reasons }] of Object.entries(
       assert.ok(time <= limit, what);
     }
     assert.equal(witness.of("disconnect").length, 0);
+    if (name !== "SIGSTOP") return;
+
+    // The server goes on, and finds out that its clients are gone: theirs is another session by now, which hears on.
+    const left = [];
+    victim.child.on("line", (line) => line.left && left.push(line.left));
+    victim.thaw();
+    await until(() => left.length >= clients.length, "the end of the old sessions");
+    victim.send({ emit: ["end", 1] });
+    other.send({ emit: ["end", 2] });
+    await Promise.all(everybody.map((client) => client.until("both servers' events", () => client.count("end") === 2)));
   });
 }

@@ -1,6 +1,6 @@
 // One Socket.IO server of a cluster, on a free port. `{ name, redis, options }` as JSON is its only argument.
 //
-// Prints {"port":N} once it listens, and {"socket":{…}} for each that joins. Reads JSON lines:
+// Prints {"port":N} once it listens, and {"left":{"id":…,"reason":…}} for each socket that is gone. Reads JSON lines:
 //   {"emit":[event, ...args], "to":room, "volatile":true}   to that room, or to everybody
 //   {"traffic":N}       so many events a second to everybody: ["n", name, 1], ["n", name, 2], …
 //   {"mix":N}           so many a second to each socket of this server, in turn plain, volatile, acked and to everybody
@@ -33,7 +33,7 @@ const io = new Server(http, {
 io.on("connection", (socket) => {
   const { user } = socket.handshake.auth;
   if (user) socket.join(`user:${user}`);
-  print({ socket: { id: socket.id, user, recovered: socket.recovered } });
+  socket.on("disconnect", (reason) => print({ left: { id: socket.id, reason } }));
   // An event with an offset, so that there is something to resume from.
   if (!socket.recovered) socket.emit("welcome", name);
   socket.on("who", (answer) => answer({ node: name, id: socket.id, transport: socket.conn.transport.name }));

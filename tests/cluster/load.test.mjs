@@ -1,0 +1,108 @@
+// Under load the connection is cut again and again, ours and the published client's in the same moments: what is lost, and
+// what comes twice.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { Proxy } from "../cuts/proxy.mjs";
+import { freshSeed, Random } from "../cuts/random.mjs";
+import { Client } from "./client.mjs";
+import { startCluster } from "./cluster.mjs";
+import { publish } from "./results.mjs";
+
+const CUTS = process.env.TESTS_FULL ? 150 : 20;
+const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
+
+const head = ["events", "client", "cuts", "resumed", "sent", "lost", "twice", "gaps told"];
+const rows = [head];
+after(() => publish("cluster-load", `Cuts under load, two servers, HAProxy in turn, seed ${seed}:`, rows));
+
+/** A client behind a proxy that cuts. */
+class Subject {
+  constructor(kind, proxy, client) {
+    Object.assign(this, { kind, proxy, client });
+  }
+
+  static async start(t, kind, front) {
+    const proxy = await new Proxy(Number(new URL(front).port)).listen();
+    t.after(() => proxy.close());
+    const options = ["--transports", "websocket", ...(kind === "ours" ? ["--seams"] : [])];
+    const client = await Client.connect(t, `http://127.0.0.1:${proxy.port}/`, { kind, options });
+    // Whoever asks gets an answer.
+    client.child.on("line", ({ type, ack }) => type === "event" && ack && client.child.send({ ack, args: [] }));
+    return new Subject(kind, proxy, client);
+  }
+
+  /** A reset in both directions. Done when the client is back and hears something. */
+  async cut(event) {
+    const { client } = this;
+    const before = client.of("connect").length;
+    for (const link of this.proxy.links) link.reset();
+    await client.until("its return", () => client.of("connect").length > before);
+    await this.hears(event);
+  }
+
+  async hears(event) {
+    const before = this.client.count(event);
+    await this.client.until("a live event", () => this.client.count(event) > before + 10);
+  }
+
+  /** `{ lost, twice, … }` of events `[server, number, …]`; `sent`: how many each server sent, from 1 on. */
+  judge(event, sent) {
+    const { client, kind } = this;
+    const [, ...joins] = client.of("connect");
+    const seen = new Map(Object.keys(sent).map((name) => [name, new Map()]));
+    for (const [name, n] of client.events(event, 2)) seen.get(name).set(n, (seen.get(name).get(n) ?? 0) + 1);
+    const counts = [...seen.values()].flatMap((numbers) => [...numbers.values()]);
+    const all = Object.values(sent).reduce((sum, n) => sum + n, 0);
+    const resumed = joins.filter(({ recovered }) => recovered).length;
+    const twice = counts.filter((count) => count > 1).length;
+    return { kind, all, joins, resumed, lost: all - counts.length, twice, gaps: client.of("gap") };
+  }
+}
+
+async function run(t, event, command) {
+  console.log(`seed ${seed}`);
+  const random = new Random(seed);
+  const cluster = await startCluster();
+  t.after(() => cluster.stop());
+  const subjects = [];
+  for (const kind of ["ours", "published"]) subjects.push(await Subject.start(t, kind, cluster.fronts.haproxy));
+  for (const node of cluster.nodes) node.send(command);
+  await Promise.all(subjects.map((subject) => subject.hears(event)));
+  for (let cut = 0; cut < CUTS; cut += 1) {
+    // Some time passes in between, told by the events.
+    const pause = random.between(20, 200);
+    const [first] = subjects;
+    const until = first.client.count(event) + pause;
+    await first.client.until("more events", () => first.client.count(event) >= until);
+    await Promise.all(subjects.map((subject) => subject.cut(event)));
+  }
+  const sent = {};
+  for (const node of cluster.nodes) sent[node.name] = (await node.still())[event];
+  // What else there was has come before this, from either server.
+  for (const node of cluster.nodes) node.send({ emit: ["end"] });
+  await Promise.all(subjects.map(({ client }) => client.until("the end", () => client.count("end") === 2)));
+  return subjects.map((subject) => subject.judge(event, sent));
+}
+
+const row = (what, { kind, all, joins, resumed, lost, twice, gaps }) =>
+  rows.push([what, kind, CUTS, `${resumed} of ${joins.length}`, all, lost, twice, kind === "ours" ? gaps.length : "–"]);
+
+test("500 events a second of each server", { timeout: 280_000 }, async (t) => {
+  const [ours, published] = await run(t, "n", { traffic: 500 });
+  for (const result of [ours, published]) row("500 a second of each server", result);
+  assert.equal(ours.twice, 0);
+  // Whatever happened, it was told, and no recovery is called exact.
+  assert.equal(ours.gaps.length, ours.joins.length);
+  for (const gap of ours.gaps) assert.equal(gap.exact, false);
+  assert.ok(ours.lost <= published.lost, `${ours.lost} lost, ${published.lost} by the published client`);
+});
+
+test("volatile and acked events among others", { timeout: 280_000 }, async (t) => {
+  const [ours, published] = await run(t, "mix", { mix: 200 });
+  for (const result of [ours, published]) {
+    // Most of these go to one client each, and it does not matter which: what is sent to nobody is not lost.
+    row("plain, volatile, acked", { ...result, lost: "–" });
+  }
+  assert.equal(ours.twice, 0);
+  assert.equal(ours.gaps.length, ours.joins.length);
+});
