@@ -23,19 +23,21 @@ export function mortal(command, args, descriptors) {
 
 const urls = (sockets) => sockets.map(({ port }) => `http://127.0.0.1:${port}/`);
 
-/** Two frontends: in turn, and by a cookie that the balancer sets. It listens on sockets of ours. */
-export async function startHaproxy(directory, ports) {
+/**
+ * Two frontends: in turn, and by a cookie that the balancer sets. A server is asked each 500 ms, and out of the way when it
+ * does not answer within `patience` ms. It listens on sockets of ours.
+ */
+export async function startHaproxy(directory, ports, patience) {
   const sockets = await Promise.all([listen(), listen()]);
   const file = join(directory, "haproxy.cfg");
-  writeFileSync(file, haproxy(ports));
+  writeFileSync(file, haproxy(ports, patience));
   const child = mortal("haproxy", ["-db", "-f", file], sockets.map(({ fd }) => fd));
   // It has its own by now.
   for (const { server } of sockets) server.close();
   return { child, urls: urls(sockets) };
 }
 
-function haproxy(ports) {
-  // A server that does not answer is out of the way after one check, and what was connected to it is told.
+function haproxy(ports, patience) {
   const servers = (extra) => ports.map((port, at) => `  server n${at} 127.0.0.1:${port} ${extra(`n${at}`)}`).join("\n");
   return `global
   maxconn 4000
@@ -46,7 +48,7 @@ defaults
   timeout client 30s
   timeout server 30s
   timeout tunnel 30s
-  timeout check 300ms
+  timeout check ${patience}ms
   retries 3
   option redispatch 1
   option httpchk GET /health

@@ -22,7 +22,7 @@ export class Client {
   #last = [];
   /** All, by their type; `at`: when they came. */
   #lines = new Map();
-  /** The arguments of events, by their name. */
+  /** Events by their name: their arguments, and how often the client had connected. */
   #events = new Map();
   #asked = 0;
 
@@ -49,8 +49,9 @@ export class Client {
 
   #keep(line) {
     this.#last = [...this.#last.slice(-7), line];
-    if (line.type === "event") list(this.#events, line.event).push(line.args);
-    else list(this.#lines, line.type).push(line);
+    const { type, event, args } = line;
+    if (type !== "event") return list(this.#lines, type).push(line);
+    list(this.#events, event).push({ args, join: this.of("connect").length });
   }
 
   /** The lines of one type, but events. */
@@ -60,7 +61,12 @@ export class Client {
 
   /** The arguments of each event of that name, as far as `length`: after them there may be an offset. */
   events(name, length) {
-    return list(this.#events, name).map((args) => args.slice(0, length));
+    return list(this.#events, name).map(({ args }) => args.slice(0, length));
+  }
+
+  /** The events of that name: `{ args, join }`, `join` being how often the client had connected. */
+  received(name) {
+    return list(this.#events, name);
   }
 
   /** How many events of that name came. */

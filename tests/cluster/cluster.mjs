@@ -32,9 +32,18 @@ class Node {
 
   /** Ends its traffic: how much it was. */
   still() {
-    const answer = this.child.next("the end of its traffic", ({ still }) => still);
-    this.send({ still: true });
-    return answer;
+    return this.#ask("still");
+  }
+
+  /** How many sockets it has. */
+  count() {
+    return this.#ask("count");
+  }
+
+  async #ask(what) {
+    const answer = this.child.next(what, (line) => what in line && line);
+    this.send({ [what]: true });
+    return (await answer)[what];
   }
 
   /** SIGTERM: it says goodbye to its clients. */
@@ -101,7 +110,7 @@ async function isBalanced(child, url, names) {
 
 /**
  * `{ nodes, fronts, stop() }`; `fronts`: the URLs of both balancers, in turn and by cookie. `options`: of socket.io's server;
- * `patience`: how long nginx waits for a server, in ms.
+ * `patience`: how long the balancers wait for a server, in ms.
  */
 export async function startCluster({ count = 2, options = {}, patience = 2_000 } = {}) {
   const directory = mkdtempSync(join(tmpdir().length < LONGEST ? tmpdir() : "/tmp", "cluster-"));
@@ -118,7 +127,7 @@ export async function startCluster({ count = 2, options = {}, patience = 2_000 }
     children.push(...nodes.map(({ child }) => child));
     await Promise.all(nodes.map((node) => node.up()));
     const ports = nodes.map(({ port }) => port);
-    const haproxy = await startHaproxy(directory, ports);
+    const haproxy = await startHaproxy(directory, ports, patience);
     children.push(haproxy.child);
     const nginx = await startNginx(directory, ports, patience);
     children.push(nginx.child);

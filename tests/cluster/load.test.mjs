@@ -11,7 +11,7 @@ import { publish } from "./results.mjs";
 const CUTS = process.env.TESTS_FULL ? 150 : 20;
 const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
 
-const head = ["events", "client", "cuts", "resumed", "sent", "lost", "twice", "gaps told"];
+const head = ["events", "client", "cuts", "resumed", "sent", "lost at seams", "not resumed", "twice", "gaps told"];
 const rows = [head];
 after(() => publish("cluster-load", `Cuts under load, two servers, HAProxy in turn, seed ${seed}:`, rows));
 
@@ -45,24 +45,43 @@ class Subject {
     await this.client.until("a live event", () => this.client.count(event) > before + 10);
   }
 
-  /** `{ lost, twice, … }` of events `[server, number, …]`; `sent`: how many each server sent, from 1 on. */
+  /** What became of events `[server, number, …]`; `sent`: how many each server sent, from 1 on. */
   judge(event, sent) {
     const { client, kind } = this;
-    const [, ...joins] = client.of("connect");
-    const seen = new Map(Object.keys(sent).map((name) => [name, new Map()]));
-    for (const [name, n] of client.events(event, 2)) seen.get(name).set(n, (seen.get(name).get(n) ?? 0) + 1);
-    const counts = [...seen.values()].flatMap((numbers) => [...numbers.values()]);
-    const all = Object.values(sent).reduce((sum, n) => sum + n, 0);
-    const resumed = joins.filter(({ recovered }) => recovered).length;
-    const twice = counts.filter((count) => count > 1).length;
-    return { kind, all, joins, resumed, lost: all - counts.length, twice, gaps: client.of("gap") };
+    const joins = client.of("connect");
+    const result = { kind, sent: 0, twice: 0, seams: 0, inGaps: 0, gaps: client.of("gap") };
+    result.again = joins.length - 1;
+    result.resumed = joins.filter(({ recovered }) => recovered).length;
+    for (const [name, count] of Object.entries(sent)) {
+      const received = client.received(event).filter(({ args }) => args[0] === name);
+      const seen = new Set(received.map(({ args }) => args[1]));
+      const isInGap = gaps(received, joins, count);
+      result.sent += count;
+      result.twice += received.length - seen.size;
+      for (let n = 1; n <= count; n += 1) if (!seen.has(n)) result[isInGap(n) ? "inGaps" : "seams"] += 1;
+    }
+    return result;
   }
+}
+
+/** Whether a number lies where a session ended that was not resumed. */
+function gaps(received, joins, count) {
+  const ranges = [];
+  joins.forEach(({ recovered }, at) => {
+    if (recovered || at === 0) return;
+    const before = received.filter(({ join }) => join <= at).map(({ args }) => args[1]);
+    const last = before.reduce((most, n) => Math.max(most, n), 0);
+    const next = received.find(({ join, args }) => join > at && args[1] > last);
+    ranges.push([last, next?.args[1] ?? count + 1]);
+  });
+  return (n) => ranges.some(([low, high]) => low < n && n < high);
 }
 
 async function run(t, event, command) {
   console.log(`seed ${seed}`);
   const random = new Random(seed);
-  const cluster = await startCluster();
+  // On a busy machine short heartbeats would cut more connections than we do.
+  const cluster = await startCluster({ options: { pingInterval: 2_000, pingTimeout: 5_000 }, patience: 5_000 });
   t.after(() => cluster.stop());
   const subjects = [];
   for (const kind of ["ours", "published"]) subjects.push(await Subject.start(t, kind, cluster.fronts.haproxy));
@@ -84,25 +103,26 @@ async function run(t, event, command) {
   return subjects.map((subject) => subject.judge(event, sent));
 }
 
-const row = (what, { kind, all, joins, resumed, lost, twice, gaps }) =>
-  rows.push([what, kind, CUTS, `${resumed} of ${joins.length}`, all, lost, twice, kind === "ours" ? gaps.length : "–"]);
+const row = (what, { kind, sent, again, resumed, seams, inGaps, twice, gaps: told }) =>
+  rows.push([what, kind, CUTS, `${resumed} of ${again}`, sent, seams, inGaps, twice, kind === "ours" ? told.length : "–"]);
 
 test("500 events a second of each server", { timeout: 280_000 }, async (t) => {
   const [ours, published] = await run(t, "n", { traffic: 500 });
   for (const result of [ours, published]) row("500 a second of each server", result);
   assert.equal(ours.twice, 0);
   // Whatever happened, it was told, and no recovery is called exact.
-  assert.equal(ours.gaps.length, ours.joins.length);
+  assert.equal(ours.gaps.length, ours.again);
   for (const gap of ours.gaps) assert.equal(gap.exact, false);
-  assert.ok(ours.lost <= published.lost, `${ours.lost} lost, ${published.lost} by the published client`);
+  assert.equal(ours.gaps.filter(({ reason }) => reason === "seam").length, ours.resumed);
+  // Lost within the servers, at random: a few cuts prove little.
+  const luck = process.env.TESTS_FULL ? 0 : 3;
+  assert.ok(ours.seams <= published.seams + luck, `${ours.seams} lost, ${published.seams} by the published client`);
 });
 
 test("volatile and acked events among others", { timeout: 280_000 }, async (t) => {
   const [ours, published] = await run(t, "mix", { mix: 200 });
-  for (const result of [ours, published]) {
-    // Most of these go to one client each, and it does not matter which: what is sent to nobody is not lost.
-    row("plain, volatile, acked", { ...result, lost: "–" });
-  }
+  // Most of these go to one client each: what was sent to nobody, or to the other one, is not lost.
+  for (const result of [ours, published]) row("plain, volatile, acked", { ...result, seams: "–", inGaps: "–" });
   assert.equal(ours.twice, 0);
-  assert.equal(ours.gaps.length, ours.joins.length);
+  assert.equal(ours.gaps.length, ours.again);
 });

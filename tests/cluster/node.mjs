@@ -4,6 +4,7 @@
 //   {"emit":[event, ...args], "to":room, "volatile":true}   to that room, or to everybody
 //   {"traffic":N}       so many events a second to everybody: ["n", name, 1], ["n", name, 2], …
 //   {"mix":N}           so many a second to each socket of this server, in turn plain, volatile, acked and to everybody
+//   {"count":true}      prints {"count":N}: its sockets
 //   {"still":true}      ends both, and prints {"still":{"n":last,"mix":last}}
 // SIGTERM closes it in an orderly way. Ends when standard input ends.
 import { createServer } from "node:http";
@@ -72,7 +73,7 @@ const mix = [
   (_socket, n) => io.emit("mix", name, n, "all"),
 ];
 
-function control({ emit, to, volatile, traffic, mix: mixed, still }) {
+function control({ emit, to, volatile, traffic, mix: mixed, count, still }) {
   if (emit) (to ? io.to(to) : volatile ? io.volatile : io).emit(...emit);
   if (traffic) each(traffic, () => io.emit("n", name, (sent.n += 1)));
   if (mixed) {
@@ -85,6 +86,7 @@ function control({ emit, to, volatile, traffic, mix: mixed, still }) {
       }
     });
   }
+  if (count) print({ count: io.of("/").sockets.size });
   if (still) {
     for (const timer of timers.splice(0)) clearInterval(timer);
     print({ still: sent });
