@@ -49,9 +49,9 @@ export class Client {
 
   #keep(line) {
     this.#last = [...this.#last.slice(-7), line];
-    const { type, event, args } = line;
+    const { type, event, args, replayed = false } = line;
     if (type !== "event") return list(this.#lines, type).push(line);
-    list(this.#events, event).push({ args, join: this.of("connect").length });
+    list(this.#events, event).push({ args, replayed, join: this.of("connect").length });
   }
 
   /** The lines of one type, but events. */
@@ -64,7 +64,7 @@ export class Client {
     return list(this.#events, name).map(({ args }) => args.slice(0, length));
   }
 
-  /** The events of that name: `{ args, join }`, `join` being how often the client had connected. */
+  /** The events of that name: `{ args, replayed, join }`, `join` being how often the client had connected. */
   received(name) {
     return list(this.#events, name);
   }
