@@ -85,14 +85,16 @@ impl Acks {
         })
     }
 
-    /// One more attempt of an emit is handed to a transport.
-    pub(crate) fn attempt(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        let mut attempts =
-            self.pending.iter().filter(|pending| pending.emit == emit).map(|pending| pending.id);
-        if let Some(oldest) = attempts.next()
-            && attempts.count() + 1 >= ATTEMPTS
-        {
-            self.remove(oldest);
+    /// One more attempt of an emit is handed to a transport, after so many.
+    pub(crate) fn attempt(&mut self, emit: EmitId, earlier: u32, deadline: Option<Instant>) -> u64 {
+        if earlier as usize >= ATTEMPTS {
+            let mut attempts =
+                self.pending.iter().filter(|pending| pending.emit == emit).map(|pending| pending.id);
+            if let Some(oldest) = attempts.next()
+                && attempts.count() + 1 >= ATTEMPTS
+            {
+                self.remove(oldest);
+            }
         }
         self.insert(Pending {
             id: self.next,
@@ -141,6 +143,11 @@ impl Acks {
     }
 
     fn find(&self, id: u64) -> Option<usize> {
+        // Mostly none is missing in between.
+        let at = id.checked_sub(self.pending.front()?.id)? as usize;
+        if self.pending.get(at).is_some_and(|pending| pending.id == id) {
+            return Some(at);
+        }
         self.pending.binary_search_by_key(&id, |pending| pending.id).ok()
     }
 

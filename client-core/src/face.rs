@@ -270,6 +270,27 @@ pub enum FlushError {
     },
 }
 
+/// The outbox was not emptied: what is stored may still be there.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ClearError {
+    /// The store could not do it.
+    #[error("the outbox was not emptied: {cause}")]
+    Storage {
+        /// What went wrong.
+        cause: String,
+    },
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+    /// A listener panicked, which ended the client.
+    #[error("a listener panicked, which ended the client: {message}")]
+    Panicked {
+        /// The panic's word.
+        message: String,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,6 +159,7 @@ impl<P> Fates<P> {
         }
     }
 
+    #[inline]
     pub(crate) fn tells(&self, emit: EmitId) -> bool {
         self.observed || (self.watched.front().is_some() && self.watched.contains(emit.0, 0))
     }
@@ -169,6 +170,7 @@ impl<P> Fates<P> {
     }
 
     /// Not final.
+    #[inline]
     pub(crate) fn note(&mut self, emit: EmitId, fate: Fate) {
         if self.tells(emit) {
             self.changes.push_back(Change { emit, fate, payload: None });
@@ -194,6 +196,7 @@ impl<P> Fates<P> {
     }
 
     /// An emit is handed to a transport. One without ack waits for a receipt from now on.
+    #[inline]
     pub(crate) fn wrote(&mut self, place: EmitId, emit: EmitId, plain: bool, settled: bool) {
         self.written = self.written.max(Some(place));
         if settled || (!self.tells(emit) && place == emit) {
@@ -208,6 +211,11 @@ impl<P> Fates<P> {
     /// The last that was handed to a transport.
     pub(crate) const fn written(&self) -> Option<EmitId> {
         self.written
+    }
+
+    /// Whether somebody waits for a receipt.
+    pub(crate) fn awaits_receipt(&self) -> bool {
+        self.in_flight.front().is_some()
     }
 
     /// Whether somebody waits for a receipt that nobody has asked for.

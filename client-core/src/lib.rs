@@ -73,7 +73,7 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, ResyncId, SocketId, State};
 #[cfg(feature = "json")]
-pub use face::{ClientEvent, ConnectError, FlushError};
+pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 pub use gap::{Gap, GapLevel, GapReason};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};

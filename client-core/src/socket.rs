@@ -14,7 +14,7 @@ use crate::fate::Fate;
 use crate::gap::Gap;
 use crate::outbox::{Answer, Emit, Outbox};
 use crate::recovery::{Notice, Recovery};
-use crate::retries::{Kept, Retries};
+use crate::retries::{Kept, Reliable, Retries};
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -355,12 +355,15 @@ impl<C: Codec> Socket<C> {
         result: Result<C::Payload, AckError>,
         events: &mut VecDeque<Event<C>>,
     ) {
-        self.acks.settled(emit.id);
         let reliable = emit.reliable();
+        match reliable.and_then(Reliable::only_ack) {
+            Some(ack) => drop(ack.and_then(|ack| self.acks.remove(ack))),
+            None => self.acks.settled(emit.id),
+        }
         let key = reliable.and_then(|reliable| reliable.key);
         if let (Some(key), Some(retries)) = (key, &mut self.outbox.retries)
             && C::STORES
-            && reliable.is_some_and(|reliable| reliable.kept != Kept::No)
+            && reliable.is_some_and(|reliable| matches!(reliable.kept, Kept::Asked | Kept::Yes))
         {
             retries.erase.push_back(key);
         }

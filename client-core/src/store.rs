@@ -18,8 +18,10 @@ pub(crate) struct Store {
 enum State {
     Opening,
     Open,
-    /// Another process has it.
-    Elsewhere,
+    /// Another process has it. Ack ids from this one on were used here meanwhile.
+    Elsewhere {
+        since: u64,
+    },
 }
 
 /// Ack ids that are reserved at once, and how many are left when more are asked for.
@@ -45,11 +47,19 @@ impl Store {
     }
 
     pub(crate) const fn is_elsewhere(self) -> bool {
-        matches!(self.state, State::Elsewhere)
+        matches!(self.state, State::Elsewhere { .. })
     }
 
-    pub(crate) const fn follow(&mut self) {
-        self.state = State::Elsewhere;
+    /// `next` is the ack id that is used next.
+    pub(crate) const fn follow(&mut self, next: u64) {
+        if !self.is_elsewhere() {
+            self.state = State::Elsewhere { since: next };
+        }
+    }
+
+    /// Whether ids below `next` were used that the process that has it may have used as well.
+    pub(crate) const fn shares_ids(self, next: u64) -> bool {
+        matches!(self.state, State::Elsewhere { since } if since < next)
     }
 
     /// Whether an ack id may be used.
@@ -57,7 +67,7 @@ impl Store {
         match self.state {
             State::Opening => false,
             State::Open => id < self.reserved,
-            State::Elsewhere => true,
+            State::Elsewhere { .. } => true,
         }
     }
 
@@ -77,6 +87,11 @@ impl Store {
     /// What was asked for last was not reserved: it is asked for again.
     pub(crate) const fn not_reserved(&mut self) {
         self.asked = self.reserved;
+    }
+
+    /// What is stored under ids below `next` is handed in one by one, from the lowest on.
+    pub(crate) fn hands_in(&mut self, next: u64) {
+        self.taken = next.checked_sub(1).map(|last| (0, last));
     }
 
     /// The shell takes an id for an emit that it hands in later.

@@ -8,9 +8,9 @@
 mod json;
 
 use json::JsonFace;
-use scenarios::{Sim, millis, secs};
+use scenarios::{Face, Sim, millis, secs};
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{Auth, Config, Durability, Restored, SocketId, SocketOptions};
+use socketio_client_core::{Auth, Config, Durability, Restored, RestoredEmit, SocketId, SocketOptions};
 
 const SYNC: &str = r#"["$delivery",{"sync":1}]"#;
 
@@ -168,4 +168,128 @@ fn answers_of_a_server_that_lies_change_nothing() {
     sim.server("w1", "431<8>");
     let events = sim.events();
     assert_eq!(events.iter().filter(|event| event.starts_with("ack")).collect::<Vec<_>>(), ["ack 0 #0: 7"]);
+}
+
+/// A name is the leader's alone: who begins to lead, and who has lost the lead, is connected anew, with it and without.
+#[test]
+fn the_name_goes_with_the_lead() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket =
+        sim.manager.socket("/", SocketOptions { durability: Some(Durability::StoredFirst), ..options() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.manager.follow(socket, sim.now);
+    sim.expect_lines(&["w1 40"]);
+    sim.server("w1", "40{S1}");
+    sim.manager.lead(socket, Some("store".into()), 3, sim.now);
+    sim.manager.reserved(socket, 1027, sim.now);
+    assert_eq!(sim.manager.take_id(socket), Some(3));
+    sim.expect_lines(&["reserve 0 1027", "close w1"]);
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":0}}"#]);
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&[&format!("w2 424{SYNC}")]);
+    let payload = sim.face().event(1, &[]);
+    let emit = RestoredEmit { key: 3, payload, attempts: 0, expires: None };
+    sim.manager.adopt(socket, emit, None, false, sim.now);
+    sim.expect_lines(&["w2 423<1>"]);
+    sim.manager.follow(socket, sim.now);
+    assert!(sim.events().contains(&"disconnected 0 forced close".to_string()));
+    sim.expect_lines(&["close w2"]);
+    sim.advance(secs(1));
+    sim.open_websocket("w3");
+    sim.expect_lines(&["w3 40"]);
+    sim.server("w3", "40{S3}");
+    sim.advance(secs(10));
+    sim.expect_lines(&[]);
+}
+
+/// The connection is open before the store is, so CONNECT leaves before the emits are handed in: the server must not forget
+/// them.
+#[test]
+fn the_first_connect_of_a_leader_forgets_nothing() {
+    let mut sim = Sim::new(&JsonFace);
+    let socket =
+        sim.manager.socket("/", SocketOptions { durability: Some(Durability::StoredFirst), ..options() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.manager.lead(socket, Some("store".into()), 1024, sim.now);
+    sim.expect_lines(&["reserve 0 2048", r#"w1 40{"$delivery":{"v":1,"id":"store","base":0}}"#]);
+    sim.manager.reserved(socket, 2048, sim.now);
+    let payload = sim.face().event(1, &[]);
+    for key in [3, 5] {
+        let emit = RestoredEmit { key, payload: payload.clone(), attempts: 0, expires: None };
+        sim.manager.adopt(socket, emit, None, true, sim.now);
+    }
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&[r#"w2 40{"$delivery":{"v":1,"id":"store","base":3}}"#]);
+}
+
+/// Two emits of an earlier process and two of this one; the first of each was sent.
+fn half_sent(durability: Durability) -> (Sim<'static, JsonFace>, SocketId) {
+    let mut sim = Sim::new(&JsonFace);
+    let options = SocketOptions {
+        durability: Some(durability),
+        exactly_once: None,
+        retry_window: Some(1),
+        ..options()
+    };
+    let socket = sim.manager.socket("/", options);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    let left = |key| RestoredEmit { key, payload: payload(key), attempts: 1, expires: None };
+    let restored = Restored { delivery: None, next: 2048, emits: vec![left(5), left(6)] };
+    sim.manager.restore(socket, restored, sim.now);
+    sim.manager.reserved(socket, 3072, sim.now);
+    (sim, socket)
+}
+
+fn payload(number: u64) -> Payload {
+    Payload::event("e", &number).unwrap()
+}
+
+#[test]
+fn an_outbox_that_is_cleared_tells_what_became_of_each() {
+    let (mut sim, socket) = half_sent(Durability::StoredFirst);
+    sim.manager.observe_fates(socket, true);
+    let mine = sim.emit(socket, 1);
+    sim.lines();
+    sim.events();
+    sim.manager.clear_outbox(socket);
+    let fate = |emit| sim.manager.fate(socket, emit);
+    assert_eq!(fate(mine), Some(socketio_client_core::Fate::Cancelled));
+    assert_eq!(sim.manager.queued(socket), 0);
+    let events = sim.events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("settled")).count(), 2, "{events:?}");
+    // What is new is as if nothing had been.
+    let lines = sim.lines();
+    assert_eq!(lines, ["erase 0 5", "erase 0 6", "erase 0 2048"]);
+    sim.emit(socket, 2);
+    assert!(sim.lines().iter().any(|line| line.starts_with("keep 0 2049")));
+}
+
+#[test]
+fn what_is_restored_can_be_cleared_alone() {
+    let (mut sim, socket) = half_sent(Durability::StoredFirst);
+    let mine = sim.emit(socket, 1);
+    sim.manager.clear_restored(socket);
+    assert_eq!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::Held));
+    assert_eq!(sim.manager.queued(socket), 1);
+}
+
+#[test]
+fn what_a_store_did_not_take_is_known_not_to_be_stored() {
+    let (mut sim, socket) = half_sent(Durability::WriteBehind);
+    sim.manager.clear_outbox(socket);
+    let mine = sim.emit(socket, 1);
+    let lines = sim.lines();
+    assert!(lines.iter().any(|line| line.starts_with("w1 42")), "{lines:?}");
+    assert_eq!(sim.manager.is_stored(socket, mine), None);
+    sim.manager.kept(socket, 2048, Err("full".into()), sim.now);
+    assert_eq!(sim.manager.is_stored(socket, mine), Some(false));
+    assert!(matches!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::InFlight { .. })));
 }

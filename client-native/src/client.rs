@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+#[cfg(feature = "outbox")]
+use socketio_client_core::ClearError;
 use socketio_client_core::{ClientEvent, ListenerId, State, TransportKind as Transport};
 
 use crate::builder::ClientBuilder;
@@ -106,6 +108,17 @@ impl Client {
         });
     }
 
+    /// Tells that the connection may be gone without a word, because the network has changed. If it is open it is probed, and
+    /// ended if no answer comes within two seconds; a wait for the next attempt ends, though not more than once a second.
+    /// That the machine has slept is noticed without this, within ten seconds.
+    pub fn network_changed(&self) {
+        self.shared().change(|state, now| {
+            if state.end.is_none() {
+                state.manager.resume(now);
+            }
+        });
+    }
+
     /// Tells whether the network is gone. While it is, the connection counts as lost, and attempts fail; when it is back,
     /// the next attempt starts at once.
     pub fn set_offline(&self, offline: bool) {
@@ -120,6 +133,34 @@ impl Client {
     /// [`Socket::connect`] opens it again.
     pub fn close(&self) {
         self.shared().close();
+    }
+
+    /// Empties the outbox: whoever logs a user out calls this, for its content is not encrypted. What waits in it and was
+    /// never sent ends as [`Fate::Cancelled`](crate::Fate::Cancelled), everything else as
+    /// [`Fate::Uncertain`](crate::Fate::Uncertain), at once; what is emitted from then on stays. What earlier processes have
+    /// left goes too, without a word where nobody has asked for its namespace. Resolves once the store is empty; nothing
+    /// happens without an outbox.
+    ///
+    /// ```no_run
+    /// # async fn example(client: socketio_client_native::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.clear_outbox().await?;
+    /// client.close();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClearError::Storage`](crate::ClearError::Storage): what is stored may still be there, and would be sent by the next
+    /// process. The others if the client has ended.
+    #[cfg(feature = "outbox")]
+    pub fn clear_outbox(&self) -> impl Future<Output = Result<(), ClearError>> + Send + Sync + use<> {
+        let cleared = self.shared().clear_outbox();
+        // The connection outlives what is waited for.
+        let client = self.clone();
+        async move {
+            let closed = || client.shared().end().unwrap_or(crate::error::End::Closed).into();
+            cleared.await.unwrap_or_else(|_| Err(closed()))
+        }
     }
 
     /// Resolves once nothing is open and nothing is planned: after [`close`](Self::close), or after the last namespace was

@@ -33,20 +33,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
         while !batch.is_empty() {
             let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
-            while let Ok(Some(stalled)) = stopped {
+            while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
-                stopped = match stalled {
-                    Stalled::Message { stream, message, rest } => {
-                        let _ = stream.send(message).await;
-                        shared.may_block(|| {
-                            rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
-                        })
-                    }
-                    Stalled::Fate { stream, change, rest: (taken, next) } => {
-                        let _ = stream.send(change.clone()).await;
-                        Ok(tell_fate(taken, next, change))
-                    }
-                };
+                let _ = stream.send(message).await;
+                stopped = shared.may_block(|| {
+                    rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
+                });
             }
             if let Err(Panicked(message)) = stopped {
                 fail(&shared, message);
@@ -122,17 +114,10 @@ fn call(listener: impl FnOnce()) -> Result<(), Panicked> {
 }
 
 /// What waits for a stream, and those who get it afterwards.
-enum Stalled {
-    Message {
-        stream: mpsc::Sender<Message>,
-        message: Message,
-        rest: Option<(Taken<Handler>, usize, Message)>,
-    },
-    Fate {
-        stream: mpsc::Sender<FateChange>,
-        change: FateChange,
-        rest: (Taken<Handler>, usize),
-    },
+struct Stalled {
+    stream: mpsc::Sender<Message>,
+    message: Message,
+    rest: Option<(Taken<Handler>, usize, Message)>,
 }
 
 /// Not async: a future would copy each event several times.
@@ -186,9 +171,12 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
             })
         }
         Event::Fate { socket, emit, fate, payload } => {
-            let taken = lock(&shared.listeners).take(socket, FATES);
-            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
-            return Ok(tell_fate(taken, 0, FateChange { emit, fate, event: payload.map(Outgoing) }));
+            let change = FateChange { emit, fate, event: payload.map(Outgoing) };
+            each(shared, socket, FATES, |handler| {
+                if let Handler::Fates(feed) = handler {
+                    feed.send(change.clone());
+                }
+            })
         }
         Event::Authenticate { request, .. } => {
             authenticate(shared, request);
@@ -253,7 +241,7 @@ fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Optio
                     let stream = stream.clone();
                     drop(handlers);
                     let rest = copy.map(|copy| (taken, at, copy));
-                    return Ok(Some(Stalled::Message { stream, message, rest }));
+                    return Ok(Some(Stalled { stream, message, rest }));
                 }
             }
             Handler::Fates(_)
@@ -268,19 +256,6 @@ fn deliver(taken: Taken<Handler>, next: usize, message: Message) -> Result<Optio
         message = copy;
     }
     Ok(None)
-}
-
-/// The same for a fate, which only streams get.
-fn tell_fate(taken: Taken<Handler>, next: usize, change: FateChange) -> Option<Stalled> {
-    let full = taken.iter().enumerate().skip(next).find_map(|(at, handler)| match handler {
-        Handler::Fates(stream) => match stream.try_send(change.clone()) {
-            Err(TrySendError::Full(_)) => Some((stream.clone(), at + 1)),
-            Ok(()) | Err(TrySendError::Closed(_)) => None,
-        },
-        _ => None,
-    });
-    let (stream, next) = full?;
-    Some(Stalled::Fate { stream, change, rest: (taken, next) })
 }
 
 fn each(

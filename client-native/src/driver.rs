@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
@@ -28,6 +29,8 @@ const WRITE_BATCH: usize = 256;
 const WRITE_BYTES: usize = 64 * 1024;
 /// Rounds before other tasks have their turn.
 const ROUNDS: usize = 8;
+/// How long a sleep of the machine goes unnoticed at most, once it is awake.
+const LOOK: Duration = Duration::from_secs(10);
 /// Rounds that a deadline waits for input that is already here.
 const PATIENCE: u32 = 16;
 
@@ -100,6 +103,8 @@ pub(crate) struct Driver {
     /// When the timer rings; perhaps too early, never too late.
     armed: Option<Instant>,
     deferred: u32,
+    /// The machine has slept, and the core does not know it yet.
+    woken: bool,
     inputs: Vec<Input<Json>>,
     frames: Vec<(TransportId, Frame<Json>)>,
     commands: Vec<Command<Json>>,
@@ -122,6 +127,7 @@ impl Driver {
             timer: None,
             armed: None,
             deferred: 0,
+            woken: false,
             inputs: Vec::new(),
             frames: Vec::new(),
             commands: Vec::new(),
@@ -141,6 +147,7 @@ impl Driver {
             && timer.as_mut().poll(cx).is_ready()
         {
             self.armed = None;
+            self.woken |= self.shared.clock.has_slept();
         }
         let Outcome { deadline, idle, events } = self.consult(drained);
         more |= self.write(cx);
@@ -228,6 +235,9 @@ impl Driver {
         state.manager.tell_time(now);
         for input in self.inputs.drain(..) {
             state.manager.handle_input(input, now);
+        }
+        if drained && std::mem::take(&mut self.woken) && state.end.is_none() {
+            state.manager.resume(now);
         }
         // Input that is here goes before a deadline: after a long sleep the heartbeat may just not have been read yet.
         if state.manager.poll_timeout().is_some_and(|deadline| deadline <= now) {
@@ -384,14 +394,16 @@ impl Driver {
         Some(headers)
     }
 
-    /// Sees to it that the timer rings no later than `deadline`. True if it has rung.
+    /// Sees to it that the timer rings no later than `deadline`, and often enough to notice that the machine has slept. True
+    /// if it has rung.
     fn arm(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = deadline else { return false };
         // A deadline that moved back is noticed when the timer rings; most never come.
         if self.armed.is_some_and(|armed| armed <= deadline) {
             return false;
         }
-        let Some(at) = self.shared.deadline(deadline) else { return false };
+        let deadline = deadline.min(self.shared.now() + LOOK);
+        let Some(at) = self.shared.clock.at(deadline) else { return false };
         let timer = match &mut self.timer {
             Some(timer) => {
                 timer.as_mut().reset(at);
@@ -428,6 +440,10 @@ impl Future for Driver {
 /// What the core wants, but for what the store is told at once: that does not wait for the disk.
 #[cfg_attr(not(feature = "outbox"), expect(unused_variables, reason = "only a store asks for the time"))]
 fn take_commands(state: &mut State, commands: &mut Vec<Command<Json>>, now: Instant) {
+    #[cfg(feature = "outbox")]
+    if let Some(outbox) = &mut state.outbox {
+        commands.append(&mut outbox.commands);
+    }
     while let Some(command) = state.manager.poll_command() {
         #[cfg(feature = "outbox")]
         let Some(command) = state.obey_store(command, now) else { continue };

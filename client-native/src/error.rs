@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "outbox")]
+use socketio_client_core::ClearError;
 use socketio_client_core::{AckError, ConnectError, EmitError, EncodeError, FlushError, UrlError};
 use thiserror::Error;
 
@@ -41,6 +43,16 @@ impl From<End> for ConnectError {
 }
 
 impl From<End> for FlushError {
+    fn from(end: End) -> Self {
+        match end {
+            End::Closed => Self::Closed,
+            End::Panicked(message) => Self::Panicked { message: message.as_ref().into() },
+        }
+    }
+}
+
+#[cfg(feature = "outbox")]
+impl From<End> for ClearError {
     fn from(end: End) -> Self {
         match end {
             End::Closed => Self::Closed,

@@ -1,20 +1,20 @@
 //! What became of emits, for those who ask.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::stream::Stream;
 use socketio_client_core::{EmitId, Fate, ListenerId, SocketId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use crate::feed::{Changes, feed};
 use crate::listeners::{FATES, Handler};
 use crate::message::Outgoing;
 use crate::shared::{Shared, lock};
 use crate::socket::Socket;
-use crate::stream::CAPACITY;
 
 /// The fates of emits. An application that asks for none pays nothing for them.
 impl Socket {
@@ -118,6 +118,9 @@ impl Socket {
     /// Takes an emit back. True if it was still held: then it is certainly never sent. Otherwise it was sent already or is
     /// settled; one whose ack was awaited ends as uncertain.
     ///
+    /// Its record leaves the outbox's store at once, which takes the disk some milliseconds; should the process die before
+    /// that, the next one sends it.
+    ///
     /// ```no_run
     /// # fn example(socket: socketio_client_native::Socket) -> Result<(), Box<dyn std::error::Error>> {
     /// let ticket = socket.emit("order", &("tea", 2))?;
@@ -128,7 +131,7 @@ impl Socket {
     /// # }
     /// ```
     pub fn cancel(&self, emit: EmitId) -> bool {
-        self.shared().change(|state, _| state.manager.cancel(self.id, emit))
+        self.shared().cancel(self.id, emit)
     }
 
     /// What becomes of every emit, from now on, in order. Dropping it ends that.
@@ -146,8 +149,9 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn fates(&self) -> Fates {
-        let (sender, changes) = mpsc::channel(CAPACITY);
-        let listener = lock(&self.shared().listeners).router(self.id).on(FATES, Handler::Fates(sender));
+        let (feed, changes) = feed();
+        let listener =
+            lock(&self.shared().listeners).router(self.id).on(FATES, Handler::Fates(Arc::new(feed)));
         self.shared().observe_fates(self.id, true);
         Fates { shared: Arc::clone(self.shared()), socket: self.id, listener, changes }
     }
@@ -167,19 +171,19 @@ pub struct FateChange {
 
 /// The fates of a namespace's emits, as a [`Stream`]. Dropping it ends the observation.
 ///
-/// Nothing is lost: while its reader is 32 changes behind, the client's listeners wait too, so read it, or drop it. It ends
-/// once the client has ended.
+/// Changes wait here until they are taken: nothing else waits for its reader. A stream that holds 100,000 of them, or 64 MiB
+/// of what was handed back, takes no more: it ends after those that it holds. It also ends once the client has ended.
 pub struct Fates {
     shared: Arc<Shared>,
     socket: SocketId,
     listener: ListenerId,
-    changes: mpsc::Receiver<FateChange>,
+    changes: Changes,
 }
 
 impl Fates {
-    /// The next change; `None` once the client has ended. Nothing is lost if the future is dropped.
+    /// The next change; `None` once the client has ended, or the stream was full. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<FateChange> {
-        self.changes.recv().await
+        poll_fn(|cx| self.changes.poll(cx)).await
     }
 }
 
@@ -187,7 +191,7 @@ impl Stream for Fates {
     type Item = FateChange;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FateChange>> {
-        self.changes.poll_recv(cx)
+        self.changes.poll(cx)
     }
 }
 

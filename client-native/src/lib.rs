@@ -64,11 +64,13 @@ mod ack;
 mod auth;
 mod builder;
 mod client;
+mod clock;
 mod dispatcher;
 mod driver;
 mod emitter;
 mod error;
 mod fates;
+mod feed;
 mod gaps;
 mod links;
 mod listeners;
@@ -97,6 +99,8 @@ pub use error::BuildError;
 pub use fates::{FateChange, Fates};
 pub use message::{Message, Outgoing};
 pub use socket::Socket;
+#[cfg(feature = "outbox")]
+pub use socketio_client_core::ClearError;
 pub use socketio_client_core::codec::{Arguments, Value};
 pub use socketio_client_core::{
     AckError, BufferPolicy, ClientEvent, ConnectError, DecodeError, DisconnectReason, Durability, EmitError,

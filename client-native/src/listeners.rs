@@ -7,7 +7,7 @@ use socketio_client_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::fates::FateChange;
+use crate::feed::Feed;
 use crate::gaps::ResyncFn;
 use crate::message::{Message, Outgoing};
 
@@ -25,7 +25,7 @@ pub(crate) const RESYNC: &str = "\0resync";
 pub(crate) enum Handler {
     Event(Arc<dyn Fn(Message) + Send + Sync>),
     Stream(mpsc::Sender<Message>),
-    Fates(mpsc::Sender<FateChange>),
+    Fates(Arc<Feed>),
     Outgoing(Arc<dyn Fn(Outgoing) + Send + Sync>),
     Connect(Arc<dyn Fn() + Send + Sync>),
     Disconnect(Arc<dyn Fn(DisconnectReason) + Send + Sync>),

@@ -1,15 +1,21 @@
 //! The store of a client's emits: what the core asks of it, and what it tells the core.
 
+mod clear;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    Codec as _, Command, DecodeError, Decoded, Instant, Limits, Restored, RestoredEmit, SocketId,
+    ClearError, Codec as _, Command, DecodeError, Decoded, Instant, Limits, Restored, RestoredEmit, SocketId,
 };
+use tokio::sync::oneshot;
+
+pub(crate) use self::clear::Cleared;
 
 use crate::shared::{Manager, Shared, State};
 use crate::store::{Done, Opened, Record, Store, StoreError, StoreWorker};
@@ -29,6 +35,10 @@ pub(crate) struct Outbox {
     worker: Option<StoreWorker>,
     place: Place,
     namespaces: Vec<Namespace>,
+    /// Who waits until it is emptied, in order.
+    clears: VecDeque<oneshot::Sender<Cleared>>,
+    /// What is for the driver, found among what was for the store.
+    pub(crate) commands: Vec<Command<Json>>,
 }
 
 /// Where emits are kept.
@@ -75,16 +85,29 @@ impl Shared {
 }
 
 /// On the store's thread.
-fn told(shared: &Weak<Shared>, done: Done) {
+fn told(shared: &Weak<Shared>, mut done: Done) {
     let Some(shared) = shared.upgrade() else { return };
+    if let Done::Opened(Ok(opened)) = &mut done {
+        opened.records.iter_mut().for_each(copy);
+    }
     let mut settled = Vec::new();
     shared.change(|state, now| {
-        state.store_told(done, now);
+        state.store_told(done, now, &mut settled);
         if matches!(state.outbox.as_deref(), Some(Outbox { place: Place::Memory | Place::Nowhere(_), .. })) {
             state.forget_stored(&mut settled);
         }
     });
     settled.into_iter().for_each(Settled::tell);
+}
+
+/// A store of the application's may have made it of bytes that run its code when they are dropped, which from here on
+/// happens under the lock.
+fn copy(record: &mut Record) {
+    record.namespace = (*record.namespace).into();
+    record.text = (*record.text).into();
+    for attachment in &mut record.attachments {
+        *attachment = Bytes::copy_from_slice(attachment);
+    }
 }
 
 impl State {
@@ -128,7 +151,7 @@ impl State {
         None
     }
 
-    fn store_told(&mut self, done: Done, now: Instant) {
+    fn store_told(&mut self, done: Done, now: Instant, settled: &mut Vec<Settled>) {
         match done {
             Done::Opened(Ok(opened)) => self.store_opened(opened, now),
             Done::Opened(Err(error @ StoreError::Locked { .. })) => {
@@ -154,9 +177,11 @@ impl State {
                     return;
                 };
                 namespace.asked.retain(|key| !seqs.contains(key));
+                let socket = namespace.socket;
                 for key in seqs {
-                    self.manager.kept(namespace.socket, key, Err(cause.clone()), now);
+                    self.manager.kept(socket, key, Err(cause.clone()), now);
                 }
+                self.tell_unstored(socket, settled);
             }
             Done::Reserved { up_to } => {
                 for namespace in self.outbox.iter().flat_map(|outbox| &outbox.namespaces) {
@@ -170,15 +195,35 @@ impl State {
                 }
                 self.manager.report_store(cause, 0, Some(0));
             }
-            Done::EraseFailed { error } | Done::ClearFailed { error } => {
-                self.manager.report_store(error.to_string(), 0, Some(0));
+            Done::EraseFailed { error } => self.manager.report_store(error.to_string(), 0, Some(0)),
+            Done::Cleared => self.cleared(Ok(()), settled),
+            Done::ClearFailed { error } => {
+                self.cleared(Err(ClearError::Storage { cause: error.to_string() }), settled);
             }
-            Done::Erased { .. } | Done::Cleared | Done::Closed => {}
+            Done::Erased { .. } | Done::Closed => {}
+        }
+    }
+
+    fn cleared(&mut self, result: Cleared, settled: &mut Vec<Settled>) {
+        let waiter = self.outbox.as_mut().and_then(|outbox| outbox.clears.pop_front());
+        settled.extend(waiter.map(|waiter| Settled::Cleared(waiter, result)));
+    }
+
+    /// Those who wait for what did not get into the store, and goes on from memory.
+    fn tell_unstored(&mut self, socket: SocketId, settled: &mut Vec<Settled>) {
+        let Self { manager, waiters, .. } = self;
+        let waiters = waiters.iter_mut().find(|waiters| waiters.socket == socket);
+        for (emit, watchers) in waiters.into_iter().flat_map(|waiters| &mut waiters.watchers) {
+            if !watchers.stored.is_empty()
+                && let Some(stored) = manager.is_stored(socket, *emit)
+            {
+                settled.extend(watchers.stored.drain(..).map(|waiter| Settled::Stored(waiter, stored)));
+            }
         }
     }
 
     fn store_opened(&mut self, opened: Opened, now: Instant) {
-        let Opened { id, next, records, lost, renewed, aside } = opened;
+        let Opened { id, next, mut records, lost, renewed, aside } = opened;
         let kept = records.len();
         let cause = match (&aside, lost) {
             (Some(aside), _) => Some(format!(
@@ -193,7 +238,18 @@ impl State {
         for cause in cause.into_iter().chain(renewed) {
             self.manager.report_store(cause, kept, lost);
         }
+        let Some(outbox) = &mut self.outbox else { return };
+        let cleared = !outbox.clears.is_empty();
+        if cleared {
+            // It is being emptied. Who has asked for a namespace is told of each of its emits.
+            records.retain(|record| outbox.named(&record.namespace).is_some());
+        }
         self.store_is(Place::Open { id, next, records }, now);
+        if cleared {
+            for namespace in self.outbox.iter().flat_map(|outbox| &outbox.namespaces) {
+                self.manager.clear_restored(namespace.socket);
+            }
+        }
     }
 
     fn without_store(&mut self, cause: &str, now: Instant) {
@@ -220,7 +276,13 @@ impl State {
 
 impl Outbox {
     pub(crate) const fn new(start: Start) -> Self {
-        Self { worker: None, place: Place::Closed(start), namespaces: Vec::new() }
+        Self {
+            worker: None,
+            place: Place::Closed(start),
+            namespaces: Vec::new(),
+            clears: VecDeque::new(),
+            commands: Vec::new(),
+        }
     }
 
     fn opening(&mut self) -> Option<Start> {

@@ -12,6 +12,7 @@ use socketio_client_core::{
 };
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::error::End;
 use crate::listeners::Listeners;
 #[cfg(feature = "outbox")]
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) setup: Setup,
     /// By which a server with the middleware knows this process again, unless it has an outbox.
     name: String,
-    epoch: tokio::time::Instant,
+    pub(crate) clock: Clock,
 }
 
 /// What a client was built with.
@@ -87,7 +88,7 @@ impl Shared {
             driver: AtomicWaker::new(),
             setup,
             name: crate::builder::unique_name(),
-            epoch: tokio::time::Instant::now(),
+            clock: Clock::new(),
         }
     }
 
@@ -103,12 +104,7 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::from_epoch(self.epoch.elapsed())
-    }
-
-    /// The clock's point at the core's `instant`.
-    pub(crate) fn deadline(&self, instant: Instant) -> Option<tokio::time::Instant> {
-        self.epoch.checked_add(instant.since_epoch())
+        self.clock.now()
     }
 
     /// One change, then the driver looks what follows from it.
@@ -144,7 +140,6 @@ impl Shared {
         payload: Payload,
         options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
-        // A refused payload is dropped after the lock is released: what it holds may be the application's.
         let emitted = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {
@@ -185,6 +180,11 @@ impl Shared {
         if let Some(waiters) = state.waiters(socket) {
             waiters.acks.remove(&emit);
         }
+    }
+
+    #[cfg(not(feature = "outbox"))]
+    pub(crate) fn cancel(&self, socket: SocketId, emit: EmitId) -> bool {
+        self.change(|state, _| state.manager.cancel(socket, emit))
     }
 
     /// A stream of all fates begins or ends.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use socketio_client_core::{ConnectError, EmitId, Fate, FlushError, SocketId, State as Connection};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "outbox")]
+use crate::outbox::Cleared;
 use crate::queue::Fill;
 use crate::shared::{AckResult, Event, State};
 
@@ -35,6 +37,8 @@ pub(crate) enum Settled {
     Connect(oneshot::Sender<Result<(), ConnectError>>, Result<(), ConnectError>),
     Fate(oneshot::Sender<Fate>, Fate),
     Stored(oneshot::Sender<bool>, bool),
+    #[cfg(feature = "outbox")]
+    Cleared(oneshot::Sender<Cleared>, Cleared),
 }
 
 impl Settled {
@@ -46,6 +50,8 @@ impl Settled {
             Self::Connect(waiter, result) => drop(waiter.send(result)),
             Self::Fate(waiter, fate) => drop(waiter.send(fate)),
             Self::Stored(waiter, stored) => drop(waiter.send(stored)),
+            #[cfg(feature = "outbox")]
+            Self::Cleared(waiter, result) => drop(waiter.send(result)),
         }
     }
 }

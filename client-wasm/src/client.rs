@@ -5,6 +5,8 @@ use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::rc::Rc;
 
+#[cfg(feature = "outbox")]
+use socketio_client_core::ClearError;
 use socketio_client_core::{ClientEvent, Config, ListenerId, State, TransportKind};
 
 use crate::builder::{ClientBuilder, Sources};
@@ -127,6 +129,34 @@ impl Client {
         });
         for socket in sockets {
             self.handle.gave_up(socket);
+        }
+    }
+
+    /// Empties the outbox of each namespace that this client has, for all tabs: whoever logs a user out calls this, for its
+    /// content is not encrypted. What waits in it and was never sent ends as [`Fate::Cancelled`](crate::Fate::Cancelled),
+    /// everything else as [`Fate::Uncertain`](crate::Fate::Uncertain). Resolves once that is done; nothing happens without an
+    /// outbox.
+    ///
+    /// ```no_run
+    /// # async fn example(client: socketio_client_wasm::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.clear_outbox().await?;
+    /// client.close();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClearError::Storage`](crate::ClearError::Storage): what is stored may still be there, and would be sent by the next
+    /// page.
+    #[cfg(feature = "outbox")]
+    pub fn clear_outbox(&self) -> impl Future<Output = Result<(), ClearError>> + use<> {
+        let clears = self.handle.clear_outboxes();
+        // The connection outlives what is waited for.
+        let client = self.clone();
+        async move {
+            let result = crate::outbox::cleared(clears).await;
+            drop(client);
+            result
         }
     }
 

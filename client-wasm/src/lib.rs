@@ -102,6 +102,8 @@ pub use self::{
 };
 #[cfg(feature = "rust")]
 pub use bytes::Bytes;
+#[cfg(feature = "outbox")]
+pub use socketio_client_core::ClearError;
 pub use socketio_client_core::{
     AckError, DecodeError, DisconnectReason, EmitError, EmitId, EncodeError, Limits, ListenerId, State,
     TransportError, TransportKind as Transport, UrlError,

@@ -180,18 +180,6 @@ impl Socket {
         })
     }
 
-    /// Empties the outbox, for all tabs: what waits in it ends as cancelled. Whoever logs out calls this, for its content is
-    /// not encrypted. Resolves once that is done; nothing happens without an outbox.
-    #[cfg(feature = "outbox")]
-    pub fn clear_outbox(&self) -> impl Future<Output = ()> + use<> {
-        let cleared = self.handle.clear_outbox(self.id);
-        async move {
-            if let Some(cleared) = cleared {
-                let _ = wasm_bindgen_futures::JsFuture::from(cleared).await;
-            }
-        }
-    }
-
     /// Resolves once all that was emitted before this call has left: over polling when the server has confirmed it, over
     /// WebSocket when the browser has taken it, which gives no proof.
     ///

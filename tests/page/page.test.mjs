@@ -161,7 +161,8 @@ for (const name of browsers) {
       for (const words of texts) await say(ada, words);
       await until(ada, ticked, ['held', ...texts]);
       assert.match(await text(ada, '#held-note'), /^3 messages are held/);
-      assert.deepEqual(await ada.$$eval('#outbox li', (items) => items.map((item) => item.textContent)), texts.map((words) => `${words}held`));
+      const listed = await ada.$$eval('#outbox li', (items) => items.map((item) => [item.firstChild.textContent, item.querySelector('.fate').textContent]));
+      assert.deepEqual(listed, texts.map((words) => [words, 'held']));
       await say(grace, 'Ada, you are gone.');
       if (process.env.SCREENSHOT && name === 'chromium') {
         await ada.bringToFront();
@@ -173,6 +174,34 @@ for (const name of browsers) {
       // And the other way round: what was said meanwhile comes after all.
       await until(ada, said, ['Grace', 'Ada, you are gone.']);
       await until(ada, hidden, '#held-note');
+    });
+
+    test('what was sent and will not be answered is uncertain, what was not sent is not', async () => {
+      // It takes what it is sent, and answers nothing.
+      server.pause();
+      await say(grace, 'Did this arrive?');
+      await until(grace, ticked, ['flight', 'Did this arrive?']);
+      await press(grace, '#network');
+      await until(grace, shows, ['#reason', 'You cut the network']);
+      await say(grace, 'And this?');
+      await until(grace, ticked, ['held', 'And this?']);
+      await until(grace, (count) => document.querySelectorAll('#outbox [data-give-up]').length === count, 2);
+      for (const icon of ['unknown', 'failed']) {
+        await press(grace, '#outbox [data-give-up]');
+        await until(grace, ticked, [icon, icon === 'unknown' ? 'Did this arrive?' : 'And this?']);
+      }
+      const [uncertain, cancelled] = await grace.$$eval('#log .mine', (all) => all.slice(-2).map((line) =>
+        [line.querySelector('.cause').textContent, line.querySelector('.icon').title]));
+      assert.deepEqual(uncertain, ['uncertain', 'Uncertain: it was sent, and no answer will come']);
+      assert.deepEqual(cancelled, ['the emit was cancelled', 'Not sent: the emit was cancelled']);
+      assert.ok(await grace.evaluate(hidden, '#outbox'));
+      server.resume();
+      await press(grace, '#network');
+      await until(ada, present, ['Grace', 'Linus']);
+      await say(grace, 'Never mind.');
+      await until(ada, said, ['Grace', 'Never mind.']);
+      await until(grace, ticked, ['two', 'Never mind.']);
+      assert.ok(!(await ada.evaluate(said, ['Grace', 'And this?'])));
     });
 
     test('a server that is killed and started again loses nothing that was written', async () => {

@@ -48,6 +48,9 @@ export async function start(executable, args = ['--port', '0']) {
     port: new URL(url).port,
     /** What it has said to people. */
     told: () => err,
+    // The system goes on taking what comes for it.
+    pause: () => child.kill('SIGSTOP'),
+    resume: () => child.kill('SIGCONT'),
     // No farewell: what a crash looks like.
     kill: () => {
       child.kill('SIGKILL');

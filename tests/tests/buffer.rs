@@ -83,7 +83,7 @@ async fn a_million(policy: BufferPolicy) {
     let more = most - before;
     let dropped = told.dropped;
     println!(
-        "{policy:?}: {kept} held, {dropped} dropped, {refused} refused, each told; {more} kB more in memory"
+        "figures: {policy:?}: {kept} held, {dropped} dropped, {refused} refused, each told; {more} kB more in memory"
     );
     assert!(more * 1024 < 16 * BYTES, "{more}");
 }

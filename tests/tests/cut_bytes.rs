@@ -152,6 +152,8 @@ async fn a_cut_at_every_byte_of_a_hundred_emits() {
         arrived += round.0;
         uncertain += round.1;
     }
-    println!("{cuts} cuts: {arrived} emits arrived, {uncertain} uncertain, none twice, each one end");
+    println!(
+        "figures: {cuts} cuts: {arrived} emits arrived, {uncertain} uncertain, none twice, each one end"
+    );
     assert!(cuts > 30);
 }

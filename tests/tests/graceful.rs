@@ -49,7 +49,7 @@ async fn arrives(transports: &[Transport], upgrades: bool) {
     let stats = server.wait_until("disconnects", ROUNDS as u64);
     let reasons = stats["disconnects"].as_array().unwrap();
     assert!(reasons.iter().all(|line| line["reason"] == "client namespace disconnect"), "{reasons:?}");
-    println!("{transports:?}, upgrades {upgrades}: {ROUNDS} of {ROUNDS}");
+    println!("figures: {transports:?}, upgrades {upgrades}: {ROUNDS} of {ROUNDS}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,7 +121,7 @@ fn kill(kills: u64) {
     assert_eq!(server.handled(), (1..=accepted + 1).collect::<Vec<_>>(), "once each, in order; SEED={seed}");
     assert_eq!(stored(&path), [0; 0], "nothing is left; SEED={seed}");
     println!(
-        "{kills} kills: {} events, each handled once, in order; {left_over} were in the outbox when it was killed, \
+        "figures: SEED={seed}, {kills} kills: {} events, each handled once, in order; {left_over} were in the outbox when it was killed, \
          {before_any} kills came before anything was accepted",
         accepted + 1
     );

@@ -58,7 +58,7 @@ fn killed_while_emits_flow(transports: &str) {
     let before: Vec<_> = recorded[..first].iter().map(|n| n.as_u64().expect("a number")).collect();
     assert!(before.is_sorted_by(|a, b| a < b), "{before:?}");
     assert!(before.starts_with(&(0..100).collect::<Vec<_>>()));
-    println!("{transports}: {} of 2000 arrived around the kill", before.len());
+    println!("figures: {transports}: {} of 2000 arrived around the kill", before.len());
 
     let ended = sio.finish();
     assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
@@ -97,7 +97,7 @@ fn frozen(transports: &str) {
     let stopped = Instant::now();
     let line = sio.wait_for("disconnect", |line| is_type(line, "disconnect"));
     // At most pingInterval + pingTimeout, 500 ms, on a machine that is not busy.
-    println!("{transports}: noticed after {:?}", stopped.elapsed());
+    println!("figures: {transports}: noticed after {:?}", stopped.elapsed());
     assert_eq!(line, json!({"type": "disconnect", "namespace": "/", "reason": "ping timeout"}));
     server.cont();
     sio.wait_for("connect", |line| is_type(line, "connect"));

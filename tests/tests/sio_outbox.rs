@@ -200,7 +200,7 @@ fn a_full_disk_refuses_what_it_cannot_keep() {
     let kept: Vec<_> = listed(&file).into_iter().map(|mut line| line["args"][0].take()).collect();
     let refused = |id: &Value| fates(&ended, id).last().is_some_and(|fate| fate == "refused");
     let (lost, held): (Vec<_>, Vec<_>) = (0..emits).map(Value::from).partition(refused);
-    println!("{} kept, {} refused", held.len(), lost.len());
+    println!("figures: {} kept, {} refused", held.len(), lost.len());
     assert_eq!(kept, held, "each is in the file, or was refused");
     assert!(!kept.is_empty() && !lost.is_empty());
 }

@@ -23,6 +23,7 @@ fn start() {
 /// A client with an outbox.
 #[wasm_bindgen]
 pub struct Tab {
+    client: Client,
     socket: Socket,
 }
 
@@ -63,7 +64,7 @@ impl Tab {
                 tell("fate", format!("{} {}", change.emit.number() % 1_000_000, change.fate));
             }
         });
-        Self { socket }
+        Self { client, socket }
     }
 
     /// Whether it is stored, once that is known.
@@ -89,10 +90,10 @@ impl Tab {
         Ok(format!("{stored} {cancelled} {fate:?} {:?}", socket.fate(ticket)))
     }
 
-    /// Empties the outbox.
-    pub async fn clear(&self) {
-        let socket = self.socket.clone();
-        socket.clear_outbox().await;
+    /// Empties the outbox. What went wrong, if anything.
+    pub async fn clear(&self) -> Option<String> {
+        let client = self.client.clone();
+        client.clear_outbox().await.err().map(|error| error.to_string())
     }
 
     /// What earlier pages left.

@@ -80,7 +80,18 @@ for (const name of browsers) {
     await second.close();
     assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 7)), 49);
     assert.deepEqual(node.ran(), [1, 2, 3, 5, 6, 7]);
-    await third.evaluate(() => globalThis.tab.clear());
+    // Where the disk does not do it, that is told; then it is empty.
+    await third.evaluate(() => {
+      globalThis.clearing = IDBObjectStore.prototype.clear;
+      IDBObjectStore.prototype.clear = () => {
+        throw new Error("the disk is gone");
+      };
+    });
+    assert.match(await third.evaluate(() => globalThis.tab.clear()), /^the outbox was not emptied: ./);
+    await third.evaluate(() => {
+      IDBObjectStore.prototype.clear = globalThis.clearing;
+    });
+    assert.equal(await third.evaluate(() => globalThis.tab.clear()), undefined);
     assert.deepEqual(third.problems, []);
     assert.deepEqual(await third.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
   });

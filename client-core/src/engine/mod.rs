@@ -1,5 +1,6 @@
 //! Engine.IO: one session over one or two transports.
 
+mod outgoing;
 pub mod packet;
 pub(crate) mod polling;
 pub(crate) mod upgrade;
@@ -10,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub(crate) use outgoing::{Outgoing, Written};
 pub use packet::PacketType;
 use packet::control;
 use polling::Polling;
@@ -20,66 +22,11 @@ use crate::config::{Limits, TransportKind};
 use crate::error::DecodeError;
 use crate::event::{EmitId, SocketId};
 use crate::io::TransportId;
+use crate::manager::Probe;
 use crate::outbox::Emit;
 use crate::packet::Header;
 use crate::queue;
 use crate::time::{Instant, earliest};
-
-/// A packet that waits for its turn on the wire. It is encoded when its first message is pulled.
-pub(crate) enum Outgoing<P> {
-    Emit {
-        socket: SocketId,
-        emit: Emit<P>,
-    },
-    /// One attempt of an emit that its outbox holds.
-    Attempt {
-        socket: SocketId,
-        emit: EmitId,
-    },
-    /// The question to the server's middleware.
-    Sync {
-        socket: SocketId,
-    },
-    Ack {
-        socket: SocketId,
-        id: u64,
-        payload: P,
-        size: usize,
-    },
-    Connect {
-        socket: SocketId,
-        payload: Option<P>,
-    },
-    /// Unless `force`, it waits until the server has read what was sent before: a Node server drops events that it reads
-    /// together with it.
-    Disconnect {
-        socket: SocketId,
-        force: bool,
-    },
-}
-
-impl<P> Outgoing<P> {
-    pub(crate) const fn socket(&self) -> SocketId {
-        match self {
-            Self::Emit { socket, .. }
-            | Self::Attempt { socket, .. }
-            | Self::Sync { socket }
-            | Self::Ack { socket, .. }
-            | Self::Connect { socket, .. }
-            | Self::Disconnect { socket, .. } => *socket,
-        }
-    }
-}
-
-/// A packet that a WebSocket was handed, and that may not have left.
-pub(crate) struct Written<P> {
-    /// `None` for what would not be sent again.
-    pub(crate) packet: Option<(Outgoing<P>, Option<u64>)>,
-    /// The last that its namespace had written before.
-    pub(crate) before: Option<EmitId>,
-    /// At least as many as it has.
-    pub(crate) bytes: usize,
-}
 
 /// What carries the session.
 pub(crate) enum Link {
@@ -116,6 +63,8 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) heartbeat: Instant,
     /// When the last message came.
     pub(crate) heard: Instant,
+    /// Whether it lives is being found out.
+    pub(crate) probe: Option<Probe>,
     /// It has moved to a WebSocket.
     pub(crate) was_polling: bool,
     partial: Option<(C::Partial, Instant)>,
@@ -168,6 +117,7 @@ impl<C: Codec> Engine<C> {
             patience,
             heartbeat: now + patience,
             heard: now,
+            probe: None,
             was_polling: false,
             partial: None,
             upgrade_due: false,
@@ -228,6 +178,7 @@ impl<C: Codec> Engine<C> {
         now: Instant,
     ) -> Received<C> {
         self.heard = now;
+        self.probe = None;
         let text = match message {
             Message::Binary(binary) => return self.binary(binary, codec, limits),
             Message::Text(text) => text,
@@ -344,10 +295,12 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Another packet is.
+    #[inline]
     pub(crate) fn wrote(&mut self, socket: SocketId) {
         // What the receipt under way covers does not cover this one.
         let new = self.unread.get(self.unread_covered..).unwrap_or_default();
-        if !new.contains(&socket) {
+        // Mostly it is the same as before.
+        if new.last() != Some(&socket) && !new.contains(&socket) {
             self.unread.push(socket);
         }
     }
@@ -355,6 +308,7 @@ impl<C: Codec> Engine<C> {
     /// Whether a packet must wait until the server has read what was sent before: a Node server that reads a DISCONNECT
     /// together with events drops them, and one that reads CONNECT together with the DISCONNECT before it closes the whole
     /// connection.
+    #[inline]
     fn must_wait(&self, outgoing: &Outgoing<C::Payload>) -> bool {
         match outgoing {
             Outgoing::Connect { socket, .. } => {
@@ -368,6 +322,7 @@ impl<C: Codec> Engine<C> {
     }
 
     /// Whether one does. The others pass it, so it comes to the front.
+    #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.queue.front().is_some_and(|outgoing| self.must_wait(outgoing))
     }
@@ -375,6 +330,15 @@ impl<C: Codec> Engine<C> {
     /// Where in the queue the packet stands that leaves next.
     pub(crate) fn next(&self) -> Option<usize> {
         self.queue.iter().position(|outgoing| !self.must_wait(outgoing))
+    }
+
+    /// Takes it out.
+    pub(crate) fn take_next(&mut self) -> Option<Outgoing<C::Payload>> {
+        if !self.is_blocked() {
+            return self.queue.pop_front();
+        }
+        let at = self.next()?;
+        queue::remove(&mut self.queue, at)
     }
 
     /// A receipt is asked for, or there is none, and the server gets a moment.
@@ -396,6 +360,7 @@ impl<C: Codec> Engine<C> {
 
     /// The receipt came.
     pub(crate) fn covered_is_read(&mut self) {
+        self.probe = None;
         self.left.drain(..self.left_covered.min(self.left.len()));
         self.unread.drain(..self.unread_covered.min(self.unread.len()));
         (self.left_covered, self.unread_covered) = (0, 0);
@@ -468,6 +433,7 @@ impl<C: Codec> Engine<C> {
     pub(crate) fn deadline(&self) -> Instant {
         let others = earliest(self.partial.as_ref().map(|&(_, deadline)| deadline), self.upgrade.deadline());
         let others = earliest(others, self.receipt_deadline());
+        let others = earliest(others, self.probe.map(|probe| probe.deadline));
         earliest(others, self.request_deadline()).map_or(self.heartbeat, |other| other.min(self.heartbeat))
     }
 }

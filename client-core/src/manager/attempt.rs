@@ -3,7 +3,6 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
-use core::time::Duration;
 
 use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::Codec;
@@ -15,9 +14,6 @@ use crate::event::{DisconnectReason, Event, SocketId};
 use crate::io::{Command, ResolveId};
 use crate::rng::Rng;
 use crate::time::Instant;
-
-/// Between two attempts that start because the network is back.
-const SHORTCUT: Duration = Duration::from_millis(1000);
 
 impl<C: Codec> Manager<C> {
     /// Starts the next attempt at once instead of when it is due; the count of attempts goes on. Also starts again after
@@ -50,13 +46,7 @@ impl<C: Codec> Manager<C> {
             return;
         }
         if online {
-            if let Phase::Waiting { attempt, .. } = self.phase
-                && self.next_shortcut <= now
-            {
-                self.next_shortcut = now + SHORTCUT;
-                self.start(attempt, now);
-            }
-            return;
+            return self.hurry(now);
         }
         match &self.phase {
             Phase::Open(_) => {

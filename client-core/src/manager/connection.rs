@@ -297,6 +297,9 @@ impl<C: Codec> Manager<C> {
         }
         self.report_flushes();
         self.schedule(now);
+        if now < self.resumed_until {
+            self.hurry(now);
+        }
     }
 
     /// Gives back what the session has not handed to a transport, and closes its transports.
@@ -400,6 +403,9 @@ impl<C: Codec> Manager<C> {
                 self.transport_failed(TransportError::Timeout, now)
             }
             Phase::Open(engine) if engine.heartbeat_missed(now) => {
+                self.end_session(DisconnectReason::PingTimeout, None, now);
+            }
+            Phase::Open(engine) if engine.probe_failed(now) => {
                 self.end_session(DisconnectReason::PingTimeout, None, now);
             }
             Phase::Open(engine) if engine.request_overdue(now) => {

@@ -18,7 +18,6 @@ use crate::io::{Command, TransportId};
 use crate::outbox::Emit;
 use crate::packet::header::ROOT;
 use crate::packet::{Header, PacketKind};
-use crate::queue;
 use crate::retries::Reliable;
 use crate::socket::Socket;
 use crate::sync::Sync;
@@ -77,9 +76,7 @@ pub(super) fn encode_next<C: Codec>(
     config: &Config,
     now: Instant,
 ) -> bool {
-    let Some(outgoing) = engine.next().and_then(|at| queue::remove(&mut engine.queue, at)) else {
-        return false;
-    };
+    let Some(outgoing) = engine.take_next() else { return false };
     match outgoing {
         Outgoing::Emit { socket: id, emit } => {
             let Some(socket) = sockets.get_mut(id.0 as usize) else { return true };
@@ -96,7 +93,7 @@ pub(super) fn encode_next<C: Codec>(
                 report_flushes(sockets, events);
                 return true;
             }
-            let header = header(PacketKind::Event, codec.attachments(&emit.payload), socket, ack);
+            let header = header(PacketKind::Event, codec.attachments(&emit.payload), &socket.namespace, ack);
             match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
                 Ok(()) => {
                     let before = socket.outbox.fates.written();
@@ -132,7 +129,7 @@ pub(super) fn encode_next<C: Codec>(
             if is_only_receipt(engine, config) {
                 socket.outbox.fates.cover();
             }
-            let header = header(PacketKind::Event, 0, socket, Some(id));
+            let header = header(PacketKind::Event, 0, &socket.namespace, Some(id));
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
             if keeps_written(engine, config) {
                 let bytes = bytes(codec, &payload, &socket.namespace);
@@ -145,7 +142,7 @@ pub(super) fn encode_next<C: Codec>(
             let Some(socket) = sockets.get_mut(owner.0 as usize) else { return true };
             socket.outbox.answered(size);
             engine.wrote(owner);
-            let header = header(PacketKind::Ack, codec.attachments(&payload), socket, Some(id));
+            let header = header(PacketKind::Ack, codec.attachments(&payload), &socket.namespace, Some(id));
             // The application's parser refused: the server's ack stays unanswered, as if the handler had not run.
             let _ = codec.encode(&header, Some(&payload), &mut engine.messages);
             if keeps_written(engine, config) {
@@ -155,7 +152,7 @@ pub(super) fn encode_next<C: Codec>(
         }
         Outgoing::Connect { socket, payload } => {
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
-            let header = header(PacketKind::Connect, 0, socket, None);
+            let header = header(PacketKind::Connect, 0, &socket.namespace, None);
             let _ = codec.encode(&header, payload.as_ref(), &mut engine.messages);
             if keeps_written(engine, config) {
                 let payload = payload.as_ref().map_or(0, |payload| codec.size(payload));
@@ -166,7 +163,7 @@ pub(super) fn encode_next<C: Codec>(
         Outgoing::Disconnect { socket, .. } => {
             engine.left(socket);
             let Some(socket) = sockets.get(socket.0 as usize) else { return true };
-            let header = header(PacketKind::Disconnect, 0, socket, None);
+            let header = header(PacketKind::Disconnect, 0, &socket.namespace, None);
             let _ = codec.encode(&header, None, &mut engine.messages);
             if keeps_written(engine, config) {
                 let bytes = body_size(0, 0, socket.namespace.len());
@@ -211,32 +208,32 @@ fn write_attempt<C: Codec>(
 ) -> bool {
     let connected = socket.is_connected();
     let Some(emit) = socket.outbox.write_attempt(emit, now) else { return false };
-    let (ticket, payload) = (emit.id, emit.payload.clone());
-    let Some((key, timeout)) = emit.reliable().map(|reliable| (reliable.key, reliable.timeout)) else {
-        return false;
-    };
-    let deadline = timeout.map(|timeout| now + timeout);
-    let ack = match key {
+    let ticket = emit.id;
+    let Some(reliable) = emit.reliable_mut() else { return false };
+    let deadline = reliable.timeout.map(|timeout| now + timeout);
+    let ack = match reliable.key {
         Some(key) => {
             if connected {
                 socket.acks.attempt_again(key, ticket, deadline);
             }
             key
         }
-        None if connected => socket.acks.attempt(ticket, deadline),
+        None if connected => socket.acks.attempt(ticket, reliable.attempts.saturating_sub(1), deadline),
         // The namespace was left: the server hears of it, but answers no more.
         None => socket.acks.skip(),
     };
-    let header = header(PacketKind::Event, codec.attachments(&payload), socket, Some(ack));
-    match codec.encode(&header, Some(&payload), &mut engine.messages) {
+    reliable.ack(ack);
+    let payload = &emit.payload;
+    let header = header(PacketKind::Event, codec.attachments(payload), &socket.namespace, Some(ack));
+    match codec.encode(&header, Some(payload), &mut engine.messages) {
         Ok(()) => {
+            if socket.observed {
+                events.push_back(Event::Sent { socket: id, payload: payload.clone() });
+            }
             if tells_unsent {
-                let bytes = bytes(codec, &payload, &socket.namespace);
+                let bytes = bytes(codec, payload, &socket.namespace);
                 let packet = Some((Outgoing::Attempt { socket: id, emit: ticket }, Some(ack)));
                 engine.keep_written(Written { packet, before: socket.outbox.fates.written(), bytes });
-            }
-            if socket.observed {
-                events.push_back(Event::Sent { socket: id, payload });
             }
             !connected && socket.fail_attempts(id, events)
         }
@@ -278,13 +275,8 @@ pub(super) fn queue_attempts<C: Codec>(
     }
 }
 
-fn header<C: Codec>(
-    kind: PacketKind,
-    attachments: usize,
-    socket: &Socket<C>,
-    ack: Option<u64>,
-) -> Header<C::Name> {
-    Header { kind, attachments, namespace: socket.namespace.clone(), ack }
+fn header<N: Clone>(kind: PacketKind, attachments: usize, namespace: &N, ack: Option<u64>) -> Header<N> {
+    Header { kind, attachments, namespace: namespace.clone(), ack }
 }
 
 impl<C: Codec> Manager<C> {

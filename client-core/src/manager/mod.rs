@@ -1,6 +1,7 @@
 //! The state machine: one connection, its namespaces, and what to do next.
 
 mod attempt;
+mod clear;
 mod connection;
 mod delivery;
 mod emit;
@@ -9,10 +10,12 @@ mod open;
 mod outbox;
 mod receipts;
 mod recovery;
+mod resume;
 mod shared_store;
 mod takeover;
 
 pub use self::outbox::{Restored, RestoredEmit};
+pub(crate) use self::resume::Probe;
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
@@ -60,6 +63,8 @@ pub struct Manager<C: Codec> {
     others_tried: usize,
     /// When an attempt may start again because the network is back.
     next_shortcut: Instant,
+    /// Until then an end of the session is one that was found out by waking up.
+    resumed_until: Instant,
     /// Whether WebSocket has worked before.
     upgraded_before: bool,
     /// The application opened the connection itself, whatever becomes of its namespaces.
@@ -130,6 +135,7 @@ impl<C: Codec> Manager<C> {
             ghost: None,
             others_tried: 0,
             next_shortcut: Instant::default(),
+            resumed_until: Instant::default(),
             upgraded_before: false,
             wanted: false,
             next_transport: 0,
@@ -220,6 +226,11 @@ impl<C: Codec> Manager<C> {
         {
             return Some(Frame::Message(message));
         }
+        if matches!(&self.phase, Phase::Open(engine) if engine.probe.is_some())
+            && let Some(frame) = self.resume_probe(transport)
+        {
+            return Some(frame);
+        }
         let receipts = self.gives_receipts(transport);
         let engine = match (&mut self.phase, &mut self.lingering) {
             (Phase::Open(engine), _) if engine.transport() == transport => engine,
@@ -249,6 +260,7 @@ impl<C: Codec> Manager<C> {
                 }));
             }
             if receipts
+                && receipts::may_want_receipt(engine, &self.sockets)
                 && let Some(frame) = receipts::ask_for_receipt(
                     engine,
                     &mut self.sockets,

@@ -14,7 +14,6 @@ use crate::fate::{Change, Fate};
 use crate::io::{Command, TransportId};
 use crate::outbox::{Answer, Emit, Terms};
 use crate::retries::{Kept, Reliable, Retries, Step};
-use crate::socket::SocketState;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -88,7 +87,7 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Whether an emit is in the store, or has left it because it is acknowledged. `None` if those who watch it are to be
-    /// told: by [`Event::Stored`], unless its fate becomes final before.
+    /// told: by [`Event::Stored`], unless its fate becomes final or [`Manager::kept`] says that it is not kept before.
     #[must_use]
     pub fn is_stored(&self, socket: SocketId, emit: EmitId) -> Option<bool> {
         let Some(target) = self.sockets.get(socket.0 as usize) else { return Some(false) };
@@ -96,7 +95,11 @@ impl<C: Codec> Manager<C> {
             return Some(false);
         }
         match target.outbox.get(emit).map(Emit::reliable) {
-            Some(Some(reliable)) => (reliable.kept == Kept::Yes).then_some(true),
+            Some(Some(reliable)) => match reliable.kept {
+                Kept::Yes => Some(true),
+                Kept::Failed => Some(false),
+                Kept::No | Kept::Asked => None,
+            },
             Some(None) => Some(false),
             None => Some(self.fate(socket, emit) == Some(Fate::Acknowledged)),
         }
@@ -160,7 +163,7 @@ impl<C: Codec> Manager<C> {
         self.store_is_open(socket, now);
     }
 
-    fn open_store(&mut self, socket: SocketId, delivery: Option<String>, next: u64) -> Option<()> {
+    pub(super) fn open_store(&mut self, socket: SocketId, delivery: Option<String>, next: u64) -> Option<()> {
         let target = self.sockets.get_mut(socket.0 as usize)?;
         let retries = target.outbox.retries.as_mut().filter(|retries| retries.is_opening())?;
         retries.opened(delivery, next);
@@ -168,25 +171,10 @@ impl<C: Codec> Manager<C> {
         Some(())
     }
 
-    fn store_is_open(&mut self, socket: SocketId, now: Instant) {
+    pub(super) fn store_is_open(&mut self, socket: SocketId, now: Instant) {
         self.keep(socket);
         self.join(socket, now);
         self.release(socket);
-    }
-
-    /// The same for a store that several processes share, and of which this one now has the lead. What it holds is handed in
-    /// by [`Manager::adopt`]. If the namespace is connected without its name, the connection is made anew.
-    pub fn lead(&mut self, socket: SocketId, delivery: Option<String>, next: u64, now: Instant) {
-        self.tell_time(now);
-        if let Some(target) = self.sockets.get(socket.0 as usize)
-            && target.outbox.retries.as_ref().is_some_and(Retries::lacks_its_name)
-            && matches!(target.state, SocketState::Connected { .. } | SocketState::Connecting { .. })
-        {
-            self.drop_connection(now);
-        }
-        if self.open_store(socket, delivery, next).is_some() {
-            self.store_is_open(socket, now);
-        }
     }
 
     /// The store cannot be used: emits are held in memory, as if there were none.
@@ -255,7 +243,7 @@ impl<C: Codec> Manager<C> {
                 }
             }
             // It is on its way already, and goes on from memory.
-            Err(_) if !fresh || reliable.step != Step::Held => reliable.kept = Kept::No,
+            Err(_) if !fresh || reliable.step != Step::Held => reliable.kept = Kept::Failed,
             Err(cause) => {
                 if let Some(emit) = target.outbox.remove(ticket) {
                     target.not_sent(socket, emit, EmitError::Storage { cause }, &mut self.events);

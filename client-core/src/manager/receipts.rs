@@ -27,6 +27,14 @@ pub(super) fn is_only_receipt<C: Codec>(engine: &Engine<C>, config: &Config) -> 
     engine.kind() == TransportKind::WebSocket && !config.websocket_ping && config.receipts == Receipts::Auto
 }
 
+/// Whether somebody may wait for a receipt that nobody has asked for. Mostly nobody does, and this is looked at for each
+/// packet.
+#[inline]
+pub(super) fn may_want_receipt<C: Codec>(engine: &Engine<C>, sockets: &Sockets<C>) -> bool {
+    engine.receipt == Receipt::None
+        && (engine.is_blocked() || sockets.iter().any(|socket| socket.outbox.awaits_receipt()))
+}
+
 /// Asks for a receipt over a WebSocket if somebody waits for one, in the best way there is.
 pub(super) fn ask_for_receipt<C: Codec>(
     engine: &mut Engine<C>,
@@ -36,9 +44,6 @@ pub(super) fn ask_for_receipt<C: Codec>(
     config: &Config,
     now: Instant,
 ) -> Option<Frame<C>> {
-    if engine.receipt != Receipt::None {
-        return None;
-    }
     let blocked = engine.is_blocked();
     let flushes = sockets.iter().any(|socket| socket.outbox.wants_receipt());
     let watched = config.receipts != Receipts::Off

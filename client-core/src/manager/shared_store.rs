@@ -1,5 +1,6 @@
 //! A store that several processes share, as the tabs of a browser do: one of them sends, and its shell hands in what is stored.
 
+use alloc::string::String;
 use core::time::Duration;
 
 use super::Manager;
@@ -7,18 +8,52 @@ use super::outbox::{RestoredEmit, stored};
 use crate::codec::Codec;
 use crate::event::{EmitId, SocketId};
 use crate::fate::Fate;
+use crate::socket::SocketState;
+use crate::store::Store;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
-    /// Another process has the store of a namespace, and sends what is in it. The namespace is connected without its name, and
-    /// emits that were to be sent until they are acknowledged are forgotten here. Until [`Manager::lead`].
+    /// As [`Manager::restore`], for a store that several processes share, and of which this one now has the lead. What it
+    /// holds is handed in by [`Manager::adopt`]. If the namespace is connected without its name, or under ack ids that the
+    /// store may hold, the connection is made anew.
+    pub fn lead(&mut self, socket: SocketId, delivery: Option<String>, next: u64, now: Instant) {
+        self.tell_time(now);
+        if let Some(target) = self.sockets.get(socket.0 as usize)
+            && let Some(retries) = &target.outbox.retries
+            && retries.must_connect_anew(target.acks.next())
+        {
+            self.connect_anew(socket, now);
+        }
+        if self.open_store(socket, delivery, next).is_some() {
+            // CONNECT may leave before they are there: the server is not to forget any of them.
+            if let Some(store) = self.store_of(socket) {
+                store.hands_in(next);
+            }
+            self.store_is_open(socket, now);
+        }
+    }
+
+    fn store_of(&mut self, socket: SocketId) -> Option<&mut Store> {
+        self.sockets.get_mut(socket.0 as usize)?.outbox.retries.as_mut()?.store.as_mut()
+    }
+
+    fn connect_anew(&mut self, socket: SocketId, now: Instant) {
+        let state = self.sockets.get(socket.0 as usize).map(|target| &target.state);
+        if matches!(state, Some(SocketState::Connected { .. } | SocketState::Connecting { .. })) {
+            self.drop_connection(now);
+        }
+    }
+
+    /// Another process has the store of a namespace, and sends what is in it. The namespace is connected without its name, for
+    /// which the connection is made anew if it was the leader's, and emits that were to be sent until they are acknowledged
+    /// are forgotten here. Until [`Manager::lead`].
     pub fn follow(&mut self, socket: SocketId, now: Instant) {
         self.tell_time(now);
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let Some(store) = target.outbox.retries.as_mut().and_then(|retries| retries.store.as_mut()) else {
-            return;
-        };
-        store.follow();
+        let Some(retries) = &mut target.outbox.retries else { return };
+        let named = retries.name().is_some();
+        let Some(store) = &mut retries.store else { return };
+        store.follow(target.acks.next());
         for at in (0..target.outbox.held.len()).rev() {
             if target.outbox.held.get(at).is_some_and(|emit| emit.reliable().is_some())
                 && let Some(emit) = target.outbox.take(at)
@@ -27,6 +62,9 @@ impl<C: Codec> Manager<C> {
                 target.outbox.fates.settle(emit.id, Fate::UNCERTAIN, None);
             }
         }
+        if named {
+            self.connect_anew(socket, now);
+        }
         self.join(socket, now);
     }
 
@@ -34,7 +72,7 @@ impl<C: Codec> Manager<C> {
     pub fn take_id(&mut self, socket: SocketId) -> Option<u64> {
         let target = self.sockets.get_mut(socket.0 as usize)?;
         let id = target.acks.skip();
-        if let Some(store) = target.outbox.retries.as_mut().and_then(|retries| retries.store.as_mut()) {
+        if let Some(store) = self.store_of(socket) {
             store.take(id);
         }
         Some(id)

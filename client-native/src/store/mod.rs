@@ -4,7 +4,7 @@
 //! [`StoreWorker`] is the thread that drives either.
 //!
 //! Content is not encrypted: whoever can read the file can read what was emitted. Logging a user out calls for
-//! [`Store::clear`].
+//! [`Client::clear_outbox`](crate::Client::clear_outbox), or [`Store::clear`] where no client has it open.
 
 mod error;
 mod file;

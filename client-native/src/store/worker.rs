@@ -77,6 +77,7 @@ pub enum Done {
 enum Command {
     Append(Record),
     Erase(ByteString, u64),
+    Flush,
     Reserve(u64),
     Clear,
 }
@@ -129,6 +130,12 @@ impl StoreWorker {
         self.send(Command::Erase(namespace, seq));
     }
 
+    /// Makes what was erased so far durable now, instead of with what comes next. That it failed is told as
+    /// [`Done::EraseFailed`].
+    pub fn flush(&self) {
+        self.send(Command::Flush);
+    }
+
     /// See [`Store::reserve`].
     pub fn reserve(&self, up_to: u64) {
         self.send(Command::Reserve(up_to));
@@ -167,6 +174,7 @@ struct Batch {
     erase: Vec<(ByteString, Vec<u64>)>,
     reserve: Option<u64>,
     append: Vec<Record>,
+    flush: bool,
     clear: bool,
     commands: usize,
     bytes: usize,
@@ -182,7 +190,7 @@ impl Batch {
                 room && !self.append.iter().any(|record| record.seq == *seq && record.namespace == *name)
             }
             Command::Clear => false,
-            Command::Append(_) | Command::Reserve(_) => room,
+            Command::Append(_) | Command::Flush | Command::Reserve(_) => room,
         }
     }
 
@@ -197,6 +205,7 @@ impl Batch {
             }
             Command::Erase(namespace, seq) => group(&mut self.erase, namespace, seq),
             Command::Reserve(up_to) => self.reserve = self.reserve.max(Some(up_to)),
+            Command::Flush => self.flush = true,
             Command::Clear => self.clear = true,
         }
     }
@@ -262,7 +271,7 @@ impl<S: Store, D: FnMut(Done)> Worker<S, D> {
     }
 
     fn work(&mut self, batch: Batch) {
-        let Batch { erase, reserve, append, clear, .. } = batch;
+        let Batch { erase, reserve, append, flush, clear, .. } = batch;
         for (namespace, seqs) in erase {
             self.dirty = true;
             let done = match self.ask(|store| store.erase(&namespace, &seqs)) {
@@ -279,6 +288,10 @@ impl<S: Store, D: FnMut(Done)> Worker<S, D> {
             (self.done)(done);
         }
         self.append(&append);
+        // It has gone with the records, where there were any.
+        if flush {
+            self.flush();
+        }
         if clear {
             let done = match self.ask(Store::clear) {
                 Ok(()) => Done::Cleared,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socketio_client_native::{BufferPolicy, EmitError, Fate, Receipts};
 
-use crate::support::pair;
+use crate::support::{pair, within};
 
 #[tokio::test(start_paused = true)]
 async fn an_emit_is_held_then_delivered_by_a_receipt() {
@@ -177,4 +177,57 @@ async fn whoever_is_told_may_emit_and_cancel() {
             socket.emit("n", &1).unwrap();
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_fates_that_nobody_reads_ends_when_it_is_full() {
+    let (builder, _server) = pair();
+    let client =
+        builder.auto_connect(false).buffer_size(1).buffer_policy(BufferPolicy::DropOldest).build().unwrap();
+    let socket = client.default_socket();
+    let (mut many, mut large) = (socket.fates(), client.socket("/large").fates());
+    for n in 0..60_000 {
+        socket.emit("n", &n).unwrap();
+    }
+    // Time passes once there is nothing left to do.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut held = 0;
+    while within(many.next()).await.is_some() {
+        held += 1;
+    }
+    assert_eq!(held, 100_000);
+    // By bytes too.
+    let text = "x".repeat(1 << 20);
+    for _ in 0..70 {
+        client.socket("/large").emit("n", &text).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut bytes = 0;
+    while let Some(change) = within(large.next()).await {
+        bytes += change.event.map_or(0, |event| event.args_json().len());
+    }
+    assert!((60 << 20..64 << 20).contains(&bytes), "{bytes}");
+    // A new one is as good as any.
+    let mut new = socket.fates();
+    let ticket = socket.emit("n", &0).unwrap();
+    let change = new.next().await.unwrap();
+    assert!(change.emit == ticket || change.fate == Fate::Dropped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_holds_up_no_listener() {
+    let (builder, mut server) = pair();
+    let client = builder.build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = server.connect().await;
+    socket.connected().await.unwrap();
+    let fates = socket.fates();
+    for n in 0..100 {
+        socket.emit("n", &n).unwrap();
+        peer.expect(&format!(r#"42["n",{n}]"#)).await;
+    }
+    let mut news = socket.stream("news");
+    peer.send(r#"42["news",1]"#).await;
+    assert_eq!(within(news.next()).await.unwrap().args_json(), "1");
+    drop(fates);
 }

@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+#[cfg(feature = "outbox")]
+mod clear;
 mod fates;
 mod lifecycle;
 mod listeners;
 #[cfg(feature = "outbox")]
 mod outbox;
+#[cfg(feature = "outbox")]
+mod owned;
 mod support;

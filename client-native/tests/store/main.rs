@@ -23,3 +23,12 @@ fn child() {
         Ok(task) => panic!("no child knows {task}"),
     }
 }
+
+#[test]
+fn what_a_killed_run_has_left_is_no_obstacle() {
+    let left = support::Dir::numbered(u64::MAX);
+    std::fs::write(left.file(), "left").unwrap();
+    // It has not cleaned up.
+    std::mem::forget(left);
+    assert_eq!(support::Dir::numbered(u64::MAX).names(), [""; 0]);
+}

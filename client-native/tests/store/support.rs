@@ -17,10 +17,15 @@ pub(crate) struct Dir(pub(crate) PathBuf);
 impl Dir {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
+        Self::numbered(COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn numbered(number: u64) -> Self {
+        let dir = Self(std::env::temp_dir().join(format!("store-{}-{number}", std::process::id())));
+        // An earlier process with our number may have been killed before it could clean up.
+        let _ = std::fs::remove_dir_all(&dir.0);
+        std::fs::create_dir(&dir.0).unwrap();
+        dir
     }
 
     pub(crate) fn file(&self) -> PathBuf {

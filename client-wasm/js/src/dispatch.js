@@ -1,9 +1,9 @@
 import { take } from "../slots.js";
 import { ACT, LOOK } from "./calls.js";
 import { FATES } from "./delivery.js";
-import { rethrow } from "./emitter.js";
+import { guarded, rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
-import { TransportError, guarded } from "./links.js";
+import { TransportError } from "./errors.js";
 import { unwatch, watch } from "./page.js";
 import { KIND, REASONS, decodeError } from "./report.js";
 
@@ -198,6 +198,7 @@ export class Dispatch {
         return this.#manager.emitReserved("reconnect", number);
       case KIND.RECONNECT_FAILED:
         this.#manager._reconnecting = false;
+        this.#manager._retire(false);
         this.#manager.emitReserved("reconnect_failed");
         return this.#tellAttemptError();
       case KIND.PING:
@@ -243,6 +244,7 @@ export class Dispatch {
     // Who asked to be told decides what follows.
     this.#givenUp = openers.length > 0 && !this.#manager._reconnecting;
     if (this.#givenUp) this.#manager._core.act(ACT.CLOSE);
+    this.#stay();
     if (code !== 3) guarded(() => engine?.emitReserved("error", error));
     guarded(() => this.#manager.emitReserved("error", error));
     for (const fn of openers) guarded(() => fn(error));
@@ -280,7 +282,13 @@ export class Dispatch {
       engine.id = undefined;
       guarded(() => engine.emitReserved("close", reason, details));
     }
+    this.#stay();
     this.#manager.emitReserved("close", reason, details);
+  }
+
+  /** Whether another connection follows. */
+  #stay() {
+    if (this.#givenUp || !this.#manager.reconnection()) this.#manager._retire(false);
   }
 
   #details(reason, code) {

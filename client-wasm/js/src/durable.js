@@ -24,12 +24,17 @@ export class Durable {
   #reserved = 0;
   /** What waits for it to be stored is appended behind it: it has to be read first. */
   #reading;
+  /** That it gives up the lead, once nothing that it has is under way. */
+  #retiring = false;
+  #retires;
   /** Whether emits outlive the page. */
   #outlive = true;
 
-  constructor(context) {
+  /** `idle`: until `stand` it does not lead. */
+  constructor(context, idle) {
     this.#context = context;
-    this.#store = openOutbox(context.name, {
+    const { bufferSize, bufferBytes } = context;
+    const handlers = {
       sequence: () => context.sequence(),
       onLeader: (opened) => this.#lead(opened),
       onFollower: () => this.#follow(),
@@ -38,8 +43,10 @@ export class Durable {
       onCancel: (seq) => this.#cancelAdopted(seq),
       onClear: ({ seqs, refs }) => this.#cleared(seqs, refs),
       onError: (error) => context.failed(error),
-    });
-    this.#learnRole();
+    };
+    this.#store = openOutbox(context.name, handlers, { bufferSize, bufferBytes });
+    if (idle) this.#store.retire();
+    else this.#learnRole();
   }
 
   /** The store says who leads only to who does. */
@@ -56,8 +63,9 @@ export class Durable {
     this.#outlive = durable;
     this.#role = "leader";
     this.#reserved = reserved;
-    this.#context.lead(id, next);
-    for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+    this.#context.lead(id, next, () => {
+      for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+    });
     if (gone.length === 0) return;
     const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
     setTimeout(lost, LATE);
@@ -68,6 +76,29 @@ export class Durable {
     for (const { entry } of this.#adopted.values()) if (entry) entry.key = undefined;
     this.#adopted.clear();
     this.#context.resign();
+  }
+
+  /** The socket connects. */
+  stand() {
+    clearTimeout(this.#retires);
+    this.#retiring = false;
+    this.#store.stand();
+    if (this.#role === undefined) this.#learnRole();
+  }
+
+  /** The socket is not connected, nor will be by itself: another tab may send. What is under way has so long. */
+  retire(grace) {
+    this.#retiring = true;
+    clearTimeout(this.#retires);
+    if (grace === 0 || this.#adopted.size === 0) return this.#retire();
+    this.#retires = setTimeout(() => this.#retire(), grace);
+    return this.#retires.unref?.();
+  }
+
+  async #retire() {
+    // What is settled is erased before.
+    await this.#store.flush().catch(() => {});
+    if (this.#retiring) this.#store.retire();
   }
 
   /** `upTo` may be the last of what the store has reserved already. */
@@ -84,16 +115,15 @@ export class Durable {
   // --- Emits of this page -----------------------------------------------------------------------------------------
 
   emit(entry) {
-    const { bufferSize, bufferBytes, bufferPolicy } = this.#context;
-    const { ref, args, size } = entry;
+    const { bufferSize, bufferBytes } = this.#context;
+    const { ref, size } = entry;
     this.#mine.set(ref, entry);
     this.#bytes += size;
     this.#context.changed(ref, { fate: "held" });
-    if (this.#mine.size > bufferSize || this.#bytes > bufferBytes) {
-      const fate = bufferPolicy === "dropNewest" ? "dropped" : "refused";
-      return this.#change(ref, { fate, error: new Error("the buffer is full"), value: args });
-    }
-    if (this.#context.writeBehind && this.#role === "leader" && this.#store.leading) this.#sendFirst(entry);
+    // What is being stored counts too. Of what others have stored the store knows.
+    if (this.#mine.size > bufferSize || this.#bytes > bufferBytes) return this.#full(entry);
+    const sendsFirst = this.#context.writeBehind && this.#role === "leader" && this.#store.leading;
+    if (sendsFirst && this.#store.hasRoom(size)) this.#sendFirst(entry);
     this.#append(entry);
   }
 
@@ -148,11 +178,17 @@ export class Durable {
     }
   }
 
+  #full({ ref, args }) {
+    const fate = this.#context.bufferPolicy === "dropNewest" ? "dropped" : "refused";
+    this.#change(ref, { fate, error: new Error("the buffer is full"), value: args });
+  }
+
   #refuse(entry, error) {
     const { ref, key, args } = entry;
     if (!this.#mine.has(ref)) return;
     // It is on its way already, and goes on from memory.
     if (this.#adopted.has(key)) return this.#context.failed(error);
+    if (error?.code === "full") return this.#full(entry);
     this.#change(ref, { fate: "refused", error, value: args });
   }
 
@@ -161,7 +197,7 @@ export class Durable {
     if (!entry) return;
     if (this.#adopted.has(entry.key)) return this.#cancelAdopted(entry.key);
     entry.cancelled = true;
-    if (this.#role !== "follower") return;
+    if (this.#role === "leader") return;
     const cancelled = (never) => never && this.#change(ref, { fate: "cancelled", value: entry.args });
     this.#store.cancel(ref).then(cancelled, () => {});
   }
@@ -244,9 +280,11 @@ export class Durable {
     const adopted = this.#adopted.get(key);
     if (!adopted) return;
     this.#adopted.delete(key);
+    // Before anybody is told, who may emit at once: it takes no room any longer.
+    this.#store.erase([key]);
     const told = change.fate === "acknowledged" || change.fate === "uncertain" ? change : { ...change, value };
     this.#tell(key, adopted, told);
     if (adopted.earlier && !adopted.entry) this.#context.settled({ seq: key, ...change, value });
-    this.#store.erase([key]);
+    if (this.#retiring && this.#adopted.size === 0) this.#retire();
   }
 }

@@ -95,3 +95,12 @@ export function rethrow(error) {
     throw error;
   });
 }
+
+/** What the application throws reaches the host's handler. */
+export function guarded(fn) {
+  try {
+    fn();
+  } catch (error) {
+    rethrow(error);
+  }
+}

@@ -24,3 +24,14 @@ export const cancelled = (signal) => (signal?.aborted ? signal.reason : new Erro
 export const V2_SERVER =
   "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible " +
   "(more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)";
+
+/** How a transport failed. */
+export class TransportError extends Error {
+  type = "TransportError";
+
+  constructor(message, description, context) {
+    super(message);
+    this.description = description;
+    this.context = context;
+  }
+}

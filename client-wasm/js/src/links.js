@@ -11,7 +11,9 @@ import {
   value,
 } from "../slots.js";
 import { ACT, HEAR, SAY } from "./calls.js";
-import { rethrow } from "./emitter.js";
+import { guarded, rethrow } from "./emitter.js";
+import { TransportError } from "./errors.js";
+import { listeners } from "./heard.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
 import { bytesOf, sizeOf, toBase64 } from "./transport/binary.js";
@@ -24,17 +26,6 @@ import { parseQuery, queryText } from "./url.js";
 const LIMIT = 100 * 1024 * 1024;
 /** Packets of one polling body. */
 const PACKETS = 100_000;
-
-/** How a transport failed. */
-export class TransportError extends Error {
-  type = "TransportError";
-
-  constructor(message, description, context) {
-    super(message);
-    this.description = description;
-    this.context = context;
-  }
-}
 
 /** The transports of a manager: what the core writes, and what they hear. */
 export class Links {
@@ -388,14 +379,14 @@ export class Links {
 
   #message(id, data) {
     // The answer to a probe is none of the session's packets.
-    if (id === this.#current) this.#events()?.(data);
+    if (id === this.#current) listeners(this.#manager.engine)?.(data);
     if (typeof data !== "string") return this.#binary(id, data);
     if (this.#parser && data[0] === "4") return this.#parse(id, data.slice(1));
     this.#manager._dispatch.run(this.#manager._reader.read(data, id));
   }
 
   #readBody(body) {
-    const events = this.#events();
+    const events = listeners(this.#manager.engine);
     if (!this.#parser) return this.#manager._reader.readBody(body, PACKETS, events);
     for (const text of body.split("\x1e", PACKETS + 1)) {
       events?.(text);
@@ -438,36 +429,6 @@ export class Links {
     });
   }
 
-  /** Tells the engine's listeners of a message, if there are any. */
-  #events() {
-    const { engine } = this.#manager;
-    const wanted = ["packet", "heartbeat", "data", "message"].some((name) => engine.hasListeners(name));
-    if (!wanted) return undefined;
-    return (message) => guarded(() => tellEngine(engine, message));
-  }
-}
-
-const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-
-function tellEngine(engine, message) {
-  const text = typeof message === "string";
-  const type = text ? (TYPES[message[0]] ?? "error") : "message";
-  const data = text ? (message.length > 1 ? message.slice(1) : undefined) : message;
-  engine.emitReserved("packet", data === undefined ? { type } : { type, data });
-  engine.emitReserved("heartbeat");
-  if (type !== "message") return;
-  // Not `engine.emit`, which hands data in.
-  engine.emitReserved("data", data);
-  engine.emitReserved("message", data);
-}
-
-/** What the application throws reaches the host's handler. */
-export function guarded(fn) {
-  try {
-    fn();
-  } catch (error) {
-    rethrow(error);
-  }
 }
 
 function close(link) {

@@ -2,10 +2,10 @@ import { Reader, isCompressed, value } from "../slots.js";
 import { ACT, LOOK, NOTE, SAY } from "./calls.js";
 import { Core, pending } from "./core.js";
 import { Dispatch } from "./dispatch.js";
-import { Emitter } from "./emitter.js";
+import { Emitter, guarded } from "./emitter.js";
 import { Engine } from "./engine.js";
 import { Host } from "./host.js";
-import { Links, guarded } from "./links.js";
+import { Links } from "./links.js";
 import { keepIn, keepWeaklyIn } from "./keep.js";
 import { check, configuration, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
@@ -135,7 +135,9 @@ export class Manager extends Emitter {
   /** Closes the connection, and does not open another by itself. Sockets stay active. */
   _close() {
     this._reconnecting = false;
+    const lingers = this._readyState === "open";
     this._leave((core) => core.act(ACT.CLOSE), true);
+    this._retire(lingers);
     return this;
   }
 
@@ -149,10 +151,16 @@ export class Manager extends Emitter {
     return socket;
   }
 
+  /** No connection is opened by itself: other tabs may send what their outboxes share. */
+  _retire(lingers) {
+    for (const socket of this._sockets) socket?._outbox?.retire(lingers);
+  }
+
   _open(open) {
     // A mistake in the options is the caller's.
     transportNames(this.opts);
     target(this);
+    for (const socket of this._sockets) if (socket?.active) socket._outbox?.stand();
     this._call((core) => this._dispatch.follow(open(core)));
   }
 

@@ -13,6 +13,8 @@ export class Outbox {
   /** Emits that wait for it. */
   #waiting = [];
   #refs = 0;
+  /** Whether its socket is connected, or will be by itself. */
+  #stands = false;
   /** It is there, or is known not to be. */
   #loaded;
 
@@ -29,7 +31,7 @@ export class Outbox {
         import("#durable")
           .then(
             ({ Durable }) => {
-              this.#durable = new Durable(context);
+              this.#durable = new Durable(context, !this.#stands);
               for (const entry of this.#waiting.splice(0)) this.#durable.emit(entry);
             },
             (error) => this.#without(error),
@@ -44,7 +46,12 @@ export class Outbox {
     const io = this.#io;
     const act = (what, ...args) => io._dispatch.follow(io._core.act(what, this.#index, ...args));
     return {
-      lead: (id, next) => io._dispatch.follow(io._core.say(SAY.LEAD, id, this.#index, next)),
+      /** `adopt` hands in what is stored: CONNECT says where that begins. */
+      lead: (id, next, adopt) => {
+        const more = io._core.say(SAY.LEAD, id, this.#index, next);
+        adopt();
+        io._dispatch.follow(more);
+      },
       resign: () => act(ACT.FOLLOW),
       reserved: (upTo) => act(ACT.RESERVED, upTo),
       sequence: () => io._core.look(LOOK.TAKE_ID, this.#index),
@@ -112,6 +119,18 @@ export class Outbox {
     const [{ args: value, message }] = this.#waiting.splice(at, 1);
     message.forEach((slot, i) => i % 2 === 0 && release(slot));
     return this.#socket._onstored(ref, { fate: "cancelled", value });
+  }
+
+  /** The socket connects: this tab may send for all. */
+  stand() {
+    this.#stands = true;
+    this.#durable?.stand();
+  }
+
+  /** It will not by itself. `lingers`: its link does not end at once. */
+  retire(lingers) {
+    this.#stands = false;
+    this.#durable?.retire(lingers ? (this.#io.opts.closeTimeout ?? 2000) : 0);
   }
 
   /** Empties it, for all tabs. */

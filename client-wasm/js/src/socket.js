@@ -1,7 +1,7 @@
 import { RESERVED, release } from "../slots.js";
+import { AnyEmitter } from "./any.js";
 import { ACT, NOTE, SAY } from "./calls.js";
 import { Deliveries, Delivery, isFinal, randomName } from "./delivery.js";
-import { Emitter } from "./emitter.js";
 import { CANCELLED, FULL, REFUSED, TIMED_OUT, TIMEOUT, V2_SERVER, cancelled, notSent } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { check } from "./options.js";
@@ -20,7 +20,7 @@ const OUTBOX = 2048;
 const TICKETS = 2 ** 32;
 
 /** One namespace. */
-export class Socket extends Emitter {
+export class Socket extends AnyEmitter {
   /** Ours in the core. */
   #index;
   /** How often an emit is sent again; undefined if emits do not wait for each other. */
@@ -31,8 +31,6 @@ export class Socket extends Emitter {
   #deliveries = new Deliveries();
   /** With the option: where emits that are sent again are kept. */
   _outbox = undefined;
-  #any = [];
-  #anyOutgoing = [];
   /** Replayed events that are still to come before `connect`. */
   #replayed = 0;
 
@@ -74,9 +72,11 @@ export class Socket extends Emitter {
 
   /** Behind what was emitted before, unless `{ force: true }`. */
   disconnect(options) {
+    const lingers = this.connected && !options?.force;
     this.#unsubscribe();
     this.io._dispatch.leave(this.#index);
     this.io._leave((core) => core.act(ACT.DISCONNECT, this.#index, options?.force === true));
+    this._outbox?.retire(lingers);
     this.#release();
     return this;
   }
@@ -304,48 +304,8 @@ export class Socket extends Emitter {
     if (!this.#deliveries.word(ticket, { error })) this.emitReserved("not_sent", error, args);
   }
 
-  // --- Listeners for everything -----------------------------------------------------------------------------------
-
-  onAny(listener) {
-    this.#any.push(listener);
-    return this;
-  }
-
-  prependAny(listener) {
-    this.#any.unshift(listener);
-    return this;
-  }
-
-  offAny(listener) {
-    remove(this.#any, listener);
-    return this;
-  }
-
-  listenersAny() {
-    return this.#any;
-  }
-
-  onAnyOutgoing(listener) {
-    this.#anyOutgoing.push(listener);
-    return this.#observe();
-  }
-
-  prependAnyOutgoing(listener) {
-    this.#anyOutgoing.unshift(listener);
-    return this.#observe();
-  }
-
-  offAnyOutgoing(listener) {
-    remove(this.#anyOutgoing, listener);
-    return this.#observe();
-  }
-
-  listenersAnyOutgoing() {
-    return this.#anyOutgoing;
-  }
-
-  #observe() {
-    this.io._call((core) => core.note(NOTE.OBSERVE, this.#index, this.#anyOutgoing.length > 0));
+  _observe(outgoing) {
+    this.io._call((core) => core.note(NOTE.OBSERVE, this.#index, outgoing.length > 0));
     return this;
   }
 
@@ -376,6 +336,12 @@ export class Socket extends Emitter {
     this.subs = undefined;
   }
 
+  /** Until the application connects it. */
+  #rest() {
+    this.#unsubscribe();
+    this._outbox?.retire(false);
+  }
+
   _authenticate(answer) {
     if (typeof this.auth === "function") this.auth((data) => answer(data || undefined));
     else answer(this.auth || undefined);
@@ -391,7 +357,7 @@ export class Socket extends Emitter {
 
   _onerror(error) {
     // An answer that is late may still come.
-    if (!this.io._isActive(this.#index)) this.#unsubscribe();
+    if (!this.io._isActive(this.#index)) this.#rest();
     this.emitReserved("connect_error", error);
     this.#release();
   }
@@ -401,7 +367,7 @@ export class Socket extends Emitter {
   }
 
   _onleave(reason) {
-    this.#unsubscribe();
+    this.#rest();
     if (this.connected) this._onclose(reason);
     this.#release();
   }
@@ -423,12 +389,6 @@ export class Socket extends Emitter {
         if (this.#replayed === 0) this.io._dispatch.announce(this);
       }
     }
-  }
-
-  /** Applications replace this to see every event. */
-  onevent({ data }) {
-    for (const listener of this.#any.slice()) listener.apply(this, data);
-    super.emit(...data);
   }
 
   #answer(session, id) {
@@ -469,22 +429,12 @@ export class Socket extends Emitter {
     else if (unsent && !watched) this.emitReserved("not_sent", error, value);
   }
 
-  _onsent(args) {
-    for (const listener of this.#anyOutgoing.slice()) listener.apply(this, args);
-  }
-
   /** A packet from elsewhere than the connection. */
   onpacket({ type, nsp, data, id }) {
     if (nsp !== this.nsp) return;
     if (type === 0 && !data?.sid) this._onv2();
     if (type === 2) this._onevent([...data], 0, id ?? -1);
   }
-}
-
-function remove(listeners, listener) {
-  if (listener === undefined) listeners.length = 0;
-  const at = listeners.indexOf(listener);
-  if (at >= 0) listeners.splice(at, 1);
 }
 
 const { connect, disconnect } = Socket.prototype;

@@ -4,6 +4,7 @@
 //! An emit is stored first, and handed to the core with the ack id that the store gave it, in whichever tab that is. So its
 //! ticket is none of the core's: it is counted here.
 
+mod clear;
 mod values;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,11 +15,11 @@ use std::time::Duration;
 use js_sys::{Array, Function, Object, Promise};
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, Durability, EmitError, EmitId, EmitOptions, Event, Fate, Instant, Restored, RestoredEmit,
-    SocketId,
+    AckError, Durability, EmitError, EmitId, EmitOptions, Event, Fate, Instant, RestoredEmit, SocketId,
 };
 use wasm_bindgen::prelude::*;
 
+pub(crate) use self::clear::cleared;
 use self::values::{
     acknowledgement, change, entry, event, exact, fate_of, get, message, method, number_of, reason, set,
     ticket_of, whole,
@@ -193,12 +194,6 @@ impl Shared {
         durable.cancel(number_of(emit));
         self.read(|inner| inner.outbox(socket).is_some_and(|link| std::mem::take(&mut link.cancelled)))
     }
-
-    /// Empties it, for all tabs.
-    pub(crate) fn clear_outbox(&self, socket: SocketId) -> Option<Promise> {
-        let durable = self.read(|inner| inner.outbox(socket).map(|link| Rc::clone(&link.durable)))?;
-        Some(durable.clear())
-    }
 }
 
 /// What happens to the core.
@@ -273,8 +268,7 @@ impl Context {
             "lead",
             Closure::<dyn Fn(String, f64)>::new(move |id, next| {
                 it.act(|inner, socket, now| {
-                    let restored = Restored { delivery: Some(id), next: whole(next), emits: Vec::new() };
-                    inner.manager.restore(socket, restored, now);
+                    inner.manager.lead(socket, Some(id), whole(next), now);
                 });
             }),
         );

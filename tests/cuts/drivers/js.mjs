@@ -29,10 +29,32 @@ const quick = { reconnectionDelay: 2, reconnectionDelayMax: 10, randomizationFac
 /** The proxy reads along. */
 const readable = { perMessageDeflate: false };
 
+/** `told({ fate, value, error })`, by the callback where nothing else is to be had. */
+function sender(socket) {
+  if (socket.deliver && !options.reference) return (event, data, told) => deliver(socket, event, data, told);
+  const send = options.reference ? referenceEmits(socket, options) : (...args) => socket.emit(...args);
+  return (event, data, told) =>
+    send(event, data, (error, value) =>
+      told(error ? { fate: "error", error: error.message } : { fate: "acknowledged", value }),
+    );
+}
+
+/** By the handle's fate. It is an error if the callback was told something else, or not once. */
+function deliver(socket, event, data, told) {
+  const words = [];
+  const { settled } = socket.deliver(event, data, (error, value) => words.push(error ? { error } : { value }));
+  settled.then(({ fate, args, error }) => {
+    const [value] = args ?? [];
+    const same = words.length === 1 && ("error" in words[0] ? fate !== "acknowledged" : words[0].value === value);
+    if (same) told({ fate, value, error: error?.message });
+    else told({ fate: "error", error: `${fate}, and the callback was told ${JSON.stringify(words)}` });
+  });
+}
+
 /** Emits as long as nobody says stop, and has `ahead` of them unsettled at all times. */
 async function work() {
   const socket = io({ ...quick, ...(options.reference ? {} : options) });
-  const send = options.reference ? referenceEmits(socket, options) : (...args) => socket.emit(...args);
+  const send = sender(socket);
   let sent = 0;
   let settled = 0;
   let stopped = false;
@@ -42,10 +64,9 @@ async function work() {
     const n = sent++;
     // First, for the handler's line must not come before it.
     print({ sent: n });
-    send("op", { client: name, n }, (error, value) => {
+    send("op", { client: name, n }, (told) => {
       settled += 1;
-      if (error) print({ settled: n, fate: "error", error: error.message });
-      else print({ settled: n, fate: "acknowledged", value });
+      print({ settled: n, ...told });
       if (!stopped) emit();
       else if (settled === sent) finish();
     });

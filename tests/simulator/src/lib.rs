@@ -7,10 +7,14 @@
 // Tests: a wrong assumption is to end them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
+mod client;
 pub mod dice;
 mod disk;
+mod laws;
 pub mod network;
+mod plan;
 pub mod server;
 pub mod world;
 
-pub use world::{Plan, World};
+pub use plan::{Figures, Plan};
+pub use world::World;

@@ -46,6 +46,8 @@ struct Job {
 pub struct Server {
     /// Whether it has the middleware.
     middleware: bool,
+    interval: u64,
+    patience: u64,
     sessions: BTreeMap<Link, Session>,
     claims: BTreeMap<Key, Claim>,
     /// Where the answer to a claim goes that is being worked on.
@@ -64,20 +66,21 @@ pub const fn answer(number: u64) -> u64 {
     number * 7 + 1
 }
 
-const INTERVAL: u64 = 3000;
-const PATIENCE: u64 = 2000;
+/// Bytes of a message above which the server would close the connection.
+pub const MAX_PAYLOAD: usize = 300;
 
 impl Server {
     #[must_use]
-    pub fn new(middleware: bool) -> Self {
-        Self { middleware, ..Self::default() }
+    pub fn new(middleware: bool, (interval, patience): (u64, u64)) -> Self {
+        Self { middleware, interval, patience, ..Self::default() }
     }
 
     /// A new connection: the handshake.
     pub fn opened(&mut self, link: Link, now: u64) -> Vec<Doing> {
         self.sessions.insert(link, Session { heard: now, ..Session::default() });
+        let Self { interval, patience, .. } = self;
         let handshake = format!(
-            r#"0{{"sid":"E{link}","upgrades":[],"pingInterval":{INTERVAL},"pingTimeout":{PATIENCE},"maxPayload":1000000}}"#
+            r#"0{{"sid":"E{link}","upgrades":[],"pingInterval":{interval},"pingTimeout":{patience},"maxPayload":{MAX_PAYLOAD}}}"#
         );
         vec![Doing::Send(link, handshake)]
     }
@@ -85,7 +88,7 @@ impl Server {
     /// The server's heartbeat: a ping, or the end of a link that was silent for too long.
     pub fn heartbeat(&mut self, link: Link, now: u64) -> Vec<Doing> {
         let Some(session) = self.sessions.get(&link) else { return vec![] };
-        if now - session.heard > INTERVAL + PATIENCE {
+        if now - session.heard > self.interval + self.patience {
             self.gone(link);
             return vec![Doing::Close(link)];
         }
@@ -93,8 +96,8 @@ impl Server {
     }
 
     #[must_use]
-    pub const fn interval() -> u64 {
-        INTERVAL
+    pub const fn interval(&self) -> u64 {
+        self.interval
     }
 
     pub fn gone(&mut self, link: Link) {
@@ -105,6 +108,7 @@ impl Server {
     pub fn message(&mut self, link: Link, text: &str, now: u64) -> Vec<Doing> {
         let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
         session.heard = now;
+        assert!(text.len() <= MAX_PAYLOAD, "the server would close the connection: {text}");
         let Some(packet) = text.strip_prefix('4') else {
             assert_eq!(text, "3", "the client sends only packets and pongs");
             return vec![];

@@ -41,14 +41,14 @@ pub(crate) enum Event {
         id: String,
         fate: Fate,
     },
-    /// A message that an earlier page had left is with the server, or refused by it.
-    Left(Left, Result<usize, String>),
+    /// A message that an earlier page had left is settled: as in `Sent` and `NotSent`.
+    Left(Left, Fate, Result<usize, String>),
     /// The server has the message, and sent it to so many people.
     Sent {
         id: String,
         to: usize,
     },
-    /// The server refused the message.
+    /// No answer that it was sent to anybody. Its fate says whether the server has it.
     NotSent {
         id: String,
         cause: String,
@@ -162,7 +162,7 @@ impl Chat {
     fn listen(&self) {
         let tell = self.tell.clone();
         self.client.on_event(move |event| {
-            if let ClientEvent::OutboxSettled { event, answer, .. } = &event
+            if let ClientEvent::OutboxSettled { event, fate, answer, .. } = &event
                 && MESSAGES.contains(&event.event_name())
                 && let Ok(left) = event.parse()
             {
@@ -171,9 +171,9 @@ impl Chat {
                     Some(Ok(Answer::Done(Sent { to }))) => Ok(to),
                     Some(Ok(Answer::Refused { error })) => Err(error),
                     Some(Err(error)) => Err(error.to_string()),
-                    None => Err("it was not answered".to_owned()),
+                    None => Err(fate.as_str().to_owned()),
                 };
-                return tell(Event::Left(left, result));
+                return tell(Event::Left(left, *fate, result));
             }
             tell(Event::Connection(event));
         });
@@ -274,16 +274,29 @@ impl Chat {
     fn send(&self, event: &str, id: &str, message: &impl Serialize) {
         let answer = self.socket.emit_with_ack(event, message).send();
         let (tell, id) = (self.tell.clone(), id.to_owned());
-        if let Some(ticket) = answer.id() {
+        let ticket = answer.id();
+        if let Some(ticket) = ticket {
             self.messages.borrow_mut().insert(ticket, id.clone());
         }
         spawn(async move {
+            if ticket.is_none() {
+                // Refused at once: nobody else tells its fate.
+                tell(Event::Fate { id: id.clone(), fate: Fate::Refused });
+            }
             tell(match answer.await {
                 Ok(Answer::Done(Sent { to })) => Event::Sent { id, to },
                 Ok(Answer::Refused { error }) => Event::NotSent { id, cause: error },
                 Err(error) => Event::NotSent { id, cause: error.to_string() },
             });
         });
+    }
+
+    /// Does not try any longer to send the message. What became of it its fate tells.
+    pub(crate) fn give_up(&self, id: &str) {
+        let ticket = self.messages.borrow().iter().find(|(_, known)| *known == id).map(|(ticket, _)| *ticket);
+        if let Some(ticket) = ticket {
+            self.socket.cancel(ticket);
+        }
     }
 
     /// Messages that earlier pages left, and that the server has not answered yet.

@@ -80,6 +80,13 @@ impl App {
                 app.open(Conversation::Room(room));
             }
         });
+        self.on("outbox", "click", |app, event| {
+            let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            // Only its button: the list is easily touched.
+            if let Some(id) = target.and_then(|target| target.get_attribute("data-give-up")) {
+                app.with_chat(|chat| chat.give_up(&id));
+            }
+        });
         for list in ["rooms", "people"] {
             self.on(list, "click", |app, event| {
                 let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
@@ -279,8 +286,8 @@ impl App {
                 self.state.borrow_mut().fate(&id, fate);
                 self.view.ticks(&self.state.borrow(), &id);
             }
-            Event::Left(left, result) => {
-                self.state.borrow_mut().settled(left, result, js_sys::Date::now());
+            Event::Left(left, fate, result) => {
+                self.state.borrow_mut().settled(left, fate, result, js_sys::Date::now());
                 self.left();
                 self.view.conversation(&self.state.borrow());
             }

@@ -23,23 +23,37 @@ pub(crate) enum Line {
 pub(crate) struct Delivery {
     /// As the client knows it.
     fate: Fate,
-    /// How many people the server sent it to, once the server has it.
+    /// How many people the server sent it to, once the server has said so.
     to: Option<usize>,
     /// Whose ack has come.
     by: Vec<String>,
-    failed: Option<String>,
+    /// Why nothing was said of that.
+    cause: Option<String>,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { fate: Fate::Held, to: None, by: Vec::new(), failed: None }
+        Self { fate: Fate::Held, to: None, by: Vec::new(), cause: None }
     }
 }
 
 impl Delivery {
     /// The server has not answered it yet.
     pub(crate) fn waits(&self) -> bool {
-        self.failed.is_none() && self.to.is_none()
+        self.to.is_none() && !self.fate.is_final()
+    }
+
+    /// Why nobody gets it. What may have arrived has not failed, whatever the reason that it was not answered.
+    fn failed(&self) -> Option<&str> {
+        let cause = self.cause.as_deref();
+        match self.fate {
+            Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled => {
+                Some(cause.unwrap_or(self.fate.as_str()))
+            }
+            // The server's own word.
+            Fate::Acknowledged => cause,
+            _ => None,
+        }
     }
 
     fn is_with_all(&self) -> bool {
@@ -49,18 +63,19 @@ impl Delivery {
     /// The name of its icon.
     pub(crate) fn icon(&self) -> &'static str {
         match self.fate {
-            _ if self.failed.is_some() => "failed",
+            _ if self.failed().is_some() => "failed",
             _ if self.is_with_all() => "two",
             _ if self.to.is_some() => "one",
             Fate::InFlight { .. } => "flight",
             Fate::Uncertain { .. } => "unknown",
+            Fate::Acknowledged => "one",
             _ => "held",
         }
     }
 
     /// What the icon says, in words.
     pub(crate) fn words(&self) -> String {
-        match (&self.failed, self.to) {
+        match (self.failed(), self.to) {
             (Some(cause), _) => format!("Not sent: {cause}"),
             (None, None) => match self.fate {
                 Fate::InFlight { attempt: 1 } => "In flight: the server has not answered yet".to_owned(),
@@ -68,6 +83,7 @@ impl Delivery {
                     format!("In flight for the {attempt}. time: the server has not answered yet")
                 }
                 Fate::Uncertain { .. } => "Uncertain: it was sent, and no answer will come".to_owned(),
+                Fate::Acknowledged => "The server has it".to_owned(),
                 _ => "Held until the server has it".to_owned(),
             },
             (None, Some(0)) if self.by.is_empty() => "The server has it; nobody else is here".to_owned(),
@@ -83,8 +99,8 @@ impl Delivery {
 
     /// The words that are worth showing without being asked.
     pub(crate) fn short(&self) -> String {
-        match (&self.failed, self.to) {
-            (Some(cause), _) => cause.clone(),
+        match (self.failed(), self.to) {
+            (Some(cause), _) => cause.to_owned(),
             (None, None) => self.fate_name().to_owned(),
             (None, Some(_)) if self.is_with_all() => "delivered".to_owned(),
             (None, Some(to)) if to > 1 => format!("acknowledged, {} of {to}", self.by.len()),
@@ -153,11 +169,11 @@ impl State {
         self.lines.get(&self.open).map_or(&[], Vec::as_slice)
     }
 
-    /// Messages of ours that the server has not answered yet: text, and what is known.
-    pub(crate) fn outbox(&self) -> impl Iterator<Item = (&str, &Delivery)> {
+    /// Messages of ours that the server has not answered yet: id, text, and what is known.
+    pub(crate) fn outbox(&self) -> impl Iterator<Item = (&str, &str, &Delivery)> {
         self.lines.values().flatten().filter_map(|line| match line {
-            Line::Text { text, delivery: Some(delivery), .. } if delivery.waits() => {
-                Some((text.as_str(), delivery))
+            Line::Text { id, text, delivery: Some(delivery), .. } if delivery.waits() => {
+                Some((id.as_str(), text.as_str(), delivery))
             }
             _ => None,
         })
@@ -190,11 +206,11 @@ impl State {
     }
 
     /// A message of an earlier page is settled: it is shown as if it had been written now.
-    pub(crate) fn settled(&mut self, left: Left, result: Result<usize, String>, at: f64) -> String {
+    pub(crate) fn settled(&mut self, left: Left, fate: Fate, result: Result<usize, String>, at: f64) {
         let Left { id, room, to, text } = left;
         let conversation =
             room.map_or_else(|| Conversation::Person(to.unwrap_or_default()), Conversation::Room);
-        let (from, delivery) = (self.name.clone(), Some(Delivery::default()));
+        let (from, delivery) = (self.name.clone(), Some(Delivery { fate, ..Delivery::default() }));
         let open = std::mem::replace(&mut self.open, conversation.clone());
         self.push(conversation, Line::Text { id: id.clone(), from, text, at, delivery });
         self.open = open;
@@ -202,7 +218,6 @@ impl State {
             Ok(to) => self.sent(&id, to),
             Err(cause) => self.not_sent(&id, cause),
         }
-        id
     }
 
     pub(crate) fn sent(&mut self, id: &str, to: usize) {
@@ -219,7 +234,7 @@ impl State {
 
     pub(crate) fn not_sent(&mut self, id: &str, cause: String) {
         if let Some(delivery) = self.delivery(id) {
-            delivery.failed = Some(cause);
+            delivery.cause = Some(cause);
         }
     }
 

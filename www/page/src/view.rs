@@ -111,13 +111,39 @@ impl View {
         if held > 0 {
             self.set_text("held-note", &format!("{messages} held, and sent once the connection is back."));
         }
+        let left = state.left.iter().map(|text| ("", text.as_str(), "held, from before".to_owned()));
+        let ours = waiting.into_iter().map(|(id, text, delivery)| (id, text, delivery.short()));
+        self.outbox(left.chain(ours));
+    }
+
+    /// Id, where it is this page's own, text and fate. What stays the same is not touched: somebody may be about to press it.
+    fn outbox<'a>(&self, messages: impl Iterator<Item = (&'a str, &'a str, String)>) {
         let list: Element = self.element("outbox");
-        list.set_text_content(None);
-        let left = state.left.iter().map(|text| (text.as_str(), "held, from before".to_owned()));
-        for (text, fate) in left.chain(waiting.into_iter().map(|(text, delivery)| (text, delivery.short()))) {
+        let mut length = 0;
+        for (id, text, fate) in messages {
+            let old = list.children().item(length);
+            length += 1;
+            let same =
+                |item: &Element| item.get_attribute("data-line") == Some(format!("{id} {text} {fate}"));
+            if old.as_ref().is_some_and(same) {
+                continue;
+            }
             let item = self.create_text("li", "", text);
+            let _ = item.set_attribute("data-line", &format!("{id} {text} {fate}"));
             let _ = item.append_child(&self.create_text("span", "fate", &fate));
-            let _ = list.append_child(&item);
+            if !id.is_empty() {
+                let button = self.create_text("button", "", "Give up");
+                let _ = button.set_attribute("type", "button");
+                let _ = button.set_attribute("data-give-up", id);
+                let _ = item.append_child(&button);
+            }
+            let _ = match old {
+                Some(old) => list.replace_child(&item, &old),
+                None => list.append_child(&item),
+            };
+        }
+        while let Some(extra) = list.children().item(length) {
+            extra.remove();
         }
     }
 

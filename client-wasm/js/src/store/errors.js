@@ -18,6 +18,7 @@ const TEXTS = {
   corrupt: "records were damaged and are skipped",
   metadata: "the delivery id was damaged; records are sent under a new one, perhaps for a second time",
   storage: "not stored",
+  full: "the buffer is full",
   follower: "this tab does not lead any longer",
   closed: "the outbox is closed",
 };

@@ -1,7 +1,7 @@
 // The durable outbox of a browser: emits that outlive the page, shared by all tabs of an origin that give it one name.
 //
-// `openOutbox(name, handlers)` returns at once; what there is to say comes by the handlers, all of them optional but
-// `sequence`. One tab leads: it alone sends, gives numbers, and erases. The others append what is emitted in them, and
+// `openOutbox(name, handlers, { bufferSize, bufferBytes })` returns at once; what there is to say comes by the handlers,
+// all of them optional but `sequence`. The bounds, none by default, are those of the whole store. One tab leads: it alone sends, gives numbers, and erases. The others append what is emitted in them, and
 // hear of it.
 //
 // What the core is told
@@ -39,12 +39,13 @@
 //   append(records)
 //       One transaction. Resolves once all is on the disk: to the seqs, or, where another tab leads, to undefined; then
 //       the emit comes by `onFate`, or with its seq by `onLeader` or `onEntry` if this tab has begun to lead meanwhile.
-//       Rejects with `storage`, and nothing is stored: the disk is full. A record is { seq?, namespace, text,
+//       Rejects with `storage`, and nothing is stored: the disk is full; or with `full`: with what all tabs, and pages
+//       that are gone, have stored it were more than the bounds. A record is { seq?, namespace, text,
 //       attachments?, createdAt, expiresAt?, attempts?, ref }; `ref` is the page's own number of the emit. Without
 //       `seq` (`storedFirst`) it gets the next in the order of all tabs. With it (`writeBehind`: it may have been sent)
 //       it keeps it; one that is stored already is replaced.
 //   erase(seqs)
-//       Leader: settled. Lazily, and after `tell`.
+//       Leader: settled. Lazily.
 //   tell(fates)
 //       Leader: { seq, fate, ... } to the tab that asked, if it is another.
 //   reserve(upTo)
@@ -53,8 +54,12 @@
 //       Where another tab leads: resolves to true if nobody will ever send it, to false if the leader has been asked.
 //   clear()
 //       Empties it for all tabs. The id and the numbers stay.
+//   retire(), stand()
+//       Whether this tab may lead: not while its socket is not connected, and will not be by itself. In memory it does.
 //   flush(), close()
 //       Resolve once everything so far is stored.
+//   hasRoom(size)
+//       Whether one more would be stored, as far as is known here.
 //   leading
 //       Whether to send at this moment: without Web Locks a page that was frozen learns late that another leads.
 //   tab
@@ -65,4 +70,4 @@ import { Outbox } from "./outbox.js";
 
 export { OutboxError } from "./errors.js";
 
-export const openOutbox = (name, handlers) => new Outbox(`sio-outbox:${name}`, handlers);
+export const openOutbox = (name, handlers, bounds) => new Outbox(`sio-outbox:${name}`, handlers, bounds);

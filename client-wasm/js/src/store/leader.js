@@ -2,7 +2,8 @@
 // tabs have appended: so the order of the keys is the order of the numbers.
 import { FREE } from "./election.js";
 import { Fenced } from "./errors.js";
-import { randomId, sealed, unsealed } from "./record.js";
+import { randomId, sealed, sizeOf, unsealed } from "./record.js";
+import { weightOf } from "./stock.js";
 
 /** Ids are reserved by so many. */
 const BLOCK = 1024;
@@ -16,7 +17,7 @@ const asker = ({ tab, ref }) => `${tab} ${ref}`;
  * Takes the lead: `{ leader, opened, lost, renamed }`. With a lease, `{ rival }` if another has it. Every record has
  * its seq afterwards.
  */
-export async function lead({ tx, lease: span }, tab, sequence, lease) {
+export async function lead({ tx, stock, lease: span }, tab, sequence, lease) {
   const rival = await tx.get("leader");
   if (lease && isId(rival?.epoch) && rival.holder !== tab && !lease.isOver(rival)) return { rival };
   const stored = await tx.get("outbox");
@@ -48,6 +49,7 @@ export async function lead({ tx, lease: span }, tab, sequence, lease) {
   }
   leader.reserved = next + BLOCK;
   leader.write(tx, span);
+  stock.reset(records);
   records.sort((a, b) => a.seq - b.seq);
   return { leader, opened: { id: leader.id, next, reserved: leader.reserved, records }, lost, renamed };
 }
@@ -55,7 +57,7 @@ export async function lead({ tx, lease: span }, tab, sequence, lease) {
 export class Leader {
   /** Ids below it may be used. */
   reserved = 0;
-  /** What is not settled, by seq: `{ key, tab, ref }`. */
+  /** What is not settled, by seq: `{ key, tab, ref, size }`. */
   held = new Map();
   /** The seq of each emit by who asked for it. */
   #seqs = new Map();
@@ -100,8 +102,9 @@ export class Leader {
     return this.held.has(seq) ? seq : undefined;
   }
 
-  hold(key, { seq, tab, ref }) {
-    this.held.set(seq, { key, tab, ref });
+  hold(key, record) {
+    const { seq, tab, ref } = record;
+    this.held.set(seq, { key, tab, ref, size: sizeOf(record) });
     this.#seen = Math.max(this.#seen, key);
     this.#seqs.set(asker({ tab, ref }), seq);
     if (this.#seqs.size > RECENT) this.#seqs.delete(this.#seqs.keys().next().value);
@@ -117,7 +120,7 @@ export class Leader {
 
   /** `turn.entries` are the records taken up, by who asked; `turn.lost` how many were damaged. */
   async begin(turn) {
-    const { tx, after } = turn;
+    const { tx, after, stock } = turn;
     if ((await tx.get("leader")) === undefined) {
       // The database is a new one. The ids go on: none may be used for a second time.
       this.write(tx, turn.lease);
@@ -134,8 +137,12 @@ export class Leader {
       const record = unsealed(value);
       if (record === undefined) turn.lost += 1;
       const who = record && asker(record);
-      if (record === undefined || met.has(who) || this.#isStored(who)) tx.delete(key);
-      else this.#take(turn, key, record, this.#seqs.get(who));
+      if (record === undefined || met.has(who) || this.#isStored(who)) {
+        tx.delete(key);
+        stock.remove(weightOf([record]));
+      } else {
+        this.#take(turn, key, record, this.#seqs.get(who));
+      }
       met.add(who);
     }
   }
@@ -161,6 +168,11 @@ export class Leader {
     if (known === undefined) entries.set(asker(record), record);
   }
 
+  /** Whether a record of this tab is stored already. */
+  has({ entries }, record) {
+    return entries.has(asker(record)) || this.held.get(record.seq)?.key !== undefined;
+  }
+
   /** Stores a record of this tab; its seq. */
   add(turn, record) {
     const { tx, after, entries, added } = turn;
@@ -182,11 +194,14 @@ export class Leader {
   }
 
   /** Those that this very transaction stores, whose keys are not known yet, are left: it returns them. */
-  erase({ tx, after, added }, seqs) {
+  erase({ tx, after, added, stock }, seqs) {
     return seqs.filter((seq) => {
       if (added.has(seq)) return true;
-      const key = this.held.get(seq)?.key;
-      if (key !== undefined) tx.delete(key);
+      const { key, size } = this.held.get(seq) ?? {};
+      if (key !== undefined) {
+        tx.delete(key);
+        stock.remove({ count: 1, bytes: size });
+      }
       after.push(() => this.held.delete(seq));
       return false;
     });

@@ -5,6 +5,7 @@ import { Fenced, OutboxError } from "./errors.js";
 import { lead } from "./leader.js";
 import { Memory } from "./memory.js";
 import { randomId, recordOf, sealed, unsealed } from "./record.js";
+import { Room, Stock, weightOf } from "./stock.js";
 
 /** What tabs say to each other; those of another version are not understood. */
 const VERSION = 1;
@@ -20,12 +21,13 @@ export class Outbox {
   #name;
   #handlers;
   #store;
+  #room;
   /** Settled once the database is open, or is known to be none. */
   #ready;
   /** Locks or Lease; none without a database. */
   #election;
-  /** Whether this tab may lead. Not while the page is frozen, or kept for the way back. */
-  #candidate = true;
+  /** Why this tab may not lead: the page is frozen, or kept for the way back; it is not connected. */
+  #away = new Set();
   /** Which attempt to lead it is; one of before may still be in a transaction. */
   #term = 0;
   #leader;
@@ -38,9 +40,10 @@ export class Outbox {
   #channel;
   #closed = false;
 
-  constructor(name, handlers) {
+  constructor(name, handlers, bounds) {
     this.#name = name;
     this.#handlers = handlers;
+    this.#room = new Room(bounds);
     this.#store = new Database(name, () => this.#deleted(), () => this.#look());
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }) => data?.v === VERSION && this.#hear(data);
@@ -56,8 +59,16 @@ export class Outbox {
 
   async append(records) {
     const copies = records.map((record) => recordOf(record, this.tab));
-    const { leader, seqs } = await this.#enqueue({ strict: true, run: (turn) => this.#append(turn, copies) });
+    const weight = weightOf(copies);
+    this.#room.comes(weight);
+    const appending = this.#enqueue({ strict: true, run: (turn) => this.#append(turn, copies) });
+    const { full, leader, seqs } = await appending.finally(() => this.#room.came(weight));
+    if (full) throw new OutboxError("full");
     return leader !== undefined && leader === this.#leader ? seqs : undefined;
+  }
+
+  hasRoom(size) {
+    return this.#room.takes({ count: 1, bytes: size });
   }
 
   erase(seqs) {
@@ -101,7 +112,7 @@ export class Outbox {
   async close() {
     if (this.#closed) return;
     this.#listen("removeEventListener");
-    this.#leave();
+    this.#leave("closed");
     await this.flush().catch(() => {});
     this.#closed = true;
     this.#resign();
@@ -138,11 +149,15 @@ export class Outbox {
     const leader = leads ? undefined : this.#leader;
     const strict = jobs.some((job) => job.strict);
     const work = async (tx) => {
-      const lists = { after: [], entries: new Map(), added: new Set(), results: [] };
+      const stock = new Stock(this.#room.stored);
+      const lists = { after: [], entries: new Map(), added: new Set(), results: [], stock };
       const turn = { tx, leader, strict, lease: this.#lease?.next(), lost: 0, upTo: 0, used: 0, ...lists };
+      // A page that goes away has no time for it.
+      if (!this.#away.has("page")) await stock.read(tx);
       await leader?.begin(turn);
       for (const job of jobs) turn.results.push(await job.run(turn));
       leader?.end(turn);
+      stock.write(tx);
       return turn;
     };
     let done;
@@ -151,6 +166,7 @@ export class Outbox {
     } catch (error) {
       return this.#failed(jobs, leader, leads, error);
     }
+    this.#room.stored = done.stock.weight;
     for (const each of done.after) each();
     const counts = { kept: done.entries.size, lost: done.lost };
     if (done.lost > 0) this.#report(new OutboxError("corrupt", undefined, counts));
@@ -178,7 +194,10 @@ export class Outbox {
   }
 
   #append(turn, records) {
-    const { leader, tx, after } = turn;
+    const { leader, tx, after, stock } = turn;
+    const weight = weightOf(leader ? records.filter((record) => !leader.has(turn, record)) : records);
+    if (weight.count > 0 && !this.#room.takes(weight, stock.weight)) return { full: true };
+    stock.add(weight);
     const seqs = records.map((record) => {
       const seq = leader?.add(turn, record);
       const request = leader ? undefined : tx.add(sealed(record));
@@ -196,12 +215,13 @@ export class Outbox {
     return {};
   }
 
-  async #cancel({ tx, after }, ref) {
+  async #cancel({ tx, after, stock }, ref) {
     const key = this.#mine.get(ref);
     const record = key === undefined ? undefined : unsealed(await tx.row(key));
     if (record?.tab !== this.tab || record.ref !== ref) return false;
     if (record.seq === undefined) {
       tx.delete(key);
+      stock.remove(weightOf([record]));
       after.push(() => this.#mine.delete(ref));
       return true;
     }
@@ -209,9 +229,10 @@ export class Outbox {
     return false;
   }
 
-  async #clear({ tx, after, entries }) {
+  async #clear({ tx, after, entries, stock }) {
     const upTo = await tx.last();
     tx.clear();
+    stock.reset([]);
     entries.clear();
     after.push(() => {
       if (this.#durable) this.#post({ type: "clear", upTo });
@@ -318,11 +339,24 @@ export class Outbox {
     this.#call("onFollower");
   }
 
-  /** The page goes away, or stands still: others may lead. */
-  #leave() {
+  get #candidate() {
+    return this.#away.size === 0;
+  }
+
+  retire() {
+    this.#leave("idle");
+  }
+
+  stand() {
+    this.#return("idle");
+  }
+
+  /** Others may lead. */
+  #leave(why) {
+    const stood = this.#candidate;
+    this.#away.add(why);
     // Nobody else has what is in memory.
-    if (!this.#durable || !this.#candidate) return;
-    this.#candidate = false;
+    if (!this.#durable || !stood) return;
     if (this.#leader && this.#lease?.holds()) this.#free(this.#leader);
     this.#election?.leave();
     this.#resign();
@@ -337,10 +371,8 @@ export class Outbox {
     this.#post({ type: "free", epoch: leader.epoch });
   }
 
-  #return() {
-    if (this.#candidate) return;
-    this.#candidate = true;
-    this.#election?.join();
+  #return(why) {
+    if (this.#away.delete(why) && this.#candidate) this.#election?.join();
   }
 
   /** There is no database, or none any longer. What is stored there another tab may send, or a later one. */
@@ -350,7 +382,6 @@ export class Outbox {
     this.#resign();
     this.#store.close();
     this.#store = new Memory();
-    this.#candidate = true;
     this.#report(error);
     this.#lead(true);
   }
@@ -388,10 +419,10 @@ export class Outbox {
 
   /** Of the page's life. Workers and Node hear nothing of it. */
   #page = {
-    pagehide: () => this.#leave(),
-    freeze: () => this.#leave(),
-    pageshow: () => this.#return(),
-    resume: () => this.#return(),
+    pagehide: () => this.#leave("page"),
+    freeze: () => this.#leave("page"),
+    pageshow: () => this.#return("page"),
+    resume: () => this.#return("page"),
   };
 
   #listen(method) {

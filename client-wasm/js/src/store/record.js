@@ -46,6 +46,10 @@ export function recordOf({ seq, namespace, text, attachments, createdAt, expires
   return { ...fields, attempts: attempts ?? 0, tab: tab ?? here, ref, attachments: (attachments ?? []).map(bytes) };
 }
 
+/** As the page counts what it emits: the bytes of its text and of its attachments. */
+export const sizeOf = ({ text, attachments = [] }) =>
+  attachments.reduce((sum, part) => sum + part.byteLength, encoder.encode(text).length);
+
 /** 16 random bytes as base64url. */
 export function randomId() {
   const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)));

@@ -10,6 +10,7 @@ pub mod polling;
 pub mod reconnect;
 pub mod recovery;
 pub mod retry;
+pub mod shared_store;
 pub mod store;
 pub mod takeover;
 pub mod upgrade;

@@ -367,3 +367,58 @@ pub fn options_are_read_anew_at_each_attempt<F: Face>(face: &F) {
     sim.advance(secs(3));
     sim.expect_lines(&["get p1"]);
 }
+
+/// Who wakes up probes the connection, and ends it if no answer comes; the next attempt starts at once.
+pub fn waking_up_probes_the_connection<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    sim.lines();
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.advance(millis(1999));
+    sim.pong("w1");
+    sim.advance(secs(10));
+    sim.expect_events(&[]);
+    // Whatever comes is an answer.
+    sim.manager.resume(sim.now);
+    sim.server("w1", "42<1>");
+    sim.advance(secs(3));
+    sim.expect_events(&["message 0 1"]);
+    sim.pong("w1");
+    sim.lines();
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&["w1 ping"]);
+    sim.advance(secs(2));
+    assert_eq!(sim.events()[0], "closed ping timeout");
+    sim.advance(secs(1));
+    sim.expect_lines(&["close w1", "open w2"]);
+}
+
+/// Where there is no way to ask, the heartbeat decides. After a sleep that it did not survive, nothing waits.
+pub fn waking_up_late_reconnects_at_once<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.websocket_ping = false);
+    sim.connected();
+    sim.lines();
+    sim.manager.resume(sim.now);
+    sim.advance(secs(40));
+    sim.expect_events(&[]);
+    sim.now = sim.now + secs(3600);
+    sim.manager.resume(sim.now);
+    sim.manager.handle_timeout(sim.now);
+    sim.expect_lines(&["close w1", "open w2"]);
+    assert_eq!(
+        sim.events(),
+        ["closed ping timeout", "disconnected 0 ping timeout", "waiting 1 1000", "attempt 1"]
+    );
+    // Not more than once a second.
+    sim.refuse("w2");
+    sim.refuse("p1");
+    sim.lines();
+    sim.events();
+    sim.manager.resume(sim.now);
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&[]);
+    sim.advance(secs(1));
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&["open w3"]);
+}

@@ -1,9 +1,12 @@
 //! What one namespace has been asked to send, and how far that got.
 
-use alloc::boxed::Box;
+mod emit;
+mod flushes;
+
 use alloc::collections::{VecDeque, vec_deque};
-use alloc::sync::Arc;
 use core::mem;
+
+pub(crate) use emit::{Answer, Emit, Terms};
 
 use crate::config::Config;
 use crate::error::EmitError;
@@ -12,91 +15,6 @@ use crate::fate::{Fate, Fates};
 use crate::queue::{self, Deadlines};
 use crate::retries::{Reliable, Retries, Step};
 use crate::time::Instant;
-
-/// One accepted emit.
-#[derive(Debug)]
-pub(crate) struct Emit<P> {
-    pub(crate) id: EmitId,
-    pub(crate) answer: Answer,
-    pub(crate) payload: P,
-    pub(crate) size: usize,
-    /// Dropped with its transport.
-    pub(crate) volatile: bool,
-    /// [`Event::Sent`](crate::Event::Sent) was told.
-    pub(crate) told: bool,
-    /// For the few that have any.
-    pub(crate) terms: Option<Box<Terms>>,
-}
-
-/// On what terms an emit is held.
-#[derive(Debug)]
-pub(crate) struct Terms {
-    /// Until when.
-    pub(crate) expires: Option<Instant>,
-    /// A newer one with the same key replaces it.
-    pub(crate) key: Option<Arc<str>>,
-    /// The ticket of the first one that it replaced, which it stands for in the order.
-    pub(crate) place: Option<EmitId>,
-}
-
-impl<P> Emit<P> {
-    /// Where it stands in the order: its ticket, unless it replaced another one.
-    pub(crate) fn place(&self) -> EmitId {
-        self.terms.as_ref().and_then(|terms| terms.place).unwrap_or(self.id)
-    }
-
-    fn key(&self) -> Option<&str> {
-        self.terms.as_ref()?.key.as_deref()
-    }
-
-    pub(crate) fn expires(&self) -> Option<Instant> {
-        self.terms.as_ref()?.expires
-    }
-
-    pub(crate) fn reliable(&self) -> Option<&Reliable> {
-        match &self.answer {
-            Answer::Reliable(reliable) => Some(reliable),
-            Answer::None | Answer::Id(_) => None,
-        }
-    }
-
-    pub(crate) fn reliable_mut(&mut self) -> Option<&mut Reliable> {
-        match &mut self.answer {
-            Answer::Reliable(reliable) => Some(reliable),
-            Answer::None | Answer::Id(_) => None,
-        }
-    }
-
-    /// Whether it was never handed to a transport, and stands in no store.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.reliable().is_none_or(Reliable::is_fresh)
-    }
-
-    /// What is known when no answer will come any more.
-    pub(crate) fn uncertain(&self) -> Fate {
-        self.reliable().map_or(Fate::UNCERTAIN, Reliable::uncertain)
-    }
-}
-
-/// The ack that an emit waits for.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// It does not.
-    None,
-    /// By its id in the namespace's `Acks`.
-    Id(u64),
-    /// It is sent until its ack comes.
-    Reliable(Box<Reliable>),
-}
-
-impl Answer {
-    pub(crate) const fn id(&self) -> Option<u64> {
-        match self {
-            Self::Id(id) => Some(*id),
-            Self::None | Self::Reliable(_) => None,
-        }
-    }
-}
 
 /// Holds emits while the namespace is not connected. Once it is, they move to the engine's queue, where they still count
 /// here until they are encoded. Emits that are sent until they are acknowledged stay; what is in the engine's queue only
@@ -314,6 +232,7 @@ impl<P> Outbox<P> {
 
     /// It is encoded, so that it counts as handed over. One whose answer is `forgotten` is as good as one without, unless
     /// its fate was told already.
+    #[inline]
     pub(crate) fn wrote(&mut self, emit: &Emit<P>, forgotten: bool) {
         let settled = forgotten && self.fates.settled(emit.id).is_some();
         self.fates.wrote(emit.place(), emit.id, forgotten || matches!(emit.answer, Answer::None), settled);
@@ -322,6 +241,13 @@ impl<P> Outbox<P> {
     /// Where a held emit stands.
     pub(crate) fn position(&self, id: EmitId) -> Option<usize> {
         let is = |at: usize| self.held.get(at).is_some_and(|emit| emit.id == id);
+        // Mostly none is missing in between.
+        let first = self.held.front()?.id;
+        if let Some(at) = id.0.checked_sub(first.0).map(|at| at as usize)
+            && is(at)
+        {
+            return Some(at);
+        }
         match self.held.binary_search_by_key(&id, Emit::place) {
             Ok(at) if is(at) => Some(at),
             // It may have taken the place of another one.
@@ -398,81 +324,10 @@ impl<P> Outbox<P> {
     }
 }
 
-/// Receipts.
-impl<P> Outbox<P> {
-    /// Waits until all that was accepted so far has reached the server; `None` if it has.
-    pub(crate) fn flush(&mut self) -> Option<EmitId> {
-        let target = self.accepted?;
-        if self.is_flushed(target) {
-            return None;
-        }
-        if self.flushes.back() != Some(&target) {
-            self.flushes.push_back(target);
-        }
-        Some(target)
-    }
-
-    /// Whether a receipt would tell a flush something now.
-    pub(crate) fn wants_receipt(&self) -> bool {
-        self.flushes
-            .front()
-            .is_some_and(|&target| !self.is_unsent(target) && self.covered < self.fates.written())
-    }
-
-    /// A receipt is asked for: it covers all that was handed over. Without `proof` it tells flushes only.
-    pub(crate) fn cover(&mut self, proof: bool) {
-        self.covered = self.fates.written();
-        if proof {
-            self.fates.cover();
-        }
-    }
-
-    /// The receipt came; `proof` if the server itself gave it.
-    pub(crate) fn receipt(&mut self, proof: bool) {
-        self.flushed = self.flushed.max(self.covered);
-        if proof {
-            self.fates.receipt();
-        }
-    }
-
-    /// One flush that has become true.
-    pub(crate) fn flushed(&mut self) -> Option<EmitId> {
-        let &target = self.flushes.front()?;
-        if self.is_flushed(target) { self.flushes.pop_front() } else { None }
-    }
-
-    /// The transport is gone, and no receipt will come any more for what it was handed. Returns the flushes that will
-    /// never know; what they do not cover, the next one is told ([`Self::take_uncertain`]).
-    pub(crate) fn write_off(&mut self) -> VecDeque<EmitId> {
-        self.fates.write_off();
-        let written = self.fates.written();
-        if self.flushed >= written {
-            return VecDeque::new();
-        }
-        self.covered = written;
-        self.flushed = written;
-        self.uncertain = self.flushes.back().copied() < written;
-        mem::take(&mut self.flushes)
-    }
-
-    /// What a flush is to be told that is asked only now, once.
-    pub(crate) const fn take_uncertain(&mut self) -> bool {
-        mem::replace(&mut self.uncertain, false)
-    }
-
-    fn is_unsent(&self, target: EmitId) -> bool {
-        (self.queued > 0 && self.fates.written() < Some(target))
-            || self.held.front().is_some_and(|emit| emit.place() <= target)
-    }
-
-    fn is_flushed(&self, target: EmitId) -> bool {
-        let written = self.fates.written();
-        !self.is_unsent(target) && (self.flushed >= Some(target) || self.flushed >= written)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
+
     use super::*;
 
     fn emit(outbox: &mut Outbox<&'static str>) -> Emit<&'static str> {
@@ -513,38 +368,5 @@ mod tests {
         assert_eq!((outbox.position(EmitId(2)), outbox.position(EmitId(1))), (Some(0), Some(1)));
         assert!(!outbox.is_held(EmitId(0)));
         assert_eq!(outbox.release().unwrap().payload, "new");
-    }
-
-    #[test]
-    fn a_flush_waits_for_the_receipt_over_its_emits() {
-        let mut outbox = Outbox::new(None);
-        assert_eq!(outbox.flush(), None);
-        let first = emit(&mut outbox);
-        outbox.hold(first);
-        assert_eq!(outbox.flush(), Some(EmitId(0)));
-        let first = outbox.release().unwrap();
-        assert!(!outbox.wants_receipt());
-        outbox.unqueue(first.size);
-        outbox.wrote(&first, false);
-        assert!(outbox.wants_receipt());
-        outbox.cover(true);
-        assert!(!outbox.wants_receipt());
-        assert_eq!(outbox.flushed(), None);
-        outbox.receipt(true);
-        assert_eq!((outbox.flushed(), outbox.flushed()), (Some(EmitId(0)), None));
-        assert_eq!(outbox.flush(), None);
-    }
-
-    #[test]
-    fn a_flush_over_a_lost_transport_is_told_so() {
-        let mut outbox = Outbox::new(None);
-        let first = emit(&mut outbox);
-        outbox.hold(first);
-        let first = outbox.release().unwrap();
-        outbox.unqueue(first.size);
-        outbox.wrote(&first, false);
-        assert_eq!(outbox.flush(), Some(EmitId(0)));
-        assert_eq!(outbox.write_off(), [EmitId(0)]);
-        assert_eq!((outbox.take_uncertain(), outbox.flush()), (false, None));
     }
 }

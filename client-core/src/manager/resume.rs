@@ -1,0 +1,87 @@
+//! Waking up: the machine slept, a page was hidden, the network is another one.
+
+use core::time::Duration;
+
+use super::{Manager, Phase};
+use crate::codec::{Codec, Message};
+use crate::config::{Receipts, TransportKind};
+use crate::engine::packet::control;
+use crate::engine::{Engine, Receipt};
+use crate::io::{Frame, TransportId};
+use crate::time::Instant;
+
+/// Between two attempts that start because something may have changed.
+const SHORTCUT: Duration = Duration::from_millis(1000);
+/// Time for the answer to a probe; and as long, an end of the session counts as found out by waking up.
+const PATIENCE: Duration = Duration::from_millis(2000);
+
+impl<C: Codec> Manager<C> {
+    /// Tells that the connection may be gone without a word: the machine slept, a page is seen again, the network has
+    /// changed. One that is open is probed where that is possible, and ended if no answer comes within two seconds; a wait
+    /// for the next attempt ends, though not more than once a second. To be called after input that waited has been handed
+    /// in.
+    pub fn resume(&mut self, now: Instant) {
+        self.tell_time(now);
+        self.resumed_until = now + PATIENCE;
+        match &mut self.phase {
+            Phase::Waiting { .. } => self.hurry(now),
+            Phase::Open(engine) if engine.heartbeat_missed(now) => {}
+            Phase::Open(engine) if engine.kind() == TransportKind::WebSocket => {
+                if self.config.websocket_ping || self.config.receipts == Receipts::Namespace {
+                    engine.probe =
+                        Some(Probe { deadline: now + PATIENCE, asked: engine.receipt == Receipt::Asked });
+                } else {
+                    // It ends a connection over which no answer comes.
+                    self.socket_ids().for_each(|socket| self.probe_middleware(socket));
+                }
+            }
+            // A GET that waits says nothing, and its end is noticed.
+            Phase::Idle
+            | Phase::Resolving { .. }
+            | Phase::TakingOver(_)
+            | Phase::Opening(_)
+            | Phase::Open(_) => {}
+        }
+    }
+
+    /// Starts the next attempt at once instead of when it is due, though not more than once a second.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if let Phase::Waiting { attempt, .. } = self.phase
+            && self.next_shortcut <= now
+        {
+            self.next_shortcut = now + SHORTCUT;
+            self.start(attempt, now);
+        }
+    }
+
+    /// The probe, if one is due on this transport.
+    pub(super) fn resume_probe(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        let Phase::Open(engine) = &mut self.phase else { return None };
+        if engine.transport() != transport || engine.receipt != Receipt::None {
+            return None;
+        }
+        let probe = engine.probe.as_mut().filter(|probe| !probe.asked)?;
+        probe.asked = true;
+        super::receipts::cover(&mut self.sockets);
+        engine.cover(Receipt::Asked);
+        Some(if self.config.websocket_ping {
+            Frame::Ping
+        } else {
+            Frame::Message(Message::Text(self.codec.control(control::FENCE)))
+        })
+    }
+}
+
+/// Whether the connection lives is being found out.
+#[derive(Clone, Copy)]
+pub(crate) struct Probe {
+    pub(crate) deadline: Instant,
+    asked: bool,
+}
+
+impl<C: Codec> Engine<C> {
+    /// No answer came.
+    pub(super) fn probe_failed(&self, now: Instant) -> bool {
+        self.probe.is_some_and(|probe| now >= probe.deadline)
+    }
+}

@@ -1,0 +1,97 @@
+//! A process with a client in it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use socketio_client_core::codec::{Json, Payload};
+use socketio_client_core::{
+    Auth, Config, Delivery, EmitId, Fate, Instant, Manager, SocketId, TransportId, TransportKind,
+};
+
+use crate::dice::Dice;
+use crate::network::Link;
+use crate::plan::Plan;
+
+/// Emits that a client holds at most.
+pub(crate) const BUFFER: usize = 40;
+/// Namespaces: plain and acked emits, and emits that are sent until they are acknowledged.
+pub(crate) const NAMESPACES: [&str; 2] = ["/", "/r"];
+/// Numbers of links of one process; those of transports begin anew with each.
+const LINKS: u32 = 100_000;
+
+/// One emit of the process that runs.
+#[derive(Debug)]
+pub(crate) struct Emitted {
+    pub(crate) number: u64,
+    /// If it is dropped, that is not told.
+    pub(crate) quiet: bool,
+    pub(crate) answered: bool,
+    pub(crate) fate: Option<Fate>,
+}
+
+pub(crate) struct Client {
+    /// No other has, or had, this number.
+    pub(crate) process: u32,
+    pub(crate) manager: Manager<Json>,
+    pub(crate) sockets: [SocketId; 2],
+    pub(crate) links: BTreeMap<TransportId, Link>,
+    pub(crate) dead: Vec<TransportId>,
+    pub(crate) emits: BTreeMap<(usize, EmitId), Emitted>,
+}
+
+pub(crate) fn instant(now: u64) -> Instant {
+    Instant::from_millis(now)
+}
+
+/// Large ones have a text behind it.
+pub(crate) fn number(payload: &Payload) -> u64 {
+    let alone = payload.parse::<u64>().ok();
+    alone.unwrap_or_else(|| payload.parse::<(u64, String)>().unwrap().0)
+}
+
+impl Client {
+    pub(crate) fn start(plan: &Plan, process: u32, dice: &mut Dice, now: u64) -> Self {
+        let mut config = Config::new("http://server").unwrap();
+        config.transports = vec![TransportKind::WebSocket];
+        config.reconnection_delay = Duration::from_millis(20);
+        config.reconnection_delay_max = Duration::from_millis(200);
+        config.timeout = Duration::from_secs(1);
+        config.connect_timeout = Duration::from_secs(1);
+        config.buffer_size = BUFFER;
+        config.buffer_policy = plan.policy;
+        config.ack_timeout = plan.ack_timeout.map(Duration::from_millis);
+        config.websocket_ping = plan.ping;
+        let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
+        let plain = manager.socket(NAMESPACES[0], Delivery::default().options(Auth::None, ""));
+        let delivery = Delivery {
+            retries: Some(u32::MAX),
+            retry_window: Some(plan.window),
+            exactly_once: plan.exactly_once,
+            durability: plan.store,
+        };
+        let reliable = manager.socket(NAMESPACES[1], delivery.options(Auth::None, "process"));
+        for socket in [plain, reliable] {
+            manager.observe_fates(socket, true);
+            manager.connect(socket, instant(now));
+        }
+        let (links, dead, emits) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Self { process, manager, sockets: [plain, reliable], links, dead, emits }
+    }
+
+    pub(crate) const fn link(&self, transport: TransportId) -> Link {
+        transport.number() + self.process * LINKS
+    }
+
+    pub(crate) fn transport(&self, link: Link) -> Option<TransportId> {
+        if link / LINKS != self.process {
+            return None;
+        }
+        self.links.iter().find(|(_, of)| **of == link).map(|(transport, _)| *transport)
+    }
+
+    /// When its timer is due, in whole milliseconds.
+    pub(crate) fn timer(&self) -> Option<u64> {
+        let nanos = self.manager.poll_timeout()?.since_epoch().as_nanos();
+        Some(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,133 @@
+//! What the application is told must be true, and complete at the end.
+
+use std::collections::BTreeSet;
+
+use socketio_client_core::codec::{Json, Payload};
+use socketio_client_core::{AckError, Durability, Event, Fate};
+
+use crate::client::{NAMESPACES, number};
+use crate::server::answer;
+use crate::world::World;
+
+impl World {
+    /// Without pings nothing tells of a plain emit.
+    fn is_end(&self, fate: Fate) -> bool {
+        fate.is_final() || (!self.plan.ping && matches!(fate, Fate::InFlight { .. }))
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.disk.is_empty()
+            && self.clients.iter().all(|client| {
+                client.manager.queued(client.sockets[1]) == 0
+                    && client.emits.values().all(|emit| emit.fate.is_some_and(|fate| self.is_end(fate)))
+            })
+    }
+
+    /// Nothing leaves that is to be stored first, and is not.
+    pub(crate) fn check_order(&self, text: &str) {
+        let (Some(Durability::StoredFirst), Some(packet)) = (self.plan.store, text.strip_prefix("42/r,"))
+        else {
+            return;
+        };
+        if let Some((_, rest)) = packet.split_once(r#"["op","#) {
+            let number = rest.trim_end_matches(']').parse().unwrap();
+            let stored = self.disk.ever.contains(&number) || self.passing.contains(&number);
+            assert!(stored, "{number} left before it was stored");
+        }
+    }
+
+    pub(crate) fn hear(&mut self, client: usize, event: Event<Json>) {
+        let reliable = self.clients[client].sockets[1];
+        match event {
+            Event::Fate { socket, emit, fate, payload } => {
+                let at = usize::from(socket == reliable);
+                // Those of an earlier process, or of another one, have no ticket that this one has given.
+                let Some(emitted) = self.clients[client].emits.get_mut(&(at, emit)) else { return };
+                let before = emitted.fate.replace(fate);
+                assert!(!before.is_some_and(Fate::is_final), "{emitted:?} had an end: {before:?}");
+                let of = emitted.number;
+                let returned = payload.as_ref().map(number);
+                assert!(returned.is_none_or(|returned| returned == of), "{returned:?} came back for {of}");
+                assert!(fate != Fate::Refused || returned.is_some(), "{of} did not come back");
+                self.ended(at, of, fate);
+            }
+            Event::OutboxSettled { fate, payload, result, .. } => {
+                self.open.remove(&number(&payload));
+                self.ended(1, number(&payload), fate);
+                self.answered(number(&payload), result);
+            }
+            Event::Ack { socket, emit, result } => {
+                let at = usize::from(socket == reliable);
+                let Some(emitted) = self.clients[client].emits.get_mut(&(at, emit)) else { return };
+                assert!(!std::mem::replace(&mut emitted.answered, true), "{emitted:?} was answered twice");
+                let number = emitted.number;
+                match result {
+                    Ok(result) => self.answered(number, Some(result)),
+                    // Without room for an ack that never comes, it is told all the same.
+                    Err(AckError::Dropped) => {}
+                    Err(_) => {
+                        self.figures.quiet_drops +=
+                            u64::from(emitted.quiet && emitted.fate == Some(Fate::Dropped))
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&self, number: u64, result: Option<Payload>) {
+        let value: Option<u64> = result.map(|result| result.parse().unwrap());
+        assert!(value.is_none_or(|value| value == answer(number)), "{number} was answered with {value:?}");
+    }
+
+    /// A final fate is true.
+    fn ended(&mut self, at: usize, number: u64, fate: Fate) {
+        let namespace = NAMESPACES[at].to_owned();
+        match fate {
+            Fate::Delivered => {
+                assert!(self.server.read.contains(&(namespace, number)), "{number} was not delivered");
+            }
+            Fate::Acknowledged => {
+                assert!(self.server.ran[&namespace].contains(&number), "{number} was not handled");
+            }
+            Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled => {
+                self.never[at].insert(number);
+                self.owed.remove(&number);
+                self.figures.too_large += u64::from(fate == Fate::Refused && self.large.contains(&number));
+            }
+            Fate::Uncertain { .. } => {
+                // Only of what another process may have sent it cannot be known that it never left.
+                let known = self.large.contains(&number) && !self.disk.ever.contains(&number);
+                assert!(!known, "{number} is too large, and was never sent");
+                self.owed.remove(&number);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn check(&self) {
+        for ((_, emit), emitted) in self.clients.iter().flat_map(|client| &client.emits) {
+            let fate = emitted.fate;
+            assert!(fate.is_some_and(|fate| self.is_end(fate)), "{emit:?} has no end: {emitted:?}");
+        }
+        for (namespace, never) in NAMESPACES.iter().zip(&self.never) {
+            for number in never {
+                let read = self.server.read.contains(&((*namespace).to_owned(), *number));
+                assert!(!read, "{number} was said never to have been sent");
+            }
+        }
+        let none = Vec::new();
+        let ran = self.server.ran.get(NAMESPACES[1]).unwrap_or(&none);
+        let missing: Vec<_> = self.owed.iter().filter(|number| !ran.contains(number)).collect();
+        assert!(missing.is_empty(), "lost: {missing:?}");
+        let mut seen = BTreeSet::new();
+        let first: Vec<_> = ran.iter().filter(|number| seen.insert(**number)).collect();
+        if self.plan.exactly_once {
+            assert_eq!(first.len(), ran.len(), "run twice: {ran:?}");
+        }
+        let first: Vec<_> = first.into_iter().filter(|number| !self.passing.contains(number)).collect();
+        assert!(first.is_sorted(), "out of order: {first:?}");
+        assert!(self.disk.is_empty(), "left in the store: {:?}", self.disk);
+        assert!(self.open.is_empty(), "stored, and without an end: {:?}", self.open);
+    }
+}
