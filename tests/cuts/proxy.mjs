@@ -185,9 +185,13 @@ class Link extends EventEmitter {
   }
 }
 
-/** Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to. */
+/**
+ * Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to; while
+ * there is none they wait.
+ */
 export class Proxy extends EventEmitter {
-  target;
+  #target;
+  #waiting = [];
   /** Whether a client has joined since that was last set to false. */
   joined = false;
   // Those that are not over for the server either.
@@ -196,7 +200,16 @@ export class Proxy extends EventEmitter {
 
   constructor(target) {
     super();
-    this.target = target;
+    this.#target = target;
+  }
+
+  get target() {
+    return this.#target;
+  }
+
+  set target(port) {
+    this.#target = port;
+    if (port !== undefined) for (const client of this.#waiting.splice(0)) if (!client.destroyed) this.#accept(client);
   }
 
   async listen() {
@@ -233,9 +246,12 @@ export class Proxy extends EventEmitter {
   close() {
     this.#server.close();
     for (const link of this.#links) link.reset();
+    for (const client of this.#waiting.splice(0)) client.destroy();
   }
 
   #accept(client) {
+    client.on("error", () => {});
+    if (this.#target === undefined) return void this.#waiting.push(client);
     const link = new Link(client, this.target);
     this.#links.add(link);
     this.emit("link", link);

@@ -45,6 +45,8 @@ const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
 async function cut(listener, cuts) {
   const { proxy } = listener;
   const done = new Set();
+  // Without an offset there is nothing to resume from.
+  await listener.until("an event", ({ heard }) => heard);
   for (const [at, { kind, delay }] of cuts.entries()) {
     try {
       await listener.joined(at + 1, JOIN_LIMIT);
@@ -76,7 +78,8 @@ function sent(listener, runs) {
 
 /**
  * Row 1, or with `both` row 2: reliable emits the other way too, to a server with the middleware, and every third cut
- * half-open. `client`: an entry of `clients` with its program. Returns `{ cuts, kinds, in, out, faults, problems, seconds }`.
+ * half-open. `client`: an entry of `clients` with its program. Returns
+ * `{ listeners, kinds, counts, out, faults, problems, words, seconds }`; `out`: the other judge's.
  */
 export async function playCuts({ client, seed, cuts, listeners: many, both }) {
   const begin = performance.now();
@@ -106,10 +109,10 @@ export async function playCuts({ client, seed, cuts, listeners: many, both }) {
     const out = both ? sum(listeners.map((listener) => ({ ...sent(listener, server.runs), reasons: {} }))) : undefined;
     const done = made.reduce((a, b) => a + b, 0);
     if (done < cuts) problems.push(`cut ${done} times only: a client did not come back`);
-    const faults = client.ours ? [...broken(counts, cuts), ...(out ? brokenSent(out, promises.exactlyOnce) : [])] : [];
+    const faults = client.ours ? [...broken(counts, { recovered: cuts }), ...(out ? brokenSent(out, promises.exactlyOnce) : [])] : [];
     const kinds = tally(plans.flatMap((plan, at) => plan.slice(0, made[at]).map(({ kind }) => kind)));
     const words = listeners.flatMap(({ child }) => child.words.slice(-10));
-    return { cuts: done, kinds, counts, out, faults, problems, words, seconds: (performance.now() - begin) / 1000 };
+    return { listeners: many, kinds, counts, out, faults, problems, words, seconds: (performance.now() - begin) / 1000 };
   } finally {
     await Promise.all([server.stop(), ...listeners.map((listener) => listener.stop())]);
   }

@@ -1,7 +1,9 @@
 // What became of every event that the server emitted, from the lines of one client.
 
-/** What may be counted where all is as promised. */
-export const promise = { lost: 0, twice: 0, inversions: 0, deaf: 0, wronglyClaimed: 0, gaps: 0 };
+import { isDeepStrictEqual } from "node:util";
+
+/** Nothing that happens is an excuse for these. */
+const never = ["untold", "twice", "inversions", "deaf", "wronglyClaimed"];
 
 /**
  * `lines` of the client, in order; `last`: the number of the last event, which came when all was quiet again.
@@ -96,11 +98,12 @@ export function sum(all) {
   return total;
 }
 
-/** What of the promise the counts break, as text. `cuts`: so often it has to be resumed. */
-export function broken(counts, cuts) {
-  const over = Object.entries(promise).filter(([what, most]) => counts[what] > most);
-  const faults = over.map(([what, most]) => `${what}: ${counts[what]}, promised ${most}`);
-  if (counts.recovered !== cuts) faults.push(`recovered: ${counts.recovered} of ${cuts}`);
-  if (Object.keys(counts.reasons).length) faults.push(`gaps: ${JSON.stringify(counts.reasons)}`);
+/** What of the promise the counts break, as text. `recovered`: so many outages had to be resumed; `reasons`: of the gaps. */
+export function broken(counts, { recovered, reasons = {} }) {
+  const faults = never.filter((what) => counts[what] > 0).map((what) => `${what}: ${counts[what]}`);
+  if (counts.recovered !== recovered) faults.push(`recovered: ${counts.recovered}, promised ${recovered}`);
+  if (!isDeepStrictEqual(counts.reasons, reasons)) {
+    faults.push(`gaps: ${JSON.stringify(counts.reasons)}, promised ${JSON.stringify(reasons)}`);
+  }
   return faults;
 }

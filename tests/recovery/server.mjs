@@ -15,6 +15,7 @@ export class RecoveryServer {
   gone = [];
   asked = [];
   sessions = 0;
+  upgrades = 0;
 
   static async start(settings = {}) {
     const server = new RecoveryServer(settings);
@@ -25,11 +26,12 @@ export class RecoveryServer {
   constructor({ options, ...settings }) {
     const argument = JSON.stringify({ ...settings, options: { ...HEARTBEAT, ...options } });
     this.child = new Child(process.execPath, [join(root, "tests/servers/recovery.mjs"), argument]);
-    this.child.on("line", ({ run, here, gone, asked, sessions }) => {
+    this.child.on("line", ({ run, here, gone, asked, sessions, upgraded }) => {
       if (run) this.runs.push(run);
       if (here) this.here.push(here);
       if (gone) this.gone.push(gone);
       if (asked) this.asked.push(asked);
+      if (upgraded) this.upgrades += 1;
       if (sessions !== undefined) this.sessions = sessions;
     });
   }
@@ -49,6 +51,11 @@ export class RecoveryServer {
   async settled(sessions, limit = NOTICE_LIMIT) {
     if (this.sessions === sessions) return true;
     return this.child.next(`${sessions} sessions`, () => this.sessions === sessions, { limit }).then(() => true, () => false);
+  }
+
+  /** Resolves once so many sessions have moved to WebSocket. */
+  async upgraded(times) {
+    if (this.upgrades < times) await this.child.next(`${times} upgrades`, () => this.upgrades >= times);
   }
 
   async stop() {
