@@ -9,7 +9,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Attempt, Manager, Phase};
+use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::{Codec, Message};
 use crate::config::TransportKind;
 use crate::engine::packet::control;
@@ -30,6 +30,16 @@ pub(super) struct Ghost {
     pub(super) by: Instant,
     /// Where it was. `None`: not known, so it is taken for the one that is tried next.
     address: Option<Address>,
+    asked: Asked,
+}
+
+/// Whether a server can be asked, in one attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    NotYet,
+    /// It could not be reached. If it is reached a moment later, it is asked once more.
+    InVain,
+    Again,
 }
 
 impl Ghost {
@@ -134,6 +144,7 @@ impl<C: Codec> Manager<C> {
             carrier: engine.carrier(),
             by,
             address: Some(self.config.address.clone()),
+            asked: Asked::NotYet,
         });
         Notice::Expected { by, ghost: id }
     }
@@ -147,7 +158,7 @@ impl<C: Codec> Manager<C> {
             Some(ghost) if ghost.sid == sid => ghost.id,
             _ => {
                 let id = self.transport_id();
-                self.ghost = Some(Ghost { id, sid, carrier, by, address: None });
+                self.ghost = Some(Ghost { id, sid, carrier, by, address: None, asked: Asked::NotYet });
                 id
             }
         };
@@ -155,7 +166,29 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Tells the server, if that helps a namespace. True if the attempt goes on afterwards.
-    pub(super) fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+    pub(super) fn take_over_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+        if let Some(ghost) = &mut self.ghost {
+            ghost.asked = Asked::NotYet;
+        }
+        self.take_over(attempt, deadline, now)
+    }
+
+    /// The server is reached, on this transport, and could not be told before: then now. True if the attempt goes on
+    /// afterwards, without that transport.
+    pub(super) fn take_over_after_all(&mut self, reached: TransportId, now: Instant) -> bool {
+        let Phase::Opening(Opening { attempt, deadline, .. }) = self.phase else { return false };
+        match &mut self.ghost {
+            Some(ghost) if ghost.asked == Asked::InVain => ghost.asked = Asked::Again,
+            _ => return false,
+        }
+        let begun = self.take_over(attempt, deadline, now);
+        if begun {
+            self.close_transport(reached);
+        }
+        begun
+    }
+
+    fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
         let Some(ghost @ Ghost { id, sid, carrier, by, .. }) = &self.ghost else { return false };
         let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id, now));
         let wanted = self.config.recovery && self.config.recovery_takeover && self.online;
@@ -297,6 +330,9 @@ impl<C: Codec> Manager<C> {
             return;
         }
         let (step, in_time) = (*step, now < *until);
+        if !matches!(error, TransportError::Status { .. }) {
+            self.asked_in_vain();
+        }
         match (&self.ghost, step, Answer::of(error)) {
             (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Step::Asking, Answer::Held) if in_time => {
                 let sid = sid.clone();
@@ -309,6 +345,18 @@ impl<C: Codec> Manager<C> {
             }
             (_, Step::Opened | Step::Probing, _) if in_time && self.online => self.check(Step::Doubting),
             (_, _, answer) => self.takeover_ended(&answer, now),
+        }
+    }
+
+    /// Nothing was heard of the server.
+    fn asked_in_vain(&mut self) {
+        let Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) =
+            self.phase
+        else {
+            return;
+        };
+        if let Some(Ghost { asked: asked @ Asked::NotYet, .. }) = &mut self.ghost {
+            *asked = Asked::InVain;
         }
     }
 
@@ -341,7 +389,10 @@ impl<C: Codec> Manager<C> {
                 takeover.again = None;
                 self.check(Step::Checking);
             }
-            _ => self.takeover_ended(&Answer::None, now),
+            _ => {
+                self.asked_in_vain();
+                self.takeover_ended(&Answer::None, now);
+            }
         }
     }
 }

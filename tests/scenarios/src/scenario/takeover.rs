@@ -241,6 +241,35 @@ pub fn a_takeover_that_fails_costs_a_second<F: Face>(face: &F) {
     }
 }
 
+/// A server that could not be asked, and is there a moment later, is asked then: once.
+pub fn a_server_that_comes_back_is_asked_again<F: Face>(face: &F) {
+    for takes in [true, false] {
+        let mut sim = Sim::new(face);
+        offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(1));
+        // As with a network that swallows everything.
+        sim.advance(secs(1));
+        sim.expect_lines(&["open w2", "close w2", "open w3"]);
+        sim.ws_opened("w3");
+        sim.handshake("w3", &[]);
+        sim.expect_lines(&["open w4", "close w3"]);
+        let next = if takes {
+            sim.ws_opened("w4");
+            sim.raw("w4", "3probe");
+            sim.expect_lines(&["w4 2probe", "w4 5", "close w4", "open w5"]);
+            sim.closed("w5", unknown_to_websocket());
+            "w6"
+        } else {
+            sim.refuse("w4");
+            "w5"
+        };
+        sim.ws_opened(next);
+        sim.handshake(next, &[]);
+        sim.expect_lines(&[&format!("open {next}"), &format!("{next} 40<P1@1>")]);
+    }
+}
+
 /// Who leaves meanwhile is not kept.
 pub fn leaving_ends_a_takeover<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
