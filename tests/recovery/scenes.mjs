@@ -1,4 +1,4 @@
-// Rows 3, 5, 6 and 7: one thing after the other, each once the last has been seen.
+// Rows 3, 5, 6 and 7, and some of 2: one thing after the other, each once the last has been seen.
 import { Listener } from "./clients.mjs";
 import { broken, judge } from "./judge.mjs";
 import { RecoveryServer } from "./server.mjs";
@@ -98,6 +98,21 @@ function yeast(time) {
   let text = "";
   for (let rest = time; rest > 0; rest = Math.floor(rest / 64)) text = digits[rest % 64] + text;
   return text;
+}
+
+/** Row 2 too. It was resumed before, and is out of reach for longer than the server is asked in vain, which is a second. */
+async function outOfReach(stage) {
+  await stage.live();
+  await stage.cut();
+  await stage.missed();
+  await stage.back();
+  await stage.live();
+  await stage.away((link) => link.abandon(false));
+  await stage.missed();
+  await wait(1_200);
+  await stage.back();
+  await stage.server.settled(1);
+  await stage.live();
 }
 
 /** Row 3. A session that had moved to WebSocket cannot be taken over; it was resumed before. */
@@ -221,6 +236,7 @@ const slowSweep = { recovery: { maxDisconnectionDuration: 10_000 }, sweepMs: 60_
  * all; `resumed`: how many outages.
  */
 export const scenes = {
+  "half-open, then out of reach for a while": { row: 2, act: outOfReach, resumed: () => 2 },
   "second half-open loss, upgraded": {
     row: 3,
     settings: polling,
