@@ -266,10 +266,15 @@ impl Context {
         method(
             &object,
             "lead",
-            Closure::<dyn Fn(String, f64)>::new(move |id, next| {
-                it.act(|inner, socket, now| {
-                    inner.manager.lead(socket, Some(id), whole(next), now);
+            Closure::<dyn Fn(String, f64, Function)>::new(move |id, next, adopt: Function| {
+                let Some(shared) = it.shared.upgrade() else { return };
+                shared.read(|inner| {
+                    let now = inner.clock.now();
+                    inner.manager.lead(it.socket, Some(id), whole(next), now);
                 });
+                // What is stored is handed in before CONNECT is written, which says where that begins.
+                let _ = adopt.call0(&JsValue::UNDEFINED);
+                it.act(|_, _, _| {});
             }),
         );
         let it = self.clone();
