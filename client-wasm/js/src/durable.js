@@ -64,7 +64,11 @@ export class Durable {
     this.#role = "leader";
     this.#reserved = reserved;
     this.#context.lead(id, next, () => {
-      for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+      for (const record of records) {
+        // The leader before has said what became of it, and had no time to erase it.
+        if (record.tab === this.#store.tab && !this.#mine.has(record.ref)) this.#store.erase([record.seq]);
+        else this.#take(record, { maybeSent: true, earlier: true });
+      }
     });
     if (gone.length === 0) return;
     const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
