@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     /// Bounds, as of emits in memory.
     pub(crate) size: usize,
     pub(crate) bytes: usize,
+    /// Without room the newest is refused; otherwise dropped. What is stored makes room for none.
     pub(crate) refuses: bool,
     pub(crate) buffer_max_age: Option<Duration>,
 }
@@ -253,14 +254,10 @@ impl Context {
         set(&object, "name", &name.into());
         set(&object, "namespace", &namespace.into());
         set(&object, "writeBehind", &(settings.durability == Durability::WriteBehind).into());
-        // Where it refuses, that is done before.
-        let (size, bytes) = match settings.refuses {
-            true => (f64::INFINITY, f64::INFINITY),
-            false => (exact(settings.size as u64), exact(settings.bytes as u64)),
-        };
-        set(&object, "bufferSize", &size.into());
-        set(&object, "bufferBytes", &bytes.into());
-        set(&object, "bufferPolicy", &"dropNewest".into());
+        // There they are those of the whole store, which other tabs fill too.
+        set(&object, "bufferSize", &exact(settings.size as u64).into());
+        set(&object, "bufferBytes", &exact(settings.bytes as u64).into());
+        set(&object, "bufferPolicy", &if settings.refuses { "refuse" } else { "dropNewest" }.into());
 
         let it = self.clone();
         method(
