@@ -7,7 +7,7 @@ extern crate socketio_client_wasm as socketio;
 
 use std::time::Duration;
 
-use socketio::{BufferPolicy, Client, ClientEvent, Socket, Transport, spawn};
+use socketio::{BufferPolicy, Client, ClientEvent, Durability, Socket, Transport, spawn};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(js_namespace = console)]
@@ -99,6 +99,22 @@ impl Tab {
         lines.push(answer.map_or_else(|error| error.to_string(), |answer| answer.to_string()));
         lines.push(format!("{:?}", one.fate(first)));
         Ok(lines)
+    }
+
+    /// A tab whose emits may leave before they are stored.
+    pub fn write_behind(url: &str, outbox: &str) -> Result<Tab, JsError> {
+        let builder = Client::builder(url).transports([Transport::WebSocket]).outbox(outbox);
+        let client = builder.outbox_durability(Durability::WriteBehind).build()?;
+        let socket = client.default_socket();
+        Ok(Self { client, socket })
+    }
+
+    /// Whether an emit is stored, once that is known, and its fate then.
+    pub async fn is_stored(&self, event: String) -> Result<String, JsError> {
+        let socket = self.socket.clone();
+        let ticket = socket.emit(&event, &())?;
+        let stored = socket.stored(ticket).await;
+        Ok(format!("{stored} {} {:?}", socket.stored(ticket).await, socket.fate(ticket)))
     }
 
     /// The answer.

@@ -121,4 +121,21 @@ for (const name of browsers) {
     assert.deepEqual([stored, here, other, first], ["stored true", "Some(Dropped)", "Some(Dropped)", "Some(Held)"]);
     assert.match(answer, /^not sent: /);
   });
+
+  test(`${name}: what has left, and cannot be stored, is known at once not to be`, async (t) => {
+    const [site, node, browser] = [await serve(t), await server(t), await launch(name)];
+    t.after(() => browser.close());
+    const tab = await open(browser, site);
+    await tab.waitForFunction(() => globalThis.ready, { polling: 20 });
+    const stored = await tab.evaluate(async (url) => {
+      const tab = globalThis.Tab.write_behind(url, "behind");
+      // It leads, and has numbers.
+      await tab.ask("run", 1);
+      IDBObjectStore.prototype.add = () => {
+        throw new Error("the disk is full");
+      };
+      return tab.is_stored("never answered");
+    }, node.url);
+    assert.match(stored, /^false false Some\(InFlight/);
+  });
 }

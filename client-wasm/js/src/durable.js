@@ -170,7 +170,7 @@ export class Durable {
 
   #appended(entry, key) {
     if (!this.#mine.has(entry.ref)) return;
-    this.#context.kept(entry.ref);
+    this.#context.kept(entry.ref, true);
     if (this.#adopted.has(key)) return;
     if (key === undefined) {
       if (entry.cancelled) this.cancel(entry.ref);
@@ -190,8 +190,11 @@ export class Durable {
   #refuse(entry, error) {
     const { ref, key, args } = entry;
     if (!this.#mine.has(ref)) return;
-    // It is on its way already, and goes on from memory.
-    if (this.#adopted.has(key)) return this.#context.failed(error);
+    if (this.#adopted.has(key)) {
+      // It is on its way already, and goes on from memory.
+      this.#context.kept(ref, false);
+      return this.#context.failed(error);
+    }
     if (error?.code === "full") return this.#full(entry);
     this.#change(ref, { fate: "refused", error, value: args });
   }

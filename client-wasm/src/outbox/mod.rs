@@ -82,7 +82,8 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct Entry {
     fate: Fate,
-    stored: bool,
+    /// Unknown while the store is asked.
+    stored: Option<bool>,
     payload: Payload,
 }
 
@@ -109,7 +110,7 @@ impl Link {
     /// `None` while that is not decided.
     pub(crate) fn is_stored(&self, emit: EmitId) -> Option<bool> {
         match self.emits.get(&emit) {
-            Some(entry) => entry.stored.then_some(true),
+            Some(entry) => entry.stored,
             None => Some(self.fate(emit) == Some(Fate::Acknowledged)),
         }
     }
@@ -179,7 +180,7 @@ impl Shared {
             link.bytes = bytes;
             let emit = EmitId::from_number(FIRST + link.count);
             let entry = entry(link.count, &payload, given, stored, options.timeout);
-            link.emits.insert(emit, Entry { fate: Fate::Held, stored: false, payload });
+            link.emits.insert(emit, Entry { fate: Fate::Held, stored: None, payload });
             let durable = Rc::clone(&link.durable);
             ready(inner, emit);
             Ok((durable, emit, entry))
@@ -341,7 +342,7 @@ impl Context {
             Closure::<dyn Fn(f64, JsValue)>::new(move |number, change| it.changed(number, &change)),
         );
         let it = self.clone();
-        method(&object, "kept", Closure::<dyn Fn(f64)>::new(move |number| it.kept(number)));
+        method(&object, "kept", Closure::<dyn Fn(f64, bool)>::new(move |number, kept| it.kept(number, kept)));
         let it = self.clone();
         method(&object, "settled", Closure::<dyn Fn(JsValue)>::new(move |change| it.settled(&change)));
         let it = self.clone();
@@ -398,14 +399,18 @@ impl Context {
         });
     }
 
-    fn kept(&self, number: f64) {
+    /// Whether the store has taken an emit. One that left before may go on without.
+    fn kept(&self, number: f64, kept: bool) {
         let emit = ticket_of(number);
-        self.act(|inner, socket, _| {
-            if let Some(entry) = inner.outbox(socket).and_then(|link| link.emits.get_mut(&emit)) {
-                entry.stored = true;
-                inner.told.push_back(Event::Stored { socket, emit });
-            }
+        let told = self.act(|inner, socket, _| {
+            let entry = inner.outbox(socket).and_then(|link| link.emits.get_mut(&emit));
+            entry.is_some_and(|entry| entry.stored.replace(kept).is_none())
         });
+        if told == Some(true)
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.tell_stored(self.socket, emit, kept);
+        }
     }
 
     /// An emit that another page has left.
