@@ -102,7 +102,7 @@ impl Tab {
     }
 
     /// A tab whose emits may leave before they are stored.
-    pub fn write_behind(url: &str, outbox: &str) -> Result<Tab, JsError> {
+    pub fn write_behind(url: &str, outbox: &str) -> Result<Self, JsError> {
         let builder = Client::builder(url).transports([Transport::WebSocket]).outbox(outbox);
         let client = builder.outbox_durability(Durability::WriteBehind).build()?;
         let socket = client.default_socket();

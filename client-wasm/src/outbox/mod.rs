@@ -128,6 +128,10 @@ pub(crate) const fn is_ticket(emit: EmitId) -> bool {
 }
 
 impl Inner {
+    pub(crate) fn link(&self, socket: SocketId) -> Option<&Link> {
+        self.namespaces.get(&socket)?.outbox.as_ref()
+    }
+
     pub(crate) fn outbox(&mut self, socket: SocketId) -> Option<&mut Link> {
         self.namespaces.get_mut(&socket)?.outbox.as_mut()
     }
