@@ -186,6 +186,14 @@ impl Codec for Json {
         Payload::unchecked(r#"["$delivery",{"sync":1}]"#.into())
     }
 
+    fn is_middleware(&self, answer: &Payload) -> bool {
+        serde_json::from_str(answer.json()).is_ok_and(|answer: serde_json::Value| {
+            let [version, ttl] = ["/0/v", "/0/ttl"].map(|place| answer.pointer(place));
+            version.and_then(serde_json::Value::as_u64) == Some(1)
+                && ttl.is_some_and(serde_json::Value::is_number)
+        })
+    }
+
     fn offset(&mut self, payload: &Payload) -> Option<(Box<str>, Stamp)> {
         // A closing quote at the very end is that of the last argument. An opening one that is part of a longer text has
         // a backslash in front.

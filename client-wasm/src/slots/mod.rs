@@ -354,6 +354,10 @@ impl Codec for Slots {
         Payload::plain(slot, whole(table::further(0)) as u32)
     }
 
+    fn is_middleware(&self, answer: &Payload) -> bool {
+        table::middleware(answer.slot())
+    }
+
     fn offset(&mut self, payload: &Payload) -> Option<(Slot, Stamp)> {
         let slot = u32::try_from(table::offset(payload.slot())).ok()?;
         let shape = match whole(table::further(0)) {
