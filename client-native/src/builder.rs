@@ -19,10 +19,12 @@ use tokio::runtime::RuntimeFlavor;
 
 use crate::client::Client;
 use crate::dispatcher;
-use crate::driver::{Driver, Provider};
+use crate::driver::Driver;
 use crate::error::BuildError;
+use crate::held::HeldEvents;
 #[cfg(feature = "outbox")]
 use crate::outbox::{self, Outbox};
+use crate::provider::Provider;
 use crate::recovery_store::RecoveryStore;
 #[cfg(feature = "outbox")]
 use crate::shared::lock;
@@ -56,6 +58,8 @@ pub struct ClientBuilder {
     delivery: Delivery,
     auto_connect: bool,
     recovery_store: Option<PathBuf>,
+    hold_events: Vec<String>,
+    hold_size: usize,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
     #[cfg(feature = "outbox")]
@@ -80,6 +84,8 @@ impl ClientBuilder {
             delivery: Delivery::default(),
             auto_connect: true,
             recovery_store: None,
+            hold_events: Vec::new(),
+            hold_size: 1000,
             connector: None,
             ca_file: None,
             #[cfg(feature = "outbox")]
@@ -177,6 +183,20 @@ impl ClientBuilder {
     /// ```
     pub fn connector(mut self, connector: Connector) -> Self {
         self.connector = Some(connector);
+        self
+    }
+
+    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+    /// before its listener is there. Default none.
+    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hold_events.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told once as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow). Default 1,000, and 16 MiB.
+    pub const fn hold_size(mut self, events: usize) -> Self {
+        self.hold_size = events;
         self
     }
 
@@ -293,6 +313,7 @@ impl ClientBuilder {
             let server = format!("{}:{}{}", config.address.host, config.address.port, config.path);
             RecoveryStore::open(&path, server)
         });
+        let held = (!self.hold_events.is_empty()).then(|| HeldEvents::new(self.hold_events, self.hold_size));
         let manager = Manager::new(Json, config, random());
         let setup = Setup {
             threads: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
@@ -303,7 +324,7 @@ impl ClientBuilder {
             auto_connect: self.auto_connect,
             default_namespace,
         };
-        let shared = Arc::new(Shared::new(manager, setup, recovery));
+        let shared = Arc::new(Shared::new(manager, setup, recovery, held));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
             lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));

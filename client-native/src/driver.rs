@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{
-    Address, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId, UrlError,
+    Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
 };
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
+use crate::provider::{Headers, Provider};
 use crate::recovery_store::RecoveryStore;
 use crate::shared::{Shared, State, lock};
 use crate::transport::{Http, WebSocket, ws};
@@ -34,39 +35,6 @@ const ROUNDS: usize = 8;
 const LOOK: Duration = Duration::from_secs(10);
 /// Rounds that a deadline waits for input that is already here.
 const PATIENCE: u32 = 16;
-
-type StringFn = dyn Fn() -> String + Send + Sync;
-type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
-type Headers = Arc<[(String, String)]>;
-
-/// What the driver asks the application for at each attempt.
-#[derive(Default)]
-pub(crate) struct Provider {
-    pub(crate) url: String,
-    pub(crate) url_with: Option<Box<StringFn>>,
-    pub(crate) query: Vec<(String, String)>,
-    pub(crate) query_with: Option<Box<PairsFn>>,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) headers_with: Option<Box<PairsFn>>,
-}
-
-impl Provider {
-    fn address(&self) -> Result<(Address, Vec<(String, String)>), UrlError> {
-        let address = match &self.url_with {
-            Some(url) => Address::parse(&url())?,
-            None => Address::parse(&self.url)?,
-        };
-        let mut query = self.query.clone();
-        query.extend(self.query_with.iter().flat_map(|query| query()));
-        Ok((address, query))
-    }
-
-    fn headers(&self) -> Vec<(String, String)> {
-        let mut headers = self.headers.clone();
-        headers.extend(self.headers_with.iter().flat_map(|headers| headers()));
-        headers
-    }
-}
 
 /// What a transport's future gives.
 enum Done {

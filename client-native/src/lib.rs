@@ -72,11 +72,13 @@ mod error;
 mod fates;
 mod feed;
 mod gaps;
+mod held;
 mod links;
 mod listeners;
 mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
+mod provider;
 mod queue;
 mod recovery_store;
 mod shared;

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::error::End;
+use crate::held::HeldEvents;
 use crate::listeners::Listeners;
 #[cfg(feature = "outbox")]
 use crate::outbox::Outbox;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     /// By which a server with the middleware knows this process again, unless it has an outbox.
     name: String,
     pub(crate) clock: Clock,
+    /// Events that wait for their first listener.
+    pub(crate) held: Option<HeldEvents>,
     /// Where the next process finds the sessions.
     pub(crate) recovery: Option<RecoveryStore>,
 }
@@ -75,7 +78,12 @@ pub(crate) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(manager: Manager, setup: Setup, recovery: Option<RecoveryStore>) -> Self {
+    pub(crate) fn new(
+        manager: Manager,
+        setup: Setup,
+        recovery: Option<RecoveryStore>,
+        held: Option<HeldEvents>,
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 manager,
@@ -92,6 +100,7 @@ impl Shared {
             setup,
             name: crate::builder::unique_name(),
             clock: Clock::new(),
+            held,
             recovery,
         }
     }
