@@ -231,6 +231,7 @@ impl ClientBuilder {
         };
         config.websocket_ping = false;
         config.tells_unsent = true;
+        config.tells_status = false;
         config.ask_address =
             self.url_with.is_some() || self.query_with.is_some() || self.headers_with.is_some();
         #[cfg(feature = "outbox")]

@@ -22,6 +22,7 @@ use crate::builder::Sources;
 use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
+use crate::gaps::Replays;
 use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{HIGH_WATER, Heard, Link};
 
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     /// Ack ids that the core wants outboxes to reserve.
     #[cfg(feature = "outbox")]
     pub(crate) reserves: VecDeque<(SocketId, u64)>,
+    /// Which messages were missed.
+    pub(crate) replays: Replays,
     pub(crate) resolve: Option<ResolveId>,
     pub(crate) sources: Rc<Sources>,
     /// For polling; a browser adds none to a WebSocket.
@@ -94,6 +97,7 @@ impl Shared {
                 told: VecDeque::new(),
                 #[cfg(feature = "outbox")]
                 reserves: VecDeque::new(),
+                replays: Replays::default(),
                 resolve: None,
                 headers: sources.headers.clone(),
                 sources: Rc::new(sources),
