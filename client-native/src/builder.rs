@@ -18,10 +18,12 @@ use socketio_client_core::{Auth, Config, Delivery, EncodeError, UrlError};
 use tokio::runtime::RuntimeFlavor;
 
 use crate::client::Client;
+use crate::cursor::Cursor;
 use crate::dispatcher;
 use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::held::HeldEvents;
+use crate::message::Message;
 #[cfg(feature = "outbox")]
 use crate::outbox::{self, Outbox};
 use crate::provider::Provider;
@@ -60,6 +62,7 @@ pub struct ClientBuilder {
     recovery_store: Option<PathBuf>,
     hold_events: Vec<String>,
     hold_size: usize,
+    cursor: Option<Cursor>,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
     #[cfg(feature = "outbox")]
@@ -86,6 +89,7 @@ impl ClientBuilder {
             recovery_store: None,
             hold_events: Vec::new(),
             hold_size: 1000,
+            cursor: None,
             connector: None,
             ca_file: None,
             #[cfg(feature = "outbox")]
@@ -183,6 +187,33 @@ impl ClientBuilder {
     /// ```
     pub fn connector(mut self, connector: Connector) -> Self {
         self.connector = Some(connector);
+        self
+    }
+
+    /// For a server that keeps a history of its own: where each event stands in it. The last place whose listeners have
+    /// returned is sent with each CONNECT under this key of the authentication data, unless that has it, so that the server can
+    /// send what is newer (the `serverOffset` of Socket.IO's tutorial).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), socketio_client_native::BuildError> {
+    /// use socketio_client_native::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com")
+    ///     .offset("serverOffset", |message| {
+    ///         let (_text, id) = message.parse::<(String, u64)>().ok()?;
+    ///         Some(id)
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offset<T: Serialize>(
+        mut self,
+        key: impl Into<String>,
+        of: impl Fn(&Message) -> Option<T> + Send + Sync + 'static,
+    ) -> Self {
+        let of = move |message: &Message| serde_json::to_string(&of(message)?).ok();
+        self.cursor = Some(Cursor::new(key.into(), Box::new(of)));
         self
     }
 
@@ -324,7 +355,7 @@ impl ClientBuilder {
             auto_connect: self.auto_connect,
             default_namespace,
         };
-        let shared = Arc::new(Shared::new(manager, setup, recovery, held));
+        let shared = Arc::new(Shared::new(manager, setup, recovery, held, self.cursor));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
             lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));

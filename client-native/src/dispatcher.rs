@@ -200,9 +200,20 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
 }
 
 fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
+    let mut place = None;
+    if let Some(cursor) = &shared.cursor {
+        call(|| place = cursor.of(&message))?;
+    }
     let taken = lock(&shared.listeners).take(socket, message.event());
-    let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
-    deliver(taken, 0, message)
+    let stalled = match taken.filter(|taken| !taken.is_empty()) {
+        Some(taken) => deliver(taken, 0, message)?,
+        None => None,
+    };
+    // After the listeners, so that what they had not handled comes again.
+    if let (Some(cursor), Some(place)) = (&shared.cursor, place) {
+        cursor.advance(socket, place);
+    }
+    Ok(stalled)
 }
 
 /// Nobody listens yet. What there is no room for is told, once.

@@ -65,6 +65,7 @@ mod auth;
 mod builder;
 mod client;
 mod clock;
+mod cursor;
 mod dispatcher;
 mod driver;
 mod emitter;

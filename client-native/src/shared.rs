@@ -13,6 +13,7 @@ use socketio_client_core::{
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::cursor::Cursor;
 use crate::error::End;
 use crate::held::HeldEvents;
 use crate::listeners::Listeners;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// By which a server with the middleware knows this process again, unless it has an outbox.
     name: String,
     pub(crate) clock: Clock,
+    /// How far the server's history came.
+    pub(crate) cursor: Option<Cursor>,
     /// Events that wait for their first listener.
     pub(crate) held: Option<HeldEvents>,
     /// Where the next process finds the sessions.
@@ -83,6 +86,7 @@ impl Shared {
         setup: Setup,
         recovery: Option<RecoveryStore>,
         held: Option<HeldEvents>,
+        cursor: Option<Cursor>,
     ) -> Self {
         Self {
             state: Mutex::new(State {
@@ -100,6 +104,7 @@ impl Shared {
             setup,
             name: crate::builder::unique_name(),
             clock: Clock::new(),
+            cursor,
             held,
             recovery,
         }
@@ -131,7 +136,8 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let options = self.setup.delivery.options(self.setup.auth.clone(), &self.name);
+            let auth = if self.cursor.is_some() { Auth::Ask } else { self.setup.auth.clone() };
+            let options = self.setup.delivery.options(auth, &self.name);
             let options = SocketOptions { saves: self.recovery.is_some(), ..options };
             let id = state.manager.socket(namespace, options);
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {

@@ -87,3 +87,26 @@ async fn named_events_wait_for_their_first_listener() {
     assert_eq!(*seen.lock().unwrap(), [3, 4, 5]);
     assert!(tokio::time::timeout(Duration::from_secs(1), told.recv()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_servers_own_history_goes_on_where_the_listeners_were() {
+    let (builder, mut server) = pair();
+    let client = builder
+        .auth(std::collections::BTreeMap::from([("token", "t")]))
+        .offset("serverOffset", |message| Some(message.parse::<(String, u64)>().ok()?.1))
+        .build()
+        .unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    socket.on("news", move |message| tx.send(message.args_json().to_owned()).unwrap());
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"token":"t"}"#).await;
+    peer.send(r#"40{"sid":"S1"}"#).await;
+    peer.send(r#"42["news","a",41]"#).await;
+    peer.send(r#"42["news","b"]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), r#""a",41"#);
+    assert_eq!(within(told.recv()).await.unwrap(), r#""b""#);
+    drop(peer);
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"serverOffset":41,"token":"t"}"#).await;
+}
