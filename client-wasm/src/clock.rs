@@ -35,6 +35,9 @@ pub(crate) struct Clock {
     asleep: Cell<f64>,
 }
 
+/// A timer that is later than this is not late because the machine is busy.
+const LATE: Duration = Duration::from_secs(2);
+
 /// Less is the wall clock being adjusted.
 const SLEEP: f64 = 1000.0;
 
@@ -85,9 +88,9 @@ impl Timer {
         self.armed = Some((handle, due));
     }
 
-    /// The callback is running: it has to be armed again.
-    pub(crate) fn fired(&mut self) {
-        self.armed = None;
+    /// The callback is running: it has to be armed again. Whether it comes so late that the machine, or the page, has slept.
+    pub(crate) fn fired(&mut self, now: Instant) -> bool {
+        self.armed.take().is_some_and(|(_, due)| now.since(due) > LATE)
     }
 
     fn clear(&mut self) {

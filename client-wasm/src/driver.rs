@@ -23,6 +23,7 @@ use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
 use crate::gaps::Replays;
+use crate::page::{News, Page};
 use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{HIGH_WATER, Heard, Link};
 
@@ -40,6 +41,10 @@ pub(crate) struct Inner {
     links: Vec<(TransportId, Link)>,
     requests: Vec<(TransportId, Method, Request)>,
     timer: Timer,
+    /// The machine, or the page, has slept.
+    woken: bool,
+    /// What the page tells.
+    _page: Page,
     /// [`Shared::dispatch`] will run after the application's call.
     soon: bool,
     pub(crate) dispatching: bool,
@@ -81,8 +86,9 @@ impl Shared {
         // The clock begins now too.
         config.unix_epoch = Duration::from_millis(today);
         let limit = config.limits.message;
+        let is_local = config.address.host == "localhost";
         Rc::new_cyclic(|shared: &Weak<Self>| {
-            let due = shared.clone();
+            let (due, told) = (shared.clone(), shared.clone());
             Self(RefCell::new(Inner {
                 shared: shared.clone(),
                 clock: Clock::new(),
@@ -90,6 +96,8 @@ impl Shared {
                 links: Vec::new(),
                 requests: Vec::new(),
                 timer: Timer::new(move || react(&due, Inner::due)),
+                woken: false,
+                _page: Page::new(is_local, move |news| react(&told, |inner, now| inner.page_told(news, now))),
                 soon: false,
                 dispatching: false,
                 events: VecDeque::new(),
@@ -293,8 +301,26 @@ impl Inner {
     }
 
     fn due(&mut self, now: Instant) {
-        self.timer.fired();
+        if self.timer.fired(now) {
+            // What waits to be read is read before anything is judged: the timer is set again, for now.
+            self.woken = true;
+            return;
+        }
         self.manager.handle_timeout(now);
+        if std::mem::take(&mut self.woken) {
+            self.manager.resume(now);
+        }
+    }
+
+    fn page_told(&mut self, news: News, now: Instant) {
+        match news {
+            News::Offline => self.manager.set_online(false, now),
+            News::Online => {
+                self.manager.set_online(true, now);
+                self.manager.resume(now);
+            }
+            News::Seen => self.manager.resume(now),
+        }
     }
 
     /// Nothing is open and nothing is planned.

@@ -82,6 +82,8 @@ mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
 #[cfg(feature = "rust")]
+mod page;
+#[cfg(feature = "rust")]
 mod socket;
 #[cfg(feature = "rust")]
 mod stream;

@@ -4,7 +4,7 @@ import { FATES } from "./delivery.js";
 import { guarded, rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError } from "./errors.js";
-import { unwatch, watch } from "./page.js";
+import { unwatch, watch, watchWaiting } from "./page.js";
 import { KIND, REASONS, decodeError, gapOf } from "./report.js";
 
 const NONE = [];
@@ -199,6 +199,7 @@ export class Dispatch {
         return this.#sessionClosed(REASONS[index], number);
       case KIND.WAITING:
         this.#manager._reconnecting = !this.#givenUp;
+        if (!this.#givenUp) watchWaiting(this.#manager);
         return this.#tellAttemptError();
       case KIND.ATTEMPT:
         this.#attempting = true;
@@ -208,6 +209,7 @@ export class Dispatch {
         return this.#manager.emitReserved("reconnect", number);
       case KIND.RECONNECT_FAILED:
         this.#manager._reconnecting = false;
+        unwatch(this.#manager);
         this.#manager._retire(false);
         this.#manager.emitReserved("reconnect_failed");
         return this.#tellAttemptError();

@@ -334,6 +334,11 @@ export class Manager extends Emitter {
     this._call((core) => this._dispatch.follow(core.act(ACT.ONLINE, online)));
   }
 
+  /** The connection may be gone without a word. */
+  _resume() {
+    this._call((core) => this._dispatch.follow(core.act(ACT.RESUME)));
+  }
+
   // --- What the core asks for (Host) ------------------------------------------------------------------------------
 
   _resolve() {

@@ -63,6 +63,9 @@ pub(super) struct Timer {
     ahead: f64,
 }
 
+/// More than this is no busy machine, in milliseconds.
+const LATE: u64 = 2000;
+
 /// Timers take 31 bits of milliseconds.
 const LONGEST: u64 = 0x7fff_ffff;
 
@@ -99,15 +102,16 @@ impl Timer {
         Instant::from_millis((wall + self.ahead) as u64)
     }
 
-    /// The timer is due: whatever the clock says, the time for which it was set has come.
-    pub(super) fn fired(&mut self) -> Instant {
+    /// The timer is due: whatever the clock says, the time for which it was set has come. Whether it comes so late that the
+    /// machine, or the page, has slept.
+    pub(super) fn fired(&mut self) -> (Instant, bool) {
         let now = self.now();
-        let Some((at, _)) = self.armed.take() else { return now };
+        let Some((at, _)) = self.armed.take() else { return (now, false) };
         if at > now {
             self.ahead += millis(at.since(now)) as f64;
-            return at;
+            return (at, false);
         }
-        now
+        (now, millis(now.since(at)) > LATE)
     }
 
     /// To be due at `at`, or earlier: a timer that is set already may stay. What is to be done for it, where no borrow is

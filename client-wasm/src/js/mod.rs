@@ -33,6 +33,8 @@ struct Inner {
     manager: Manager<Slots>,
     inbox: Inbox,
     timer: Timer,
+    /// The machine, or the page, has slept.
+    woken: bool,
     links: Vec<Link>,
     /// Emits that the application looks at, and their payloads.
     held: Vec<(EmitId, u32)>,
@@ -87,6 +89,7 @@ impl Core {
             manager,
             inbox,
             timer: Timer::new(due, native),
+            woken: false,
             links: Vec::new(),
             held: Vec::new(),
             resolve: None,
@@ -215,8 +218,16 @@ impl Core {
     pub fn timeout(&self) -> f64 {
         let now = {
             let mut inner = self.inner.borrow_mut();
-            let now = inner.timer.fired();
-            inner.manager.handle_timeout(now);
+            let (now, late) = inner.timer.fired();
+            if late {
+                // What waits to be read is read before anything is judged: the timer is set again, for now.
+                inner.woken = true;
+            } else {
+                inner.manager.handle_timeout(now);
+                if std::mem::take(&mut inner.woken) {
+                    inner.manager.resume(now);
+                }
+            }
             inner.links.iter_mut().for_each(|link| link.full = false);
             now
         };
