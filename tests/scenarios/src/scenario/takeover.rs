@@ -412,7 +412,7 @@ pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     sim.ws_opened("w3");
     sim.handshake("w3", &[]);
     // Nobody else may claim it from now on.
-    sim.expect_lines(&["open w3", "forget 0", "w3 40<P1@1>"]);
+    sim.expect_lines(&["open w3", "claim 0", "w3 40<P1@1>"]);
     sim.events();
     sim.server("w3", "42<2@2>");
     sim.server("w3", "40{S1 P1}");
