@@ -42,6 +42,7 @@ before(() => {
 after(() => {
   played.sort((a, b) => a.row - b.row);
   const lines = [`Seed ${seed}:`, "", table(played), "", ...notes(played)];
+  console.log(lines.join("\n"));
   writeFileSync(join(work, "recovery.md"), `${lines.join("\n")}\n`);
 });
 

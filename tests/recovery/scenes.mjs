@@ -119,19 +119,22 @@ async function outOfReach(stage) {
 async function cannotBeTakenOver(stage, rounds) {
   const { listener, server } = stage;
   await server.upgraded(1);
+  const backAndMoved = async () => {
+    const upgrades = server.upgrades + 1;
+    await stage.back();
+    await server.upgraded(upgrades);
+  };
   for (let round = 0; round < rounds; round += 1) {
     await stage.live();
     await stage.cut();
     await stage.missed();
-    await stage.back();
-    await server.upgraded(2 * round + 2);
+    await backAndMoved();
     await stage.live();
     await stage.away((link) => link.abandon(round % 2 === 1));
     // Into the dead link.
     await stage.missed();
     const before = server.here.length;
-    await stage.back();
-    await server.upgraded(2 * round + 3);
+    await backAndMoved();
     stage.check(server.here[before].auth.pid === undefined, `round ${round}: a session was claimed that was still served`);
     // When the ghost goes it may take the new one's rooms along.
     await server.settled(1);

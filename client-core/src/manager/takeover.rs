@@ -330,7 +330,8 @@ impl<C: Codec> Manager<C> {
             return;
         }
         let (step, in_time) = (*step, now < *until);
-        if !matches!(error, TransportError::Status { .. }) {
+        let is_answer = matches!(error, TransportError::Status { .. });
+        if !is_answer {
             self.asked_in_vain();
         }
         match (&self.ghost, step, Answer::of(error)) {
@@ -339,11 +340,17 @@ impl<C: Codec> Manager<C> {
                 self.go_on(Step::Opening, &sid);
             }
             (_, Step::Checking, Answer::Held) => self.check_later(),
+            // The answer itself was lost.
+            (_, Step::Checking | Step::Doubting, Answer::None) if self.online && !is_answer => {
+                self.check_later()
+            }
             // It had it until now.
             (_, Step::Checking | Step::Doubting, Answer::Unknown) => {
                 self.takeover_ended(&Answer::Noticed, now)
             }
-            (_, Step::Opened | Step::Probing, _) if in_time && self.online => self.check(Step::Doubting),
+            (_, Step::Opened | Step::Probing | Step::Answered, _) if in_time && self.online => {
+                self.check(Step::Doubting)
+            }
             (_, _, answer) => self.takeover_ended(&answer, now),
         }
     }
@@ -387,7 +394,8 @@ impl<C: Codec> Manager<C> {
         match &mut self.phase {
             Phase::TakingOver(takeover) if now < takeover.until => {
                 takeover.again = None;
-                self.check(Step::Checking);
+                let step = takeover.step;
+                self.check(step);
             }
             _ => {
                 self.asked_in_vain();

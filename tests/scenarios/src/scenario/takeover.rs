@@ -76,7 +76,11 @@ pub fn a_websocket_is_taken_over<F: Face>(face: &F) {
 
 /// A server may notice by itself while it is told.
 pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
-    for (answer, claim) in [(unknown_to_websocket(), "40<P1@1>"), (TransportError::Offline, "40")] {
+    for (answered, answer, claim) in [
+        (false, unknown_to_websocket(), "40<P1@1>"),
+        (true, unknown_to_websocket(), "40<P1@1>"),
+        (false, status(3, "Bad request"), "40"),
+    ] {
         let mut sim = Sim::new(face);
         offered(&mut sim);
         sim.cut("w1");
@@ -87,14 +91,24 @@ pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
         resumed(&mut sim, "w3");
         sim.cut("w3");
         sim.advance(secs(1));
-        sim.ws_opened("w4");
         sim.lines();
+        sim.ws_opened("w4");
+        sim.expect_lines(&["w4 2probe"]);
+        if answered {
+            sim.writable = false;
+            sim.raw("w4", "3probe");
+        }
         sim.cut("w4");
+        sim.writable = true;
         sim.expect_lines(&["open w5"]);
-        sim.closed("w5", answer);
-        sim.ws_opened("w6");
-        sim.handshake("w6", &[]);
-        sim.expect_lines(&["open w6", &format!("w6 {claim}")]);
+        // An answer that is lost is asked for again.
+        sim.cut("w5");
+        sim.advance(millis(5));
+        sim.expect_lines(&["open w6"]);
+        sim.closed("w6", answer);
+        sim.ws_opened("w7");
+        sim.handshake("w7", &[]);
+        sim.expect_lines(&["open w7", &format!("w7 {claim}")]);
     }
 }
 
