@@ -335,7 +335,7 @@ impl Codec for Slots {
             return Ok(auth.cloned());
         }
         let (pid, offset) = recovery.unwrap_or_default();
-        let offset = offset.map(|offset| offset.to_string()).unwrap_or_default();
+        let offset = offset.map(Offset::to_text).unwrap_or_default();
         let (id, base) = delivery.unwrap_or_default();
         let auth_slot = auth.and_then(|auth| i32::try_from(auth.slot()).ok()).unwrap_or(-1);
         #[expect(clippy::cast_precision_loss, reason = "ids stay below 2^53")]
