@@ -19,10 +19,13 @@ use tokio::runtime::RuntimeFlavor;
 
 use crate::client::Client;
 use crate::dispatcher;
-use crate::driver::{Driver, Provider};
+use crate::driver::Driver;
 use crate::error::BuildError;
+use crate::held::HeldEvents;
 #[cfg(feature = "outbox")]
 use crate::outbox::{self, Outbox};
+use crate::provider::Provider;
+use crate::recovery_store::RecoveryStore;
 #[cfg(feature = "outbox")]
 use crate::shared::lock;
 use crate::shared::{AuthFn, Manager, Setup, Shared};
@@ -54,6 +57,9 @@ pub struct ClientBuilder {
     auth_with: Option<Box<AuthFn>>,
     delivery: Delivery,
     auto_connect: bool,
+    recovery_store: Option<PathBuf>,
+    hold_events: Vec<String>,
+    hold_size: usize,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
     #[cfg(feature = "outbox")]
@@ -77,6 +83,9 @@ impl ClientBuilder {
             auth_with: None,
             delivery: Delivery::default(),
             auto_connect: true,
+            recovery_store: None,
+            hold_events: Vec::new(),
+            hold_size: 1000,
             connector: None,
             ca_file: None,
             #[cfg(feature = "outbox")]
@@ -177,6 +186,40 @@ impl ClientBuilder {
         self
     }
 
+    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+    /// before its listener is there. Default none.
+    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hold_events.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told once as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow). Default 1,000, and 16 MiB.
+    pub const fn hold_size(mut self, events: usize) -> Self {
+        self.hold_size = events;
+        self
+    }
+
+    /// A file from which the next process takes up the sessions of this one (`recoveryStore`), with what was missed in
+    /// between. One process has it at a time, and a copy of it is worth nothing; whoever cannot use it is told of a gap with
+    /// [`GapReason::Storage`](crate::GapReason::Storage). Events whose listeners had not returned when this process ended
+    /// come again. A client that is dropped leaves its sessions to the next process; [`Client::close`] ends them.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), socketio_client_native::BuildError> {
+    /// use socketio_client_native::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com").recovery_store("chat.session").build()?;
+    /// let socket = client.socket("/");
+    /// socket.on("message", |message| println!("{}", message.args_json()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recovery_store(mut self, path: impl Into<PathBuf>) -> Self {
+        self.recovery_store = Some(path.into());
+        self
+    }
+
     /// A file in which emits are kept until they are settled, so that they outlive this process (`outbox`). It is made if
     /// it is not there, and one client has it at a time: another one's emits are refused. What an earlier process has left
     /// in it is sent first, once its namespace is asked for ([`Client::socket`]), and told as
@@ -266,6 +309,11 @@ impl ClientBuilder {
             config.buffer_max_age = Some(config.buffer_max_age.map_or(age, |shorter| shorter.min(age)));
         }
         let ages = config.buffer_max_age.is_some();
+        let recovery = self.recovery_store.map(|path| {
+            let server = format!("{}:{}{}", config.address.host, config.address.port, config.path);
+            RecoveryStore::open(&path, server)
+        });
+        let held = (!self.hold_events.is_empty()).then(|| HeldEvents::new(self.hold_events, self.hold_size));
         let manager = Manager::new(Json, config, random());
         let setup = Setup {
             threads: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
@@ -276,7 +324,7 @@ impl ClientBuilder {
             auto_connect: self.auto_connect,
             default_namespace,
         };
-        let shared = Arc::new(Shared::new(manager, setup));
+        let shared = Arc::new(Shared::new(manager, setup, recovery, held));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
             lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));

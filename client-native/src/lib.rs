@@ -72,12 +72,15 @@ mod error;
 mod fates;
 mod feed;
 mod gaps;
+mod held;
 mod links;
 mod listeners;
 mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
+mod provider;
 mod queue;
+mod recovery_store;
 mod shared;
 mod socket;
 #[cfg(feature = "outbox")]

@@ -231,6 +231,7 @@ impl ClientBuilder {
         };
         config.websocket_ping = false;
         config.tells_unsent = true;
+        config.tells_status = false;
         config.ask_address =
             self.url_with.is_some() || self.query_with.is_some() || self.headers_with.is_some();
         #[cfg(feature = "outbox")]
@@ -240,7 +241,7 @@ impl ClientBuilder {
             max_age: self.outbox_max_age,
             size: config.buffer_size,
             bytes: config.buffer_bytes,
-            refuses: config.buffer_policy == BufferPolicy::Refuse,
+            refuses: config.buffer_policy != BufferPolicy::DropNewest,
             buffer_max_age: config.buffer_max_age,
         });
         #[cfg_attr(not(feature = "outbox"), expect(unused_mut, reason = "only an outbox changes it"))]

@@ -114,6 +114,14 @@ impl Client {
         self.handle.call(|inner, now| inner.manager.reconnect_now(now));
     }
 
+    /// Tells that the connection may be gone without a word, because the network has changed. If it is open it is probed where
+    /// that is possible ([`Receipts::Namespace`](crate::Receipts::Namespace), [`exactly_once`](ClientBuilder::exactly_once)), and
+    /// ended if no answer comes within two seconds; a wait for the next attempt ends, though not more than once a second. That
+    /// the machine has slept, that the page is seen again and that the network is back is noticed without this.
+    pub fn network_changed(&self) {
+        self.handle.call(|inner, now| inner.manager.resume(now));
+    }
+
     /// Tells whether there is a network. Without one the session counts as lost and attempts fail; when it is back, the
     /// next attempt starts at once.
     pub fn set_offline(&self, offline: bool) {

@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AuthRequest, ClientEvent, ConnectError, DisconnectReason, EmitId, Event, FlushError, ResolveId,
-    Router, SocketId,
+    AckError, AuthRequest, ClientEvent, ConnectError, DisconnectReason, EmitId, Event, FlushError, Gap,
+    ResolveId, Router, SocketId,
 };
 
 use crate::channel::Sender;
 use crate::driver::Shared;
 use crate::fates::Waiting;
+use crate::gaps::ResyncFn;
 use crate::message::{Message, Outgoing};
 
 /// Listens to the connection.
@@ -26,6 +27,7 @@ pub(crate) enum Handler {
     Connect(Rc<dyn Fn()>),
     Disconnect(Rc<dyn Fn(DisconnectReason)>),
     ConnectError(Rc<dyn Fn(ConnectError)>),
+    Gap(Rc<dyn Fn(Gap)>),
 }
 
 /// No event of a server can have these names.
@@ -35,6 +37,7 @@ pub(crate) mod lifecycle {
     pub(crate) const CONNECT_ERROR: &str = "connect_error";
     /// Listens to what leaves.
     pub(crate) const OUTGOING: &str = "\0outgoing";
+    pub(crate) const GAP: &str = "\0gap";
 }
 
 /// Who waits for what on one namespace.
@@ -45,6 +48,8 @@ pub(crate) struct Namespace {
     pub(crate) flushes: Vec<(EmitId, Sender<Result<(), FlushError>>)>,
     pub(crate) connects: Vec<Sender<Result<(), ConnectError>>>,
     pub(crate) waiting: Waiting,
+    /// What makes good what was missed.
+    pub(crate) resync: Option<Rc<ResyncFn>>,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<crate::outbox::Link>,
     /// Why it is not connected, where that is known.
@@ -60,6 +65,7 @@ impl Namespace {
             flushes: Vec::new(),
             connects: Vec::new(),
             waiting: Waiting::default(),
+            resync: None,
             #[cfg(feature = "outbox")]
             outbox: None,
             error: None,
@@ -136,7 +142,8 @@ impl Shared {
             return self.tell_client(&event);
         }
         match event {
-            Event::Connected { socket, .. } => {
+            Event::Connected { socket, recovered, replayed } => {
+                self.read(|inner| inner.replays.begin(socket, if recovered { replayed } else { 0 }));
                 self.forget_error(socket);
                 self.settle_connects(socket, &Ok(()));
                 self.tell_namespace(socket, lifecycle::CONNECT, |handler| {
@@ -144,6 +151,18 @@ impl Shared {
                         call();
                     }
                 });
+            }
+            Event::Gap { socket, gap, told, resync } => {
+                if told {
+                    self.tell_namespace(socket, lifecycle::GAP, |handler| {
+                        if let Handler::Gap(call) = handler {
+                            call(gap);
+                        }
+                    });
+                }
+                if let Some(id) = resync {
+                    self.begin_resync(socket, gap, id);
+                }
             }
             Event::ConnectError { socket, error } => {
                 let error = ConnectError::from(error);
@@ -175,7 +194,8 @@ impl Shared {
             }
             Event::Authenticate { request, socket: _ } => self.authenticate(request),
             Event::Message { socket, payload, ack } => {
-                let message = Message::new(payload, ack, Rc::downgrade(self));
+                let replayed = self.read(|inner| inner.replays.next(socket));
+                let message = Message::new(payload, ack, replayed, Rc::downgrade(self));
                 self.tell_namespace(socket, message.event(), |handler| {
                     if let Handler::Message(call) = handler {
                         call(message.clone());

@@ -22,6 +22,7 @@ use crate::builder::Sources;
 use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
+use crate::gaps::Replays;
 use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{HIGH_WATER, Heard, Link};
 
@@ -34,7 +35,7 @@ pub(crate) struct Shared(RefCell<Inner>);
 /// A client. Callbacks of the browser hold only a `Weak` to it.
 pub(crate) struct Inner {
     shared: Weak<Shared>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     pub(crate) manager: Manager<Json>,
     links: Vec<(TransportId, Link)>,
     requests: Vec<(TransportId, Method, Request)>,
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     /// Ack ids that the core wants outboxes to reserve.
     #[cfg(feature = "outbox")]
     pub(crate) reserves: VecDeque<(SocketId, u64)>,
+    /// Which messages were missed.
+    pub(crate) replays: Replays,
     pub(crate) resolve: Option<ResolveId>,
     pub(crate) sources: Rc<Sources>,
     /// For polling; a browser adds none to a WebSocket.
@@ -94,6 +97,7 @@ impl Shared {
                 told: VecDeque::new(),
                 #[cfg(feature = "outbox")]
                 reserves: VecDeque::new(),
+                replays: Replays::default(),
                 resolve: None,
                 headers: sources.headers.clone(),
                 sources: Rc::new(sources),

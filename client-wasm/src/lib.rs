@@ -76,6 +76,8 @@ mod emitter;
 #[cfg(feature = "rust")]
 mod fates;
 #[cfg(feature = "rust")]
+mod gaps;
+#[cfg(feature = "rust")]
 mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
@@ -110,6 +112,7 @@ pub use socketio_client_core::{
 };
 #[cfg(feature = "rust")]
 pub use socketio_client_core::{
-    BufferPolicy, ClientEvent, ConnectError, Durability, Fate, FlushError, Receipts,
+    BufferPolicy, ClientEvent, ConnectError, Durability, Fate, FlushError, Gap, GapLevel, GapReason, Offset,
+    Receipts, RecoveryDedupe,
     codec::{Arguments, Value},
 };

@@ -16,6 +16,7 @@ use crate::driver::Shared;
 pub struct Message {
     payload: Payload,
     ack: Option<Rc<Answer>>,
+    replayed: bool,
     shared: Weak<Shared>,
 }
 
@@ -25,9 +26,9 @@ struct Answer {
 }
 
 impl Message {
-    pub(crate) fn new(payload: Payload, ack: Option<AckId>, shared: Weak<Shared>) -> Self {
+    pub(crate) fn new(payload: Payload, ack: Option<AckId>, replayed: bool, shared: Weak<Shared>) -> Self {
         let ack = ack.map(|id| Rc::new(Answer { id, given: Cell::new(false) }));
-        Self { payload, ack, shared }
+        Self { payload, ack, replayed, shared }
     }
 
     /// Bytes that it holds.
@@ -60,6 +61,12 @@ impl Message {
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         self.payload.attachments()
+    }
+
+    /// Whether it was missed, and came when the session was resumed.
+    #[must_use]
+    pub const fn is_replayed(&self) -> bool {
+        self.replayed
     }
 
     /// Whether the server waits for an answer.

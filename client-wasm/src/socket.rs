@@ -273,7 +273,10 @@ impl Socket {
         self.add(|router| router.on(lifecycle::CONNECT_ERROR, Handler::ConnectError(Rc::new(handler))))
     }
 
-    fn add(&self, add: impl FnOnce(&mut socketio_client_core::Router<Handler>) -> ListenerId) -> ListenerId {
+    pub(crate) fn add(
+        &self,
+        add: impl FnOnce(&mut socketio_client_core::Router<Handler>) -> ListenerId,
+    ) -> ListenerId {
         self.handle.read(|inner| {
             let namespace = inner.namespaces.entry(self.id);
             add(&mut namespace.or_insert_with(|| crate::dispatch::Namespace::new(&self.namespace)).router)

@@ -1,6 +1,6 @@
 // What our declarations have and the published ones lack.
 import { io, Manager, Socket } from "PACKAGE";
-import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate } from "PACKAGE";
+import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate, Gap } from "PACKAGE";
 
 //# additions
 {
@@ -40,6 +40,17 @@ import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate
   io({ outbox: "orders", outboxDurability: "writeBehind", outboxMaxAge: 1000 });
   chat.on("outbox_settled", ({ seq, fate, args }) => [seq.toFixed(), fate, args]);
   chat.on("outbox_error", ({ code, kept, lost }) => [code, kept, lost]);
+  io({ recoveryTakeover: false, recoveryTakeoverTimeout: 500, recoveryOverlap: 100, recoveryDedupe: "content", gap: "all" });
+  io({ urls: ["https://other.example.com"], shuffleUrls: true, holdEvents: ["news"], holdSize: 10 });
+  io({ offset: { key: "serverOffset", of: (event, ...args) => args[1] }, resync: async ({ since }: Gap) => since.toFixed() });
+  // @ts-expect-error no such level
+  io({ gap: "some" });
+  chat.on("gap", ({ reason, recovered, lastOffset, possiblyMissed }) => {
+    const last: string | null = lastOffset;
+    // @ts-expect-error no such reason
+    if (reason === "lost") return;
+  });
+  const gap: Gap | undefined = chat.lastGap;
   chat.outbox?.clear().then(() => {});
   chat.disconnect({ force: true }).close();
 }

@@ -194,7 +194,7 @@ impl<C: Codec> Manager<C> {
                         }
                     }
                 } else {
-                    self.sync_answered(socket, id);
+                    self.sync_answered(socket, id, &payload);
                 }
             }
             (PacketKind::Connect, SocketState::Connecting { .. }) => {

@@ -18,6 +18,8 @@ export const ACT = {
   WITHOUT: 13,
   RESERVED: 14,
   ADOPT: 15,
+  RESYNCED: 16,
+  RESUME: 17,
 };
 
 /** What is noted: `core.note`. */
@@ -31,6 +33,7 @@ export const NOTE = {
   FATES: 6,
   MAX_AGE: 7,
   TERMS: 8,
+  RESYNC: 9,
 };
 
 /** What the application says with a text: `core.say` returns what `act` does. */
@@ -42,6 +45,7 @@ export const SAY = {
   NAMESPACE: 4,
   COALESCE: 5,
   LEAD: 6,
+  SERVER: 7,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */

@@ -5,7 +5,7 @@ import { guarded, rethrow } from "./emitter.js";
 import { Engine, Transport } from "./engine.js";
 import { TransportError } from "./errors.js";
 import { unwatch, watch } from "./page.js";
-import { KIND, REASONS, decodeError } from "./report.js";
+import { KIND, REASONS, decodeError, gapOf } from "./report.js";
 
 const NONE = [];
 
@@ -18,6 +18,7 @@ const WITH_SLOT = new Set([
   KIND.NOT_SENT,
   KIND.FATE,
   KIND.SETTLED,
+  KIND.GAP,
 ]);
 const WITH_NUMBER = new Set([
   KIND.EVENT,
@@ -32,9 +33,12 @@ const WITH_NUMBER = new Set([
   KIND.ATTEMPT,
   KIND.RECONNECTED,
   KIND.UPGRADE_FAILED,
+  KIND.GAP,
 ]);
 /** What concerns nobody who has left the namespace. */
-const OF_NAMESPACE = new Set([KIND.EVENT_HERE, KIND.EVENT, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.AUTHENTICATE]);
+const OF_NAMESPACE = new Set([KIND.EVENT_HERE, KIND.EVENT, KIND.CONNECTED, KIND.CONNECT_ERROR, KIND.AUTHENTICATE, KIND.GAP]);
+/** What is told before `connect`, of which it is a part. */
+const WITH_CONNECT = new Set([KIND.SENT, KIND.GAP]);
 const ABANDONED = 0;
 
 /** Tells the application, and the manager's own state, what the core says. */
@@ -96,7 +100,7 @@ export class Dispatch {
   }
 
   #tryToTell(event, failures) {
-    if (event.kind !== KIND.SENT) failures = this.#tellConnected(failures);
+    if (!WITH_CONNECT.has(event.kind)) failures = this.#tellConnected(failures);
     try {
       this.#tell(event);
       return failures;
@@ -131,6 +135,10 @@ export class Dispatch {
     const data = slot < 0 ? undefined : take(slot);
     if (kind === KIND.FATE) return { kind, index, socket, more, data: this.#fate(number, data) };
     if (kind === KIND.SETTLED) return { kind, index, socket, more, data: this.#settled(number, data) };
+    if (kind === KIND.GAP) {
+      const numbers = [1, 2, 3, 4, 5].map((place) => core.look(LOOK.NUMBER, place));
+      return { kind, index, socket, number, data: gapOf(more, numbers, data) };
+    }
     return { kind, index, socket, more, data, number };
   }
 
@@ -178,6 +186,8 @@ export class Dispatch {
         return socket?._onfate(more, data);
       case KIND.SETTLED:
         return socket?._outbox?._onsettled(more, data);
+      case KIND.GAP:
+        return socket?._ongap(data, number);
       case KIND.UNSUPPORTED:
         return socket?.emitReserved("delivery_unsupported");
       case KIND.OPENED:
@@ -341,13 +351,15 @@ export class Dispatch {
   #tellConnected(failures) {
     const socket = this.#connecting;
     this.#connecting = undefined;
-    if (!socket?.connected) return failures;
-    try {
-      socket.emitReserved("connect");
-      return failures;
-    } catch (error) {
-      return [...failures, error];
+    if (!socket) return failures;
+    for (const tell of [() => socket.connected && socket.emitReserved("connect"), () => socket._tellGap()]) {
+      try {
+        tell();
+      } catch (error) {
+        failures = [...failures, error];
+      }
     }
+    return failures;
   }
 
   #upgradeFailed(code) {

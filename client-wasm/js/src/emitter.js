@@ -11,6 +11,7 @@ export class Emitter {
     const listeners = this.#listeners.get(key);
     if (listeners) listeners.push(listener);
     else this.#listeners.set(key, [listener]);
+    this._onlistener?.(key);
     return this;
   }
 

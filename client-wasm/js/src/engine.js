@@ -25,6 +25,13 @@ export class Engine extends Emitter {
     this.transport = new Transport(transports[0], query);
   }
 
+  /** Of several servers this one is tried. */
+  _at({ protocol, hostname, port }) {
+    this.secure = protocol.endsWith("s:");
+    this.hostname = hostname;
+    this.port = port || (this.secure ? "443" : "80");
+  }
+
   /** What waits to be written. The core keeps it as packets, which are not engine messages yet. */
   get writeBuffer() {
     return [];

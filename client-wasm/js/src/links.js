@@ -136,7 +136,7 @@ export class Links {
   openWebSocket(id, url) {
     const link = {};
     this.#links.set(id, link);
-    this.#opening(id, "websocket");
+    this.#opening(id, "websocket", url);
     const ended = (error, details, code) => {
       if (this.#links.get(id) !== link) return;
       this.failure = { error, details };
@@ -164,7 +164,7 @@ export class Links {
   }
 
   get(id, url) {
-    const link = this.#pollingLink(id);
+    const link = this.#pollingLink(id, url);
     if (link.silent) return;
     link.url = url;
     link.get = this.#request(id, url, undefined, (text) => {
@@ -174,7 +174,7 @@ export class Links {
   }
 
   post(id, url) {
-    const link = this.#pollingLink(id);
+    const link = this.#pollingLink(id, url);
     const parts = this.#body.splice(0);
     if (link.silent) return undefined;
     const { transport } = this.#manager.engine;
@@ -204,20 +204,22 @@ export class Links {
     this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
   }
 
-  #pollingLink(id) {
+  #pollingLink(id, url) {
     let link = this.#links.get(id);
     if (!link) {
       this.#links.set(id, (link = {}));
-      this.#opening(id, "polling");
+      this.#opening(id, "polling", url);
     }
     return link;
   }
 
-  /** The first transport of an attempt, or the next one that is tried; not a probe. */
-  #opening(id, name) {
+  /** The first transport of an attempt, or the next one that is tried; not a probe, nor the end of the session before. */
+  #opening(id, name, url) {
+    if (url.includes("&sid=")) return;
     if (this.#manager._readyState !== "opening" || this.#links.has(this.#current)) return;
     this.#current = id;
     this.#manager.engine.transport.name = name;
+    if (this.#manager.opts.urls) this.#manager.engine._at(new URL(url));
   }
 
   #request(id, url, body, done) {
@@ -228,7 +230,9 @@ export class Links {
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
       this.failure = { error: new TransportError(`${body === undefined ? get : post} error`, description, context) };
-      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
+      // What the server knows of a session, by its own number.
+      const [, known] = (status === 400 && /"code":([13]),/.exec(answer)) || [];
+      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, { 1: -2, 3: -3 }[known] ?? -1));
     });
   }
 

@@ -7,7 +7,7 @@ import { Engine } from "./engine.js";
 import { Host } from "./host.js";
 import { Links } from "./links.js";
 import { keepIn, keepWeaklyIn } from "./keep.js";
-import { check, configuration, target, transportNames } from "./options.js";
+import { check, configuration, servers, target, transportNames } from "./options.js";
 import { Socket } from "./socket.js";
 import { binaryType } from "./transport/binary.js";
 import { queryText } from "./url.js";
@@ -41,6 +41,7 @@ export class Manager extends Emitter {
   /** Numbers of namespaces. */
   #numbers = new Map();
   #settings;
+  #servers;
 
   constructor(uri, opts) {
     super();
@@ -60,6 +61,7 @@ export class Manager extends Emitter {
       randomizationFactor: factor === undefined ? 0.5 : factor > 0 && factor <= 1 ? factor : 0,
       timeout: this.opts.timeout ?? 20000,
     };
+    this.#servers = servers(this);
     this._autoConnect = this.opts.autoConnect !== false;
     this._links = new Links(this);
     this._dispatch = new Dispatch(this);
@@ -194,6 +196,7 @@ export class Manager extends Emitter {
     this._core = new Core(host, host.due.bind(host), seed, Boolean(this.opts.useNativeTimers));
     this._reader = new Reader(this._core, (bytes) => this._links.bytes(bytes));
     this.#configure(this._core);
+    for (const { hostname, secure, port } of this.#servers) this._core.say(SAY.SERVER, hostname, secure, port);
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
 

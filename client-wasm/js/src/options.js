@@ -37,6 +37,9 @@ const CHOICES = {
   bufferPolicy: ["refuse", "dropOldest", "dropNewest"],
   receipts: ["auto", "namespace", false],
   outboxDurability: ["storedFirst", "writeBehind"],
+  recoveryStore: ["memory", "session", "outbox"],
+  recoveryDedupe: [undefined, "offset", "content"],
+  gap: ["likely", "all"],
 };
 const chosen = (opts, name) => CHOICES[name].indexOf(opts[name] ?? CHOICES[name][0]);
 
@@ -50,12 +53,29 @@ const NUMBERS = {
   bufferMaxAge: [0, Infinity],
   closeTimeout: [0, Infinity],
   outboxMaxAge: [0, Infinity],
+  recoveryTakeoverTimeout: [0, Infinity],
+  recoveryOverlap: [0, Infinity],
+  holdSize: [1, Infinity],
+};
+
+const isText = (value) => typeof value === "string";
+const areTexts = (value) => Array.isArray(value) && value.every(isText);
+const isFunction = (value) => typeof value === "function";
+
+/** What else an option may be, in words. */
+const SHAPES = {
+  outbox: [(value) => isText(value) && value !== "", "a name"],
+  urls: [areTexts, "a list of URLs"],
+  holdEvents: [areTexts, "a list of names"],
+  resync: [isFunction, "a function"],
+  offset: [(value) => isText(value?.key) && isFunction(value.of), "{ key, of }"],
 };
 
 /** Throws for what is none of an option's values. */
 export function check(opts) {
-  const { outbox } = opts;
-  if (outbox !== undefined && (typeof outbox !== "string" || outbox === "")) throw new TypeError("outbox must be a name");
+  for (const [name, [fits, what]] of Object.entries(SHAPES)) {
+    if (opts[name] !== undefined && !fits(opts[name])) throw new TypeError(`${name} must be ${what}`);
+  }
   for (const name of Object.keys(CHOICES)) {
     if (chosen(opts, name) < 0) throw new TypeError(`unknown ${name} ${String(opts[name])}`);
   }
@@ -99,6 +119,11 @@ export function configuration(manager) {
     chosen(opts, "bufferPolicy"),
     chosen(opts, "receipts"),
     flag(TELLS_UNSENT),
+    flag(opts.recoveryTakeover ?? true),
+    opts.recoveryTakeoverTimeout ?? 1000,
+    opts.recoveryOverlap ?? NaN,
+    chosen(opts, "recoveryDedupe"),
+    chosen(opts, "gap"),
     kinds.length,
     ...kinds,
   ];
@@ -126,6 +151,18 @@ export function target({ uri, opts }) {
   hostname ||= page?.hostname || "localhost";
   port ||= page?.port || (secure ? 443 : 80);
   return { secure, hostname, port: Number(port), query: typeof query === "string" ? parseQuery(query) : query };
+}
+
+/** The servers that are tried in turn, where there are several (`urls`): this manager's own first, unless they are shuffled. */
+export function servers(manager) {
+  const { urls = [], shuffleUrls } = manager.opts;
+  if (urls.length === 0) return [];
+  const all = [target(manager), ...urls.map((uri) => target({ uri, opts: {} }))];
+  for (let last = all.length - 1; shuffleUrls && last > 0; last -= 1) {
+    const at = Math.floor(Math.random() * (last + 1));
+    [all[at], all[last]] = [all[last], all[at]];
+  }
+  return all;
 }
 
 /** A request's path, as the core writes it. */

@@ -26,6 +26,7 @@ export const KIND = {
   FATE: 23,
   UNSUPPORTED: 24,
   SETTLED: 25,
+  GAP: 26,
 };
 
 /** Why a session or a namespace ended, in the order of `DisconnectReason`. */
@@ -38,6 +39,28 @@ export const REASONS = [
   "parse error",
   "forced close",
 ];
+
+/** Why events may be missing, in the order of `GapReason`. */
+const GAPS = [
+  "none-offered",
+  "no-offset",
+  "server-not-noticed",
+  "unknown-session",
+  "namespace-disconnect",
+  "new-node",
+  "overflow",
+  "seam",
+  "storage",
+];
+
+const known = (number) => (number >= 0 ? number : null);
+
+/** What a socket's listeners get. `flags` as in src/js/report.rs, and whether that is told. */
+export function gapOf(flags, [since, until, outage, lastEventAt, possiblyMissed], lastOffset = null) {
+  const [recovered, exact, serverKnew, told] = [16, 32, 64, 128].map((flag) => (flags & flag) !== 0);
+  const gap = { recovered, exact, reason: GAPS[flags % 16], since, until, outage, lastOffset };
+  return [{ ...gap, lastEventAt: known(lastEventAt), possiblyMissed: known(possiblyMissed), serverKnew }, told];
+}
 
 const DECODE_ERRORS = [
   // From number 11.

@@ -3,6 +3,7 @@ import { AnyEmitter } from "./any.js";
 import { ACT, NOTE, SAY } from "./calls.js";
 import { Deliveries, Delivery, isFinal, randomName } from "./delivery.js";
 import { CANCELLED, FULL, REFUSED, TIMED_OUT, TIMEOUT, V2_SERVER, cancelled, notSent } from "./errors.js";
+import { Incoming } from "./incoming.js";
 import { Outbox } from "./outbox.js";
 import { check } from "./options.js";
 
@@ -31,8 +32,7 @@ export class Socket extends AnyEmitter {
   #deliveries = new Deliveries();
   /** With the option: where emits that are sent again are kept. */
   _outbox = undefined;
-  /** Replayed events that are still to come before `connect`. */
-  #replayed = 0;
+  #incoming;
 
   constructor(io, nsp, opts) {
     super();
@@ -41,6 +41,7 @@ export class Socket extends AnyEmitter {
     this.id = undefined;
     this.connected = false;
     this.recovered = false;
+    this.lastGap = undefined;
     this.auth = opts?.auth;
     this._opts = { ...opts };
     check(this._opts);
@@ -49,6 +50,7 @@ export class Socket extends AnyEmitter {
     // Each has ack ids of its own.
     const name = exactlyOnce ? randomName() : "";
     this.#index = io._register(this, this.#retries ?? -1, retryWindow + (outbox ? OUTBOX : 0), name);
+    this.#incoming = new Incoming(this, io, this.#index);
     if (outbox) this._outbox = new Outbox(this, io, this.#index);
     if (io._autoConnect) this.open();
   }
@@ -294,8 +296,8 @@ export class Socket extends AnyEmitter {
     this.#deliveries.tell(ref, change);
   }
 
-  _onkept(ref) {
-    this.#deliveries.stored(ref);
+  _onkept(ref, kept) {
+    this.#deliveries.stored(ref, kept);
   }
 
   /** Held ones without ack that will not be sent. */
@@ -343,16 +345,31 @@ export class Socket extends AnyEmitter {
   }
 
   _authenticate(answer) {
-    if (typeof this.auth === "function") this.auth((data) => answer(data || undefined));
-    else answer(this.auth || undefined);
+    const say = (data) => answer(this.#incoming.auth(data || undefined));
+    if (typeof this.auth === "function") this.auth(say);
+    else say(this.auth);
   }
 
   _onconnect(id, recovered, replayed) {
     this.id = id;
     this.recovered = recovered;
+    this.lastGap = undefined;
     this.connected = true;
-    this.#replayed = replayed;
-    if (replayed === 0) this.io._dispatch.announce(this);
+    this.#incoming.joined(replayed);
+  }
+
+  _ongap(gap, resync) {
+    this.#incoming.gap(gap, resync);
+  }
+
+  /** After `connect`. */
+  _tellGap() {
+    this.#incoming.tellGap();
+  }
+
+  /** A listener was added. */
+  _onlistener(event) {
+    this.#incoming?.listens(event);
   }
 
   _onerror(error) {
@@ -380,15 +397,7 @@ export class Socket extends AnyEmitter {
 
   /** `session` and `id` are those of an ack that the server wants; `id` is below 0 if it wants none. */
   _onevent(args, session, id) {
-    if (id >= 0) args.push(this.#answer(session, id));
-    try {
-      this.onevent({ data: args });
-    } finally {
-      if (this.#replayed > 0) {
-        this.#replayed -= 1;
-        if (this.#replayed === 0) this.io._dispatch.announce(this);
-      }
-    }
+    this.#incoming.take(args, id >= 0 ? this.#answer(session, id) : undefined);
   }
 
   #answer(session, id) {

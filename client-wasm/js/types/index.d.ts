@@ -1,7 +1,7 @@
 import type { Delivery, Fate, FateChange, FinalFate } from "./delivery.js";
 import type { DefaultEventsMap, EventsMap } from "./emitter.js";
 import { Manager, ManagerOptions, ManagerReservedEvents } from "./manager.js";
-import { DisconnectDescription, ExtendedError, Socket, SocketOptions, SocketReservedEvents } from "./socket.js";
+import { DisconnectDescription, ExtendedError, Gap, Socket, SocketOptions, SocketReservedEvents } from "./socket.js";
 
 /**
  * A socket for a URL, whose path is the namespace (`/` without one). Synchronous: the socket connects later.
@@ -30,6 +30,7 @@ export {
   Fate,
   FateChange,
   FinalFate,
+  Gap,
   Manager,
   ManagerOptions,
   ManagerReservedEvents,

@@ -30,6 +30,26 @@ export interface ManagerOptions extends EngineOptions {
   maxAttachments?: number;
   /** Whether a session that was lost is asked back for, where the server can do that. Default `true`. */
   recovery?: boolean;
+  /** Whether a server that may not know that a connection is gone is told before it is asked for its session. Default `true`. */
+  recoveryTakeover?: boolean;
+  /** How long that may take, in ms. Default `1000`. */
+  recoveryTakeoverTimeout?: number;
+  /**
+   * How much older than the newest the offset is from which the server goes on, in ms. Default: `100` where offsets do not
+   * come in order (Redis streams), else `0`.
+   */
+  recoveryOverlap?: number;
+  /**
+   * How an event is known to have come before: by its offset, or also by what it says, where the first time it had none.
+   * Default: by content where a server replays such events (Redis streams), else by offset.
+   */
+  recoveryDedupe?: "offset" | "content";
+  /** Which gaps are told: those in which events are missing for all that is known, or also what may be. Default `"likely"`. */
+  gap?: "likely" | "all";
+  /** Other servers, which are tried in turn when one cannot be reached. Where one works, the next attempts begin there. */
+  urls?: string[];
+  /** Whether each client tries the servers in an order of its own. Default `false`. */
+  shuffleUrls?: boolean;
   /** With `retries`: the pause before an event is sent again on a living connection, in ms; it doubles. Default `0`. */
   retryDelay?: number;
   /** The longest of these pauses, in ms; `randomizationFactor` counts here, too. Default `5000`. */

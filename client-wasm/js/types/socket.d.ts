@@ -59,6 +59,20 @@ export interface SocketOptions {
   outboxMaxAge?: number;
   /** How long acknowledgements are waited for, in ms; callbacks then get an error first. Default: for ever. */
   ackTimeout?: number;
+  /**
+   * Makes good what was missed, at each gap that is told: until its promise has settled, events of the namespace wait, so that
+   * what it loads stands before them. Acknowledgements do not wait.
+   */
+  resync?: (gap: Gap) => Promise<unknown>;
+  /**
+   * For servers that keep their own history: after the listeners of an event have returned, what `of` makes of it, unless
+   * that is undefined, goes into `auth` under `key` from the next connection on, where `auth` has no such field.
+   */
+  offset?: { key: string; of: (event: string, ...args: any[]) => unknown };
+  /** Events that are held while they have no listener, until the first one for their name is there. */
+  holdEvents?: string[];
+  /** How many are held; then the oldest is dropped, and a gap told, `overflow`. Default `1000`. */
+  holdSize?: number;
 }
 
 /** Of an `AbortSignal`, also where there are no types for it. */
@@ -74,6 +88,44 @@ export type DisconnectDescription = Error | { description: string; context?: unk
 /** An error, with what the server's middleware said about it. */
 export interface ExtendedError extends Error {
   data?: any;
+}
+
+/** A namespace is connected again, and events may be missing between then and now. Times are Unix times in ms. */
+export interface Gap {
+  namespace: string;
+  /** Whether the server has sent what it had kept. */
+  recovered: boolean;
+  /** Whether it is certain that nothing is missing. */
+  exact: boolean;
+  /**
+   * Why events may be missing: the server offers no recovery; no event came by which it could go on; it did not know that the
+   * connection was gone; it does not know the session; the namespace was left; another server answered; there were more than
+   * may be held; a cluster has gone on with the session; or what an earlier page had stored cannot be used.
+   */
+  reason:
+    | "none-offered"
+    | "no-offset"
+    | "server-not-noticed"
+    | "unknown-session"
+    | "namespace-disconnect"
+    | "new-node"
+    | "overflow"
+    | "seam"
+    | "storage";
+  /** When the last packet came before. */
+  since: number;
+  /** When the namespace was connected again. */
+  until: number;
+  /** What lies between, in ms. */
+  outage: number;
+  /** The last known place in the server's events. */
+  lastOffset: string | null;
+  /** When the last event came. */
+  lastEventAt: number | null;
+  /** How many are missing, where that is known. */
+  possiblyMissed: number | null;
+  /** Whether the server knew that the connection was gone when it was asked for the session. */
+  serverKnew: boolean;
 }
 
 /** A socket's own events. Their names can be listened to, but not emitted. */
@@ -94,6 +146,11 @@ export interface SocketReservedEvents {
   not_sent: (error: Error, value?: any[]) => void;
   /** With `exactlyOnce`: the server has no middleware for it. A listener there may see an event twice. */
   delivery_unsupported: () => void;
+  /**
+   * Events may be missing since the connection before. Comes right after `connect`; `lastGap` has it as soon as events come
+   * that were missed, which is before `connect`.
+   */
+  gap: (gap: Gap) => void;
   /** An event that an earlier page had stored is settled. `seq` is its number in the outbox. */
   outbox_settled: (change: FateChange<FinalFate> & { seq: number }) => void;
   /** Something is wrong with the outbox: `code` says what, `kept` and `lost` how many events, where that is known. */
@@ -124,6 +181,8 @@ export class Socket<
   connected: boolean;
   /** Whether the last connection went on with the session before it, so that no event from the server is missing. */
   recovered: boolean;
+  /** What may be missing since the connection before; undefined if nothing is. */
+  lastGap: Gap | undefined;
   /** The option. Changes count from the next connection on. */
   auth: { [key: string]: any } | ((cb: (data: object) => void) => void);
   /** Events that arrived before the namespace was connected. */

@@ -2,7 +2,7 @@
 //! `js/src/calls.js` has the same lists.
 
 use socketio_client_core::{
-    Auth, EmitId, Input, Instant, Message, RestoredEmit, SocketId, SocketOptions, TransportError,
+    Auth, EmitId, Input, Instant, Message, RestoredEmit, ResyncId, SocketId, SocketOptions, TransportError,
     TransportId, UrlError,
 };
 
@@ -44,6 +44,10 @@ mod act {
     pub(super) const RESERVED: u32 = 14;
     /// Sends an emit that is in the outbox: its ack id, slot and length, on the terms that were noted.
     pub(super) const ADOPT: u32 = 15;
+    /// What was missed is made good: the number of the time in which events wait.
+    pub(super) const RESYNCED: u32 = 16;
+    /// The connection may be gone without a word.
+    pub(super) const RESUME: u32 = 17;
 }
 
 /// What is noted, and nothing follows from at once.
@@ -66,6 +70,8 @@ mod note {
     pub(super) const MAX_AGE: u32 = 7;
     /// Of the next one that is adopted: the time for its ack, and whether another tab or page may have sent it. No namespace.
     pub(super) const TERMS: u32 = 8;
+    /// Whether events wait after each gap that is told.
+    pub(super) const RESYNC: u32 = 9;
 }
 
 /// What the application says with a text.
@@ -86,6 +92,8 @@ mod say {
     pub(super) const COALESCE: u32 = 5;
     /// This tab has the outbox, which has this name: the namespace's number, and the first ack id that is not used up.
     pub(super) const LEAD: u32 = 6;
+    /// The next one of several servers (`urls`), as `ADDRESS`.
+    pub(super) const SERVER: u32 = 7;
 }
 
 /// What the module's transports heard.
@@ -96,8 +104,8 @@ mod hear {
     pub(super) const GOT: u32 = 1;
     /// A POST was answered.
     pub(super) const POSTED: u32 = 2;
-    /// The transport ended: by the server's close frame with this code, else below 0; and how many bytes never left, which is
-    /// 0 where that is not known.
+    /// The transport ended: by the server's close frame with this code, else below 0: -2 and -3 for the answer 400 with the
+    /// server's codes 1 and 3; and how many bytes never left, which is 0 where that is not known.
     pub(super) const ENDED: u32 = 3;
     /// A binary message: slot and length.
     pub(super) const BINARY: u32 = 4;
@@ -172,6 +180,8 @@ impl Inner {
                 let adopted = self.manager.adopt(socket, emit, timeout, maybe_sent, now);
                 self.adopted = adopted.map_or(-1.0, |emit| exact(emit.number()));
             }
+            act::RESYNCED => manager.resynced(ResyncId::from_parts(socket, index(b))),
+            act::RESUME => manager.resume(now),
             act::UNRESOLVED => {
                 let Some(id) = self.resolve.take() else { return };
                 manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), now);
@@ -194,6 +204,7 @@ impl Inner {
             note::TERMS => {
                 (self.terms.timeout, self.terms.maybe_sent) = (options::optional(a), b.abs() > 0.0);
             }
+            note::RESYNC => manager.set_resync(socket, b.abs() > 0.0),
             note::MAX_AGE => self.terms.max_age = Some(options::duration(a)),
             _ => {}
         }
@@ -208,8 +219,16 @@ impl Inner {
             say::ADDRESS => {
                 let Some(id) = self.resolve.take() else { return };
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-                let address = options::address(a != 0.0, text.to_owned(), b as u16);
+                let address = options::arrival(
+                    manager.config_mut(),
+                    options::address(a != 0.0, text.to_owned(), b as u16),
+                );
                 manager.resolved(id, Ok((address, Vec::new())), now);
+            }
+            say::SERVER => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+                let address = options::address(a != 0.0, text.to_owned(), b as u16);
+                manager.config_mut().others.push(address);
             }
             say::NAMESPACE => {
                 let Some((delivery, namespace)) = text.split_once(',') else { return };
@@ -237,7 +256,10 @@ impl Inner {
             hear::ENDED => {
                 self.links.retain(|link| link.id != transport);
                 self.manager.never_left(transport, index(b) as usize);
-                let error = if a < 0.0 {
+                let error = if a < -1.0 {
+                    let code = if a < -2.0 { r#""code":3,"# } else { r#""code":1,"# };
+                    TransportError::Status { status: 400, body: code.to_owned() }
+                } else if a < 0.0 {
                     TransportError::Http { cause: String::new() }
                 } else {
                     #[expect(

@@ -160,11 +160,7 @@ impl Core {
                 self.host.get(transport.number(), &url);
             }
             Command::Post { transport, url, body } => {
-                if let Text::Body(messages) = body {
-                    for message in messages {
-                        self.write(0, message);
-                    }
-                }
+                self.write(0, Message::Text(body));
                 self.host.post(transport.number(), &url);
             }
             Command::Reserve { socket, up_to } => self.host.reserve(socket.number(), report::exact(up_to)),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use socketio_client_core::{
-    Address, Auth, BufferPolicy, Config, Durability, EmitOptions, Receipts, SocketOptions, TransportKind,
+    Address, Auth, BufferPolicy, Config, Durability, EmitOptions, GapLevel, Receipts, RecoveryDedupe,
+    SocketOptions, TransportKind,
 };
 
 use super::calls::index;
@@ -17,6 +18,7 @@ pub(super) fn defaults() -> Config {
     let mut config = Config::at(address(false, String::new(), 80));
     config.ask_address = true;
     config.websocket_ping = false;
+    config.tells_status = false;
     // What an application may have emitted before is unbounded in the original, too.
     config.buffer_size = usize::MAX;
     config.buffer_bytes = usize::MAX;
@@ -77,8 +79,19 @@ pub(super) fn set(config: &mut Config, place: u32, value: f64) {
             };
         }
         23 => config.tells_unsent = on,
+        24 => config.recovery_takeover = on,
+        25 => config.recovery_takeover_timeout = duration(value),
+        26 => config.recovery_overlap = optional(value),
+        27 => {
+            config.recovery_dedupe = match value as u32 {
+                0 => None,
+                1 => Some(RecoveryDedupe::Offset),
+                _ => Some(RecoveryDedupe::Content),
+            };
+        }
+        28 => config.gap = if on { GapLevel::All } else { GapLevel::Likely },
         // There are no transports yet; how many will be does not matter.
-        24 => config.transports.clear(),
+        29 => config.transports.clear(),
         _ => config.transports.push(if on { TransportKind::WebSocket } else { TransportKind::Polling }),
     }
 }
@@ -86,6 +99,19 @@ pub(super) fn set(config: &mut Config, place: u32, value: f64) {
 /// The module adds the application's query itself.
 pub(super) const fn address(secure: bool, host: String, port: u16) -> Address {
     Address { secure, host, port, query: Vec::new(), namespace: String::new() }
+}
+
+/// Where an attempt begins for which the module names this address: of several servers at the one that worked last.
+pub(super) fn arrival(config: &mut Config, named: Address) -> Address {
+    let server = |of: &Address| (of.secure, of.host.clone(), of.port);
+    let listed = |address: &Address| server(address) == server(&named);
+    if config.address.host.is_empty() && config.others.iter().any(listed) {
+        config.others.remove(0)
+    } else if listed(&config.address) || config.others.iter().any(listed) {
+        config.address.clone()
+    } else {
+        named
+    }
 }
 
 /// Added to the window where there is an outbox.

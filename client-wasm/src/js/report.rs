@@ -1,11 +1,14 @@
 //! Events as numbers, for the module: `kind + 32 * more + 64 * value`, where `more` says whether there is another, and
 //! `value` is the namespace's number, plus 2^14 times whatever else the kind names. `src/report.js` has the same list.
 
+use std::time::Duration;
+
 use socketio_client_core::{
-    AckError, AuthRequest, ConnectFailure, DecodeError, EmitError, Event, Fate, OpenError, SocketId,
-    TransportError,
+    AckError, AuthRequest, ConnectFailure, DecodeError, EmitError, Event, Fate, Gap, OpenError, ResyncId,
+    SocketId, TransportError,
 };
 
+use super::clock::millis;
 use super::{Inner, Step};
 use crate::slots::{Payload, Slot, Slots};
 
@@ -58,6 +61,11 @@ mod kind {
     /// An emit that was adopted is settled. `number` as of `FATE`, but behind it stands the answer's slot, below 0: none. `slot`:
     /// what was to be sent. Value: its ack id.
     pub(super) const SETTLED: u8 = 25;
+    /// Events may be missing. Value: the reason by its place in `GapReason`, and flags (`gap_flags`). `number`: of the time in which
+    /// events wait, or below 0; the next ones are since when and until when, how long, and when the last event came, in Unix
+    /// milliseconds, then how many are missing; NaN where that is not known. `slot`: the last known place in the server's
+    /// events, if there is one.
+    pub(super) const GAP: u8 = 26;
     /// Nothing that the module has to know.
     pub(super) const OTHER: u8 = 31;
 }
@@ -69,7 +77,7 @@ pub(super) struct Details {
     /// The last question of each namespace, with its number.
     questions: Vec<(u32, f64, AuthRequest)>,
     asked: f64,
-    pub(super) numbers: [f64; 3],
+    pub(super) numbers: [f64; 6],
 }
 
 impl Details {
@@ -84,6 +92,19 @@ impl Details {
         false
     }
 
+    fn tell_gap(&mut self, gap: &Gap, resync: Option<ResyncId>) {
+        let millis = |time: Option<Duration>| time.map_or(f64::NAN, |time| exact(millis(time)));
+        self.numbers = [
+            resync.map_or(-1.0, |id| f64::from(id.parts().1)),
+            millis(Some(gap.since)),
+            millis(Some(gap.until)),
+            millis(Some(gap.outage)),
+            millis(gap.last_event_at),
+            gap.possibly_missed.map_or(f64::NAN, exact),
+        ];
+        self.slot = gap.last_offset.map(|offset| Slot::text(&offset.to_string()).leave().0);
+    }
+
     pub(super) fn slot(&mut self) -> i32 {
         self.slot.take().and_then(|slot| i32::try_from(slot).ok()).unwrap_or(-1)
     }
@@ -93,6 +114,12 @@ impl Details {
         let at = self.questions.iter().position(|(of, last, _)| (*of, *last) == (socket, number))?;
         Some(self.questions.swap_remove(at).2)
     }
+}
+
+/// The reason, and from 16 on whether the session was resumed, nothing is missing, the server knew, and whether it is told.
+fn gap_flags(gap: &Gap, told: bool) -> u64 {
+    let flags = [gap.recovered, gap.exact, gap.server_knew, told];
+    flags.iter().rev().fold(0, |sum, flag| sum * 2 + u64::from(*flag)) * 16 + gap.reason as u64
 }
 
 /// Tickets and ack ids stay far below 2^53.
@@ -268,7 +295,7 @@ impl Inner {
                 (kind::NOT_SENT, of(socket, emit.number()))
             }
             Event::Fate { socket, emit, fate: now, payload } => {
-                details.numbers = [fate(now), f64::NAN, f64::NAN];
+                details.numbers[..3].copy_from_slice(&[fate(now), f64::NAN, f64::NAN]);
                 if let Fate::Uncertain { last_sent, key, .. } = now {
                     details.numbers[1] = last_sent.map_or(f64::NAN, |at| self.timer.wall(at));
                     details.numbers[2] = key.map_or(f64::NAN, exact);
@@ -278,9 +305,13 @@ impl Inner {
             }
             Event::OutboxSettled { socket, key, fate: end, payload, result } => {
                 let result = result.map_or(-1.0, |result| f64::from(result.hand_over()));
-                details.numbers = [fate(end), result, f64::NAN];
+                details.numbers[..2].copy_from_slice(&[fate(end), result]);
                 details.slot = Some(payload.hand_over());
                 (kind::SETTLED, of(socket, key))
+            }
+            Event::Gap { socket, gap, told, resync } => {
+                details.tell_gap(&gap, resync);
+                (kind::GAP, of(socket, gap_flags(&gap, told)))
             }
             Event::DeliveryUnsupported { socket } => (kind::UNSUPPORTED, of(socket, 0)),
             Event::Opened { .. } => (kind::OPENED, 0.0),

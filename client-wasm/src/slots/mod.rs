@@ -353,6 +353,10 @@ impl Codec for Slots {
         Payload::plain(slot, whole(table::further(0)) as u32)
     }
 
+    fn is_middleware(&self, answer: &Payload) -> bool {
+        table::middleware(answer.slot())
+    }
+
     fn offset(&mut self, payload: &Payload) -> Option<Offset> {
         let shape = match table::offset(payload.slot()) {
             0 => OffsetShape::Memory,

@@ -254,6 +254,22 @@ for (const name of upstream ? [] : browsers) {
       });
     }
 
+    test("writeBehind: what has left, and cannot be stored, is known at once not to be", async (t) => {
+      const { tab } = await site(t, browser);
+      const page = await connected(await tab(), { outboxDurability: "writeBehind" });
+      const stored = await page.evaluate(async () => {
+        // It leads, and has numbers.
+        await globalThis.socket.emitWithAck("say", 1);
+        IDBObjectStore.prototype.add = () => {
+          throw new Error("the disk is full");
+        };
+        const delivery = globalThis.socket.deliver("never answered");
+        return [await delivery.stored, delivery.fate];
+      });
+      assert.deepEqual(stored, [false, "inFlight"]);
+      assert.deepEqual(await told(page, "errors"), ["storage"]);
+    });
+
     test("bufferBytes: of text and of attachments, in all tabs", async (t) => {
       const { tab } = await site(t, browser);
       const idle = { autoConnect: false, bufferBytes: 1000 };

@@ -1,0 +1,239 @@
+// Events that come: gaps and what is done about them, events without a listener, and an offset of the application's own.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { wsServer } from "../servers/scripted.mjs";
+import { connect, upstream } from "./client.mjs";
+import { once, record, refusingServer, sioServer, until } from "./server.mjs";
+
+const options = { skip: upstream && "it knows no gaps" };
+const WS = { transports: ["websocket"], reconnectionDelay: 1, reconnectionDelayMax: 1 };
+const last = (server) => server.sockets.at(-1);
+
+/** Joined to a server in a script, which ends a connection by `drop()`. */
+async function joined(t, settings, script = {}) {
+  const connects = [];
+  const answer = (...args) => script.answer?.(...args);
+  const server = await wsServer(t, { ...script, answer });
+  const socket = connect(t, server.url, { ...WS, ...settings });
+  await once(socket, "connect");
+  server.http.on("upgrade", () => connects.push(server.sockets.length));
+  return { socket, ...server, say: (text) => last(server).send(text), drop: () => last(server).close() };
+}
+
+test("a gap is told once, after connect, with all that is known", options, async (t) => {
+  const { socket, drop } = await joined(t);
+  const before = Date.now();
+  assert.equal(socket.lastGap, undefined);
+  const log = record(socket, ["connect", "gap"]);
+  drop();
+  const [gap] = await once(socket, "gap");
+  assert.deepEqual(log, ["connect", "gap"]);
+  assert.equal(socket.lastGap, gap);
+  const { since, until: now, outage, ...rest } = gap;
+  assert.ok(since >= before - 1000 && now >= since && now <= Date.now() && outage === now - since);
+  assert.deepEqual(rest, {
+    namespace: "/",
+    recovered: false,
+    exact: false,
+    reason: "none-offered",
+    lastOffset: null,
+    lastEventAt: null,
+    possiblyMissed: null,
+    serverKnew: true,
+  });
+  socket.disconnect();
+  socket.connect();
+  const [again] = await once(socket, "gap");
+  assert.equal(again.reason, "namespace-disconnect");
+});
+
+test("what was buffered goes out before connect, and connect is told before a gap", options, async (t) => {
+  const { socket, drop } = await joined(t);
+  const log = record(socket, ["connect", "gap"]);
+  socket.onAnyOutgoing((event) => log.push(event));
+  drop();
+  await once(socket, "disconnect");
+  socket.emit("buffered");
+  await once(socket, "gap");
+  assert.deepEqual(log, ["buffered", "connect", "gap"]);
+});
+
+test("resync holds events until its promise has settled; acks do not wait", options, async (t) => {
+  let go;
+  const gaps = [];
+  const resync = (gap) => {
+    gaps.push(gap);
+    return new Promise((resolve) => (go = resolve));
+  };
+  const { socket, say, drop, sockets } = await joined(t, { resync }, {
+    heard: (text, ws) => text.startsWith("420") && ws.send('430["snapshot"]'),
+  });
+  const log = record(socket, ["news"], [], (_, text) => text);
+  drop();
+  const [gap] = await once(socket, "gap");
+  await until(() => go);
+  assert.deepEqual(gaps, [gap]);
+  say('42["news","one"]');
+  say('42["news","two"]');
+  assert.equal(await socket.emitWithAck("history"), "snapshot");
+  assert.deepEqual(log, []);
+  go();
+  await until(() => log.length === 2);
+  say('42["news","three"]');
+  await until(() => log.length === 3);
+  assert.deepEqual(log, ["one", "two", "three"]);
+  assert.equal(sockets.length, 2);
+});
+
+test("what resync throws, or rejects, is told as by a listener, and ends the wait", options, async (t) => {
+  const failures = [() => Promise.reject(new Error("rejected")), () => { throw new Error("thrown"); }];
+  const { socket, say, drop } = await joined(t, { resync: () => failures.shift()() });
+  const thrown = [];
+  const original = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => thrown.push(error.message));
+  t.after(() => {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of original) process.on("uncaughtException", listener);
+  });
+  for (const number of [1, 2]) {
+    drop();
+    await once(socket, "gap");
+    say(`42["news",${number}]`);
+    assert.deepEqual(await once(socket, "news"), [number]);
+  }
+  assert.deepEqual(thrown, ["rejected", "thrown"]);
+});
+
+test("with level \"all\" a resumed session of a cluster is a gap, too", options, async (t) => {
+  const offset = `${Date.now()}-0`;
+  for (const [gap, told] of [["likely", []], ["all", ["gap"]]]) {
+    const { socket, drop, say } = await joined(t, { gap }, { answer: () => '40{"sid":"s","pid":"p"}' });
+    const log = record(socket, ["gap"]);
+    say(`42["e","${offset}"]`);
+    await once(socket, "e");
+    drop();
+    await once(socket, "connect");
+    await until(() => socket.lastGap);
+    assert.equal(socket.recovered, true);
+    const { reason, exact, recovered, lastOffset } = socket.lastGap;
+    assert.deepEqual([reason, exact, recovered, lastOffset], ["seam", false, true, offset]);
+    await until(() => log.length === told.length);
+    assert.deepEqual(log, told);
+  }
+});
+
+test("offset: how far the application has come goes into CONNECT", options, async (t) => {
+  const connects = [];
+  const server = await sioServer(t, { connectionStateRecovery: undefined });
+  server.io.on("connection", (socket) => connects.push(socket.handshake.auth));
+  const of = (event, ...args) => (event === "chat" ? args[1] : undefined);
+  const socket = connect(t, server.url, { ...WS, auth: { token: "t" }, offset: { key: "serverOffset", of } });
+  await once(socket, "connect");
+  server.io.emit("chat", "hello", 7, "tail");
+  server.io.emit("chat", "hello", 8);
+  server.io.emit("other", "hello", 9);
+  await once(socket, "other");
+  socket.io.engine.close();
+  await once(socket, "connect");
+  socket.auth = { serverOffset: 1 };
+  socket.io.engine.close();
+  await once(socket, "connect");
+  socket.auth = (answer) => answer();
+  socket.io.engine.close();
+  await once(socket, "connect");
+  assert.deepEqual(connects, [{ token: "t" }, { token: "t", serverOffset: 8 }, { serverOffset: 1 }, { serverOffset: 8 }]);
+});
+
+test("holdEvents: until the first listener, in order, with their acks", options, async (t) => {
+  const answers = [];
+  const settings = { holdEvents: ["news", "7"], holdSize: 10 };
+  const { socket, say } = await joined(t, settings, { heard: (text) => answers.push(text) });
+  const log = [];
+  socket.onAny((event, value) => log.push(`any ${event} ${value}`));
+  say('42["news",1]');
+  say('42["free",2]');
+  say('425["news",3]');
+  say('42[7,4]');
+  await until(() => log.length === 1);
+  say('42["free",5]');
+  await until(() => log.length === 2);
+  assert.deepEqual(log, ["any free 2", "any free 5"]);
+  log.length = 0;
+  socket.addEventListener("news", (value, answer) => {
+    log.push(value);
+    answer?.("read");
+  });
+  assert.deepEqual(log, [], "not within the call");
+  await until(() => answers.length === 1);
+  assert.deepEqual(log, ["any news 1", 1, "any news 3", 3]);
+  assert.deepEqual(answers, ['435["read"]']);
+  const [value] = await once(socket, 7);
+  assert.equal(value, 4);
+  say('42["news",6]');
+  await until(() => log.includes(6));
+});
+
+test("holdEvents: once takes one of them; those behind wait for the next listener", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["news"] });
+  for (const number of [1, 2, 3]) say(`42["news",${number}]`);
+  say('42["mark"]');
+  await once(socket, "mark");
+  for (const number of [1, 2, 3]) assert.deepEqual(await once(socket, "news"), [number]);
+});
+
+test("holdSize: the oldest is dropped, and told once", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["news"], holdSize: 2 });
+  const gaps = record(socket, ["gap"], [], (_, gap) => gap);
+  for (const number of [1, 2, 3, 4]) say(`42["news",${number}]`);
+  say('42["mark"]');
+  await once(socket, "mark");
+  assert.deepEqual(gaps.map(({ reason, recovered, exact }) => [reason, recovered, exact]), [["overflow", false, false]]);
+  assert.equal(socket.lastGap, gaps[0]);
+  for (const number of [3, 4]) assert.deepEqual(await once(socket, "news"), [number]);
+});
+
+test("urls: the next server, where one cannot be reached; it is remembered", options, async (t) => {
+  const { url: gone } = await refusingServer(t);
+  const { url } = await sioServer(t);
+  const socket = connect(t, gone, { ...WS, urls: [url] });
+  await once(socket, "connect");
+  assert.equal(socket.io.engine.port, new URL(url).port);
+  const errors = record(socket.io, ["error"]);
+  socket.io.engine.close();
+  await once(socket, "connect");
+  assert.deepEqual(errors, []);
+});
+
+test("shuffleUrls: each of them is the first for some", options, async (t) => {
+  const servers = await Promise.all([1, 2, 3].map(() => sioServer(t)));
+  const [first, ...urls] = servers.map(({ url }) => url);
+  const seen = new Set();
+  for (let i = 0; i < 60 && seen.size < 3; i += 1) {
+    const socket = connect(t, first, { ...WS, urls, shuffleUrls: true });
+    await once(socket, "connect");
+    seen.add(socket.io.engine.port);
+    socket.disconnect();
+  }
+  assert.equal(seen.size, 3);
+});
+
+test("what is none of an option's values is told at once", options, (t) => {
+  const wrong = [
+    { recoveryTakeoverTimeout: -1 },
+    { recoveryOverlap: "much" },
+    { recoveryDedupe: "hash" },
+    { gap: "some" },
+    { recoveryStore: "disk" },
+    { urls: "https://example.com" },
+    { urls: [1] },
+    { holdEvents: "news" },
+    { holdSize: 0 },
+    { resync: true },
+    { offset: { key: "offset" } },
+  ];
+  for (const settings of wrong) {
+    const [name] = Object.keys(settings);
+    assert.throws(() => connect(t, "http://127.0.0.1:1", { autoConnect: false, ...settings }), new RegExp(name), name);
+  }
+});
