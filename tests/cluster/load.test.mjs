@@ -49,16 +49,21 @@ class Subject {
   judge(event, sent) {
     const { client, kind } = this;
     const joins = client.of("connect");
-    const result = { kind, sent: 0, twice: 0, seams: 0, inGaps: 0, gaps: client.of("gap") };
+    const result = { kind, sent: 0, twice: 0, seams: 0, inGaps: 0, unexplained: 0, gaps: client.of("gap") };
     result.again = joins.length - 1;
     result.resumed = joins.filter(({ recovered }) => recovered).length;
     for (const [name, count] of Object.entries(sent)) {
       const received = client.received(event).filter(({ args }) => args[0] === name);
       const seen = new Set(received.map(({ args }) => args[1]));
       const isInGap = gaps(received, joins, count);
+      const isInSeam = seams(received, joins);
       result.sent += count;
       result.twice += received.length - seen.size;
-      for (let n = 1; n <= count; n += 1) if (!seen.has(n)) result[isInGap(n) ? "inGaps" : "seams"] += 1;
+      for (let n = 1; n <= count; n += 1) {
+        if (seen.has(n)) continue;
+        result[isInGap(n) ? "inGaps" : "seams"] += 1;
+        if (!isInGap(n) && !isInSeam(n)) result.unexplained += 1;
+      }
     }
     return result;
   }
@@ -73,6 +78,17 @@ function gaps(received, joins, count) {
     const last = before.reduce((most, n) => Math.max(most, n), 0);
     const next = received.find(({ join, args }) => join > at && args[1] > last);
     ranges.push([last, next?.args[1] ?? count + 1]);
+  });
+  return (n) => ranges.some(([low, high]) => low < n && n < high);
+}
+
+/** Whether a number lies between what a resumed session was given again and what it then heard: our client tells which is which. */
+function seams(received, joins) {
+  const ranges = joins.slice(1).map((_, at) => {
+    const isLive = ({ join, replayed }) => join === at + 2 && !replayed;
+    const before = received.filter(({ join, replayed }) => join < at + 2 || (join === at + 2 && replayed));
+    const last = before.reduce((most, { args }) => Math.max(most, args[1]), 0);
+    return [last, received.filter(isLive).reduce((least, { args }) => Math.min(least, args[1]), Infinity)];
   });
   return (n) => ranges.some(([low, high]) => low < n && n < high);
 }
@@ -114,9 +130,9 @@ test("500 events a second of each server", { timeout: 280_000 }, async (t) => {
   assert.equal(ours.gaps.length, ours.again);
   for (const gap of ours.gaps) assert.equal(gap.exact, false);
   assert.equal(ours.gaps.filter(({ reason }) => reason === "seam").length, ours.resumed);
-  // Lost within the servers, at random: a few cuts prove little.
-  const luck = process.env.TESTS_FULL ? 0 : 3;
-  assert.ok(ours.seams <= published.seams + luck, `${ours.seams} lost, ${published.seams} by the published client`);
+  // Lost within the servers, and at random: a few cuts say nothing about who loses more.
+  assert.equal(ours.unexplained, 0);
+  if (process.env.TESTS_FULL) assert.ok(ours.seams <= published.seams, `${ours.seams} lost, ${published.seams} by the published client`);
 });
 
 test("volatile and acked events among others", { timeout: 280_000 }, async (t) => {
