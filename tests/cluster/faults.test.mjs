@@ -7,8 +7,8 @@ import { connectTo } from "./client.mjs";
 import { startCluster } from "./cluster.mjs";
 import { publish } from "./results.mjs";
 
-/** How clients come to servers; the last has no balancer, but names both servers. */
-const FRONTS = ["haproxy", "haproxy-cookie", "nginx", "nginx-cookie", "urls"];
+/** How clients come to servers; `urls` has no balancer, but names both servers. */
+const FRONTS = ["haproxy", "haproxy-cookie", "nginx", "nginx-cookie", "urls", "haproxy-cookie polling", "nginx-cookie polling"];
 
 /** For an attempt of a client that names both: what a frozen server may take of it before the other is tried. */
 const ATTEMPT = 2_000;
@@ -54,8 +54,9 @@ for (const [name, { act, limit, recovered = false, reasons }] of Object.entries(
     const clients = [];
     for (const front of FRONTS) {
       const direct = front === "urls";
-      const options = ["--seams", "--transports", "websocket", ...(direct ? ["--url", other.url, "--timeout", `${ATTEMPT}ms`] : [])];
-      const client = await connectTo(t, victim, direct ? victim.url : cluster.fronts[front], { options });
+      const [frontend, transport = "websocket"] = front.split(" ");
+      const options = ["--seams", "--transports", transport, ...(direct ? ["--url", other.url, "--timeout", `${ATTEMPT}ms`] : [])];
+      const client = await connectTo(t, victim, direct ? victim.url : cluster.fronts[frontend], { options });
       clients.push({ front, client });
     }
     const witness = await connectTo(t, other, cluster.fronts.haproxy);

@@ -1,9 +1,8 @@
 // Rooms, broadcasts and the devices of one user on different servers, through both balancers.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Client, connectToEach } from "./client.mjs";
+import { connectToEach } from "./client.mjs";
 import { startCluster } from "./cluster.mjs";
-import { cookieTo } from "./cookie.mjs";
 
 let cluster;
 before(async () => {
@@ -16,23 +15,14 @@ const ways = [
   { front: "haproxy", transport: "websocket" },
   { front: "haproxy-cookie", transport: "websocket" },
   { front: "nginx", transport: "websocket" },
-  // The requests of a session have to come to one server.
+  // The requests of a session have to come to one server: by the balancer's cookie.
   { front: "haproxy-cookie", transport: "polling" },
   { front: "nginx-cookie", transport: "polling" },
 ];
 
 /** Clients of that user, one on each server. */
-async function devices(t, { front, transport }, user) {
-  const url = cluster.fronts[front];
-  const options = ["--transports", transport];
-  if (transport === "websocket") return connectToEach(t, cluster.nodes, url, () => ({ user, options }));
-  const clients = [];
-  for (const { name } of cluster.nodes) {
-    const cookie = await cookieTo(url, name);
-    clients.push(await Client.connect(t, url, { user, options: [...options, "--header", `Cookie: ${cookie}`] }));
-  }
-  return clients;
-}
+const devices = (t, { front, transport }, user) =>
+  connectToEach(t, cluster.nodes, cluster.fronts[front], () => ({ user, options: ["--transports", transport] }));
 
 for (const way of ways) {
   describe(`${way.transport} through ${way.front}`, () => {
