@@ -106,6 +106,22 @@ test('whoever comes later gets what the room said, once per entry', async () => 
   assert.deepEqual(grace.got, ['Ada 4: first']);
 });
 
+test('whoever comes back asks for what was said, and its authors learn who has it', async () => {
+  const { socket: ada } = await join('Ada 7', 'seven');
+  assert.deepEqual(await ada.emitWithAck('message', { room: 'seven', id: '1', text: 'first' }), { to: 0 });
+  const { socket: grace } = await join('Grace 7', 'elsewhere');
+  assert.ok((await grace.emitWithAck('join', { name: 'Grace 7', room: 'seven', history: false })).people);
+  const { messages } = await grace.emitWithAck('history', { room: 'seven' });
+  assert.deepEqual(messages.map(({ id, from, room, text }) => [id, from, room, text]), [['1', 'Ada 7', 'seven', 'first']]);
+  const delivered = next(ada, 'delivered');
+  // Only what the room remembers is believed.
+  grace.emit('seen', { messages: [{ id: '2', from: 'Ada 7' }, { id: '1', from: 'Ada 7' }] });
+  assert.deepEqual((await delivered).value, { id: '1', by: 'Grace 7' });
+  assert.deepEqual(grace.got, []);
+  assert.deepEqual(await grace.emitWithAck('history', { room: 'nowhere' }), { messages: [] });
+  assert.ok((await grace.emitWithAck('history', {})).error);
+});
+
 test('whoever leaves while coming in is not there afterwards', async () => {
   const url = `${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
   const ghosts = Array.from({ length: 50 }, async (_, n) => {

@@ -169,9 +169,11 @@ for (const name of browsers) {
         await ada.screenshot({ path: process.env.SCREENSHOT });
       }
       await press(ada, '#network');
+      // And the other way round: what was said meanwhile comes when it is asked for, and its author learns of it.
+      await load(ada);
       await until(ada, ticked, ['two', ...texts]);
       assert.deepEqual(await lines(grace, 'Ada', texts), texts);
-      // And the other way round: what was said meanwhile comes after all.
+      await until(grace, ticked, ['two', 'Ada, you are gone.']);
       await until(ada, said, ['Grace', 'Ada, you are gone.']);
       await until(ada, hidden, '#held-note');
     });
@@ -197,6 +199,7 @@ for (const name of browsers) {
       assert.ok(await grace.evaluate(hidden, '#outbox'));
       server.resume();
       await press(grace, '#network');
+      await load(grace);
       await until(ada, present, ['Grace', 'Linus']);
       await say(grace, 'Never mind.');
       await until(ada, said, ['Grace', 'Never mind.']);
@@ -215,6 +218,8 @@ for (const name of browsers) {
       for (const words of from.Grace) await say(grace, words);
       await until(ada, ticked, ['held', ...from.Ada]);
       server = await start(executable, ['--port', server.port]);
+      // It remembers nothing, and says so.
+      for (const page of [ada, grace, linus]) await load(page);
       await until(ada, ticked, ['two', ...from.Ada]);
       await until(grace, ticked, ['two', ...from.Grace]);
       for (const page of [grace, linus]) assert.deepEqual(await lines(page, 'Ada', from.Ada), from.Ada);
@@ -320,6 +325,13 @@ async function press(page, selector) {
   await page.bringToFront();
   // Not by the mouse: somebody may come and move the list while it is on its way.
   await page.$eval(selector, (element) => element.click());
+}
+
+/** Has what may be missing loaded. */
+async function load(page) {
+  await until(page, () => !document.querySelector('#gap').hidden);
+  await press(page, '#gap-load');
+  await until(page, hidden, '#gap');
 }
 
 async function text(page, selector) {

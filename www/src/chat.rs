@@ -4,10 +4,12 @@
 //!
 //! | event | arguments | ack |
 //! |---|---|---|
-//! | `join` | `{name, room, key?}` | `{people: [{name, room}], rooms: [room]}` |
+//! | `join` | `{name, room, key?, history?}` | `{people: [{name, room}], rooms: [room]}` |
 //! | `message` | `{room, id, text}` | `{to}`: how many people it was sent to |
 //! | `private` | `{to, id, text}` | `{to: 1}` |
 //! | `typing` | `{on}` | none |
+//! | `history` | `{room}` | `{messages}`: the latest of a room, as they were sent |
+//! | `seen` | `{messages: [{id, from}]}` | none |
 //!
 //! The same `join` may be sent as the `auth` of CONNECT: then a client that comes back has its name again
 //! before the messages that it held arrive. `key` is a secret of its own choice that proves that it is the
@@ -16,7 +18,8 @@
 //! Server to client: `who` (as the ack of `join`, whenever it changes), `message` and `private` with
 //! `{id, from, room?, text, at}`, each of which wants an ack, `delivered` `{id, by}` when that ack is there,
 //! and `typing` `{name, room, on}`. Whoever enters a room is sent its latest messages, so the same one may
-//! come twice; its `from` and `id` tell.
+//! come twice; its `from` and `id` tell. With `history: false` they are not: whoever comes back asks with `history`, and says
+//! with `seen` what an ack says of a message that was sent.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
@@ -68,6 +71,34 @@ struct Join {
     name: String,
     room: String,
     key: Option<String>,
+    history: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Room {
+    room: String,
+}
+
+#[derive(Serialize)]
+struct History {
+    messages: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    messages: Vec<Known>,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    id: String,
+    from: String,
+}
+
+#[derive(Serialize)]
+struct Delivered<'a> {
+    id: &'a str,
+    by: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +180,8 @@ impl Chat {
         self.on(socket, "message", Self::message);
         self.on(socket, "private", Self::private);
         self.on(socket, "typing", Self::typing);
+        self.on(socket, "history", Self::history);
+        self.on(socket, "seen", Self::seen);
         let chat = self.clone();
         socket.on_disconnect(async move |socket: SocketRef| chat.leave(socket.id).await);
     }
@@ -194,7 +227,7 @@ impl Chat {
             if let Some(earlier) = state.people.insert(folded, person) {
                 earlier.socket.leave_all();
             }
-            let history = state.history.get(&room).filter(|_| !here);
+            let history = state.history.get(&room).filter(|_| !here && join.history != Some(false));
             let missed = history.into_iter().flatten().filter(|text| text.from != name);
             missed.cloned().collect::<Vec<_>>()
         };
@@ -242,11 +275,6 @@ impl Chat {
 
     /// Sends it, and tells its author, on whatever connection they have by then, when the ack comes.
     fn deliver(&self, event: &'static str, to: &SocketRef, text: Text) {
-        #[derive(Serialize)]
-        struct Delivered {
-            id: String,
-            by: String,
-        }
         // Sent here, in order; only the ack is waited for elsewhere. It fails where the receiver has just
         // gone: then they get it when they come back.
         let Ok(ack) = to.emit_with_ack::<_, IgnoredAny>(event, &text) else { return };
@@ -254,12 +282,7 @@ impl Chat {
         tokio::spawn(async move {
             // What the ack says does not matter, that it came does.
             if let Ok(_) | Err(AckError::Decode(_)) = ack.await {
-                let state = chat.state();
-                if let (Some(by), Some(author)) =
-                    (state.person(receiver), state.people.get(&text.from.to_lowercase()))
-                {
-                    let _ = author.socket.emit("delivered", &Delivered { id: text.id, by: by.name.clone() });
-                }
+                chat.state().tell_author(receiver, &text);
             }
         });
     }
@@ -278,6 +301,25 @@ impl Chat {
         };
         // Of no interest to anybody who cannot take it now.
         let _ = socket.to(out.room.clone()).volatile().emit("typing", &out).await;
+        Ok(())
+    }
+
+    async fn history(self, socket: SocketRef, Room { room }: Room) -> Result<History, &'static str> {
+        let room = checked_name(&room)?;
+        let state = self.state();
+        state.person(socket.id).ok_or(NOT_JOINED)?;
+        let messages = state.history.get(&room).into_iter().flatten().cloned().collect();
+        Ok(History { messages })
+    }
+
+    async fn seen(self, socket: SocketRef, seen: Seen) -> Result<(), &'static str> {
+        let state = self.state();
+        let room = &state.person(socket.id).ok_or(NOT_JOINED)?.room;
+        for text in state.history.get(room).into_iter().flatten() {
+            if seen.messages.iter().any(|known| known.id == text.id && known.from == text.from) {
+                state.tell_author(socket.id, text);
+            }
+        }
         Ok(())
     }
 
@@ -305,6 +347,15 @@ impl Chat {
 impl State {
     fn person(&self, sid: Sid) -> Option<&Person> {
         self.people.values().find(|person| person.socket.id == sid)
+    }
+
+    /// That somebody has it.
+    fn tell_author(&self, reader: Sid, text: &Text) {
+        if let (Some(by), Some(author)) = (self.person(reader), self.people.get(&text.from.to_lowercase()))
+            && by.name != text.from
+        {
+            let _ = author.socket.emit("delivered", &Delivered { id: &text.id, by: &by.name });
+        }
     }
 
     fn remember(&mut self, text: &Text) {

@@ -2,7 +2,10 @@
 //!
 //! The server's side, with the list of events, is in `www/src/chat.rs`.
 
-use std::cell::RefCell;
+mod meter;
+mod missed;
+
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +13,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::socketio::{AckError, Client, ClientEvent, EmitId, Fate, Message, Socket, sleep, spawn};
+pub(crate) use meter::Numbers;
+
+use self::{meter::Meter, missed::Hold};
+use crate::socketio::{AckError, Client, ClientEvent, EmitId, Fate, Gap, Message, Socket, sleep, spawn};
 
 /// The events that are messages.
 const MESSAGES: [&str; 2] = ["message", "private"];
@@ -54,6 +60,13 @@ pub(crate) enum Event {
         cause: String,
     },
     Delivered(Delivered),
+    /// Connected again, and messages may be missing.
+    Gap(Gap),
+    /// What the server remembers of a room, or why that is not known.
+    History {
+        room: String,
+        result: Result<Vec<Text>, String>,
+    },
 }
 
 /// Who we are to the server, said at every CONNECT.
@@ -62,6 +75,8 @@ pub(crate) struct Join {
     pub(crate) name: String,
     pub(crate) room: String,
     pub(crate) key: String,
+    /// Whether what the room said is to be sent unasked. Whoever comes back asks for it.
+    pub(crate) history: bool,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -85,6 +100,9 @@ pub(crate) struct Text {
     pub(crate) text: String,
     /// When the server got it, in milliseconds since 1970.
     pub(crate) at: f64,
+    /// It was missed, and came when the session was resumed.
+    #[serde(skip)]
+    pub(crate) recovered: bool,
 }
 
 /// A message that an earlier page wrote, and that was in the outbox.
@@ -130,6 +148,11 @@ pub(crate) struct Chat {
     join: Rc<RefCell<Join>>,
     /// Messages by their emits, until these are settled.
     messages: Rc<RefCell<BTreeMap<EmitId, String>>>,
+    /// The room that let us in last.
+    entered: Rc<RefCell<Option<String>>>,
+    connections: Rc<Cell<u32>>,
+    hold: Rc<Hold>,
+    meter: Rc<RefCell<Meter>>,
     tell: Rc<dyn Fn(Event)>,
 }
 
@@ -138,12 +161,18 @@ impl Chat {
     pub(crate) fn connect(url: &str, join: Join, tell: impl Fn(Event) + 'static) -> Result<Self, String> {
         let join = Rc::new(RefCell::new(join));
         let auth = join.clone();
+        let entered = Rc::<RefCell<Option<String>>>::default();
+        let last = entered.clone();
         // An outbox for each tab, known again after a reload: who has it speaks for the person.
         let outbox = format!("chat {}", join.borrow().key);
         let client = Client::builder(url)
             // Asked at every CONNECT: whoever comes back is in their room again before the messages held
             // meanwhile arrive there.
-            .auth_with(move || std::future::ready(auth.borrow().clone()))
+            .auth_with(move || {
+                let join = auth.borrow().clone();
+                let history = last.borrow().as_ref() != Some(&join.room);
+                std::future::ready(Join { history, ..join })
+            })
             // A message is sent again, in order, until the server has answered it. One may arrive twice: server and readers
             // know it by its id.
             .retries(Some(u32::MAX))
@@ -153,7 +182,17 @@ impl Chat {
             .build()
             .map_err(|error| error.to_string())?;
         let socket = client.default_socket();
-        let chat = Self { client, socket, join, messages: Rc::default(), tell: Rc::new(tell) };
+        let chat = Self {
+            client,
+            socket,
+            join,
+            messages: Rc::default(),
+            entered,
+            connections: Rc::default(),
+            hold: Rc::default(),
+            meter: Rc::default(),
+            tell: Rc::new(tell),
+        };
         chat.listen();
         Ok(chat)
     }
@@ -181,12 +220,18 @@ impl Chat {
         self.socket.on_connect_error(move |error| tell(Event::ConnectError(error.to_string())));
         let tell = self.tell.clone();
         self.socket.on_disconnect(move |reason| tell(Event::Lost(reason.as_str())));
-        let tell = self.tell.clone();
-        self.socket.on_connect(move || tell(Event::Ready));
+        let (tell, connections) = (self.tell.clone(), self.connections.clone());
+        self.socket.on_connect(move || {
+            connections.set(connections.get() + 1);
+            tell(Event::Ready);
+        });
+        self.listen_for_gaps();
 
         let (tell, messages, mut fates) = (self.tell.clone(), self.messages.clone(), self.socket.fates());
+        let meter = self.meter.clone();
         spawn(async move {
             while let Some(change) = fates.next().await {
+                meter.borrow_mut().fate(change.emit, change.fate);
                 let mut messages = messages.borrow_mut();
                 let id = messages.get(&change.emit).cloned();
                 if change.fate.is_final() {
@@ -199,21 +244,22 @@ impl Chat {
             }
         });
 
-        self.on("who", Event::Who);
-        self.on("typing", Event::Typing);
-        self.on("delivered", Event::Delivered);
+        self.on("who", |who, _| Event::Who(who));
+        self.on("typing", |typing, _| Event::Typing(typing));
+        self.on("delivered", |delivered, _| Event::Delivered(delivered));
         // The ack of these two is what becomes the sender's second tick.
-        self.on("message", Event::Text);
-        self.on("private", Event::Text);
+        for name in MESSAGES {
+            self.on(name, |text, message| Event::Text(Text { recovered: message.is_replayed(), ..text }));
+        }
     }
 
     /// Reads the event's argument, passes it on, and acknowledges it where that is asked for.
-    fn on<T: DeserializeOwned + 'static>(&self, event: &str, wrap: fn(T) -> Event) {
+    fn on<T: DeserializeOwned + 'static>(&self, event: &str, wrap: fn(T, &Message) -> Event) {
         let tell = self.tell.clone();
         self.socket.on(event, move |message: Message| {
             // Not what the chat server sends: an ack would be a lie.
             let Ok(argument) = message.parse() else { return };
-            tell(wrap(argument));
+            tell(wrap(argument, &message));
             let _ = message.ack(&());
         });
     }
@@ -227,6 +273,7 @@ impl Chat {
         }
         let answer = self.socket.emit_with_ack("join", &*self.join.borrow()).send();
         let (socket, ticket, tell) = (self.socket.clone(), answer.id(), self.tell.clone());
+        let (entered, room) = (self.entered.clone(), room.to_owned());
         spawn(async move {
             sleep(JOIN).await;
             // Cut off meanwhile it is asked again.
@@ -236,7 +283,10 @@ impl Chat {
         });
         spawn(async move {
             match answer.await {
-                Ok(Answer::Done(who)) => tell(Event::Who(who)),
+                Ok(Answer::Done(who)) => {
+                    *entered.borrow_mut() = Some(room);
+                    tell(Event::Who(who));
+                }
                 Ok(Answer::Refused { error }) => tell(Event::Refused(error)),
                 Err(AckError::Disconnected) => {}
                 Err(AckError::Cancelled) => {
@@ -277,6 +327,8 @@ impl Chat {
         let ticket = answer.id();
         if let Some(ticket) = ticket {
             self.messages.borrow_mut().insert(ticket, id.clone());
+            let bytes = serde_json::to_string(message).map_or(0, |json| json.len());
+            self.meter.borrow_mut().hold(ticket, bytes);
         }
         spawn(async move {
             if ticket.is_none() {

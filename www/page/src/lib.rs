@@ -3,8 +3,8 @@
 //! `chat` speaks with the server, `state` knows, `view` shows; here they meet.
 
 mod chat;
+mod missed;
 mod state;
-
 mod view;
 
 use std::cell::{Cell, RefCell};
@@ -17,7 +17,7 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 use chat::{Chat, Event, Join};
 use socketio::ClientEvent;
 use socketio_client_wasm as socketio;
-use state::{Conversation, Delivery, Line, Link, Next, State};
+use state::{Came, Conversation, Delivery, Line, Link, Next, State};
 use view::View;
 
 /// How long somebody counts as typing after the last sign of it, in milliseconds.
@@ -72,6 +72,8 @@ impl App {
         self.on("text", "input", |app, _| app.type_text());
         self.on("network", "click", |app, _| app.switch_network());
         self.on("retry", "click", |app, _| app.with_chat(Chat::retry));
+        self.on("gap-load", "click", |app, _| app.load_history());
+        self.on("gap-close", "click", |app, _| app.skip_history());
         self.on("new-room", "submit", |app, _| {
             let input = app.view.input("new-room-name");
             let room = input.value().trim().to_owned();
@@ -142,7 +144,7 @@ impl App {
                 app.happened(event);
             }
         };
-        match Chat::connect(&server(), Join { name, room, key: key() }, tell) {
+        match Chat::connect(&server(), Join { name, room, key: key(), history: true }, tell) {
             Ok(chat) => {
                 *self.chat.borrow_mut() = Some(chat);
                 self.view.show_chat(&self.state.borrow());
@@ -174,7 +176,8 @@ impl App {
             let mut state = self.state.borrow_mut();
             let (open, from) = (state.open.clone(), state.name.clone());
             let (at, delivery) = (js_sys::Date::now(), Some(Delivery::default()));
-            state.push(open.clone(), Line::Text { id: id.clone(), from, text: text.clone(), at, delivery });
+            let (id, text) = (id.clone(), text.clone());
+            state.push(open.clone(), Line::Text { id, from, text, at, delivery, came: Came::Live });
             open
         };
         self.view.append(&self.state.borrow());
@@ -235,7 +238,8 @@ impl App {
         let state = self.state.borrow();
         self.view.side(&state);
         self.view.conversation(&state);
-        let _ = self.view.input("text").focus();
+        self.view.gap(&state);
+        self.view.focus_text();
     }
 
     /// What the chat says. Never called while the state is borrowed.
@@ -303,6 +307,8 @@ impl App {
                 self.state.borrow_mut().delivered(&delivered);
                 self.view.ticks(&self.state.borrow(), &delivered.id);
             }
+            Event::Gap(gap) => self.gap(&gap),
+            Event::History { room, result } => self.history(&room, result),
         }
     }
 
@@ -360,6 +366,10 @@ impl App {
 
     fn clock(&self) {
         self.left();
+        let chat = self.chat.borrow().clone();
+        if let Some(chat) = chat {
+            self.view.numbers(&chat.numbers());
+        }
         let now = js_sys::Date::now();
         let mut state = self.state.borrow_mut();
         let before = state.typing.len();

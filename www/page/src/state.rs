@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chat::{Delivered, Left, Text, Who};
-use crate::socketio::Fate;
+use crate::socketio::{Fate, Gap, GapReason};
 
 /// Lines kept of each conversation.
 const LINES: usize = 1000;
@@ -15,8 +15,47 @@ pub(crate) enum Conversation {
 }
 
 pub(crate) enum Line {
-    Text { id: String, from: String, text: String, at: f64, delivery: Option<Delivery> },
+    Text {
+        id: String,
+        from: String,
+        text: String,
+        at: f64,
+        delivery: Option<Delivery>,
+        came: Came,
+    },
     Note(String),
+    /// Here something may be missing.
+    Gap,
+}
+
+/// When a message reached us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    Live,
+    /// With the session that was resumed.
+    Recovered,
+    /// From the server's history, because it was asked for.
+    Loaded,
+}
+
+/// Messages that may be missing, until somebody has said what to do about them.
+pub(crate) struct Missed {
+    /// The room that we were in.
+    pub(crate) room: String,
+    /// In milliseconds since 1970.
+    pub(crate) since: f64,
+    /// In milliseconds.
+    pub(crate) outage: f64,
+    pub(crate) reason: GapReason,
+    pub(crate) loading: bool,
+    /// Why the history could not be loaded.
+    pub(crate) problem: String,
+}
+
+impl Line {
+    fn is_of(&self, message: &str, author: &str) -> bool {
+        matches!(self, Self::Text { id, from, .. } if id == message && from == author)
+    }
 }
 
 /// What became of a message of ours.
@@ -146,6 +185,7 @@ pub(crate) struct State {
     pub(crate) cut: bool,
     /// What an earlier page wrote, and the server has not answered yet.
     pub(crate) left: Vec<String>,
+    pub(crate) gap: Option<Missed>,
 }
 
 impl State {
@@ -161,6 +201,7 @@ impl State {
             link: Link::Connecting,
             cut: false,
             left: Vec::new(),
+            gap: None,
         }
     }
 
@@ -193,16 +234,55 @@ impl State {
     /// A message from somebody else; the same one may come twice where its sender missed the first ack.
     /// Returns the conversation that has a new line.
     pub(crate) fn receive(&mut self, message: Text) -> Option<Conversation> {
-        let Text { id, from, room, text, at } = message;
+        let Text { id, from, room, text, at, recovered } = message;
         let conversation = room.map_or_else(|| Conversation::Person(from.clone()), Conversation::Room);
         let lines = self.lines.get(&conversation).map_or(&[][..], Vec::as_slice);
-        let known = |line: &Line| matches!(line, Line::Text { id: other, from: by, .. } if *other == id && *by == from);
-        if lines.iter().rev().any(known) {
+        if lines.iter().rev().any(|line| line.is_of(&id, &from)) {
             return None;
         }
+        let came = if recovered { Came::Recovered } else { Came::Live };
         self.typing.remove(&from);
-        self.push(conversation.clone(), Line::Text { id, from, text, at, delivery: None });
+        self.push(conversation.clone(), Line::Text { id, from, text, at, delivery: None, came });
         Some(conversation)
+    }
+
+    /// Messages of our room may be missing: the place where they belong is kept.
+    pub(crate) fn missed(&mut self, gap: &Gap) {
+        let since = gap.since.as_secs_f64() * 1000.0;
+        let until = gap.until.as_secs_f64() * 1000.0;
+        let earlier = self.gap.take().filter(|missed| missed.room == self.room);
+        // What was missed before is still missing.
+        let since = earlier.as_ref().map_or(since, |missed| missed.since.min(since));
+        let outage = earlier.as_ref().map_or(gap.outage.as_secs_f64() * 1000.0, |_| (until - since).max(0.0));
+        let loading = earlier.is_some_and(|missed| missed.loading);
+        let room = self.room.clone();
+        self.push(Conversation::Room(room.clone()), Line::Gap);
+        let problem = String::new();
+        self.gap = Some(Missed { room, since, outage, reason: gap.reason, loading, problem });
+    }
+
+    /// What the server remembers of a room comes to its place: behind the messages that it followed there, and not before the
+    /// first gap.
+    pub(crate) fn fill(&mut self, room: &str, messages: Vec<Text>) {
+        self.gap.take_if(|missed| missed.room == room);
+        let conversation = Conversation::Room(room.to_owned());
+        let lines = self.lines.entry(conversation.clone()).or_default();
+        let mut place = lines.iter().position(|line| matches!(line, Line::Gap)).unwrap_or(lines.len());
+        let mut new = 0;
+        for Text { id, from, text, at, .. } in messages {
+            if let Some(known) = lines.iter().position(|line| line.is_of(&id, &from)) {
+                place = place.max(known + 1);
+            } else if from != self.name {
+                lines.insert(place, Line::Text { id, from, text, at, delivery: None, came: Came::Loaded });
+                place += 1;
+                new += 1;
+            }
+        }
+        lines.retain(|line| !matches!(line, Line::Gap));
+        lines.drain(..lines.len().saturating_sub(LINES));
+        if conversation != self.open && new > 0 {
+            *self.unread.entry(conversation).or_default() += new;
+        }
     }
 
     /// A message of an earlier page is settled: it is shown as if it had been written now.
@@ -212,7 +292,7 @@ impl State {
             room.map_or_else(|| Conversation::Person(to.unwrap_or_default()), Conversation::Room);
         let (from, delivery) = (self.name.clone(), Some(Delivery { fate, ..Delivery::default() }));
         let open = std::mem::replace(&mut self.open, conversation.clone());
-        self.push(conversation, Line::Text { id: id.clone(), from, text, at, delivery });
+        self.push(conversation, Line::Text { id: id.clone(), from, text, at, delivery, came: Came::Live });
         self.open = open;
         match result {
             Ok(to) => self.sent(&id, to),

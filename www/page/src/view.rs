@@ -1,9 +1,11 @@
 //! The document: shows the state, and nothing else.
 
+mod status;
+
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement};
 
-use crate::state::{Conversation, Delivery, Line, Link, Next, State};
+use crate::state::{Came, Conversation, Delivery, Line, Link, Next, State};
 
 pub(crate) struct View {
     document: Document,
@@ -69,6 +71,11 @@ impl View {
         self.link(state);
         self.side(state);
         self.conversation(state);
+        self.gap(state);
+        self.focus_text();
+    }
+
+    pub(crate) fn focus_text(&self) {
         let _ = self.input("text").focus();
     }
 
@@ -286,9 +293,10 @@ impl View {
     }
 
     fn line(&self, line: &Line) -> Element {
-        let (id, from, text, at, delivery) = match line {
+        let (id, from, text, at, delivery, came) = match line {
             Line::Note(note) => return self.create_text("p", "event", note),
-            Line::Text { id, from, text, at, delivery } => (id, from, text, at, delivery),
+            Line::Gap => return self.create_text("p", "event missing", "Here messages may be missing"),
+            Line::Text { id, from, text, at, delivery, came } => (id, from, text, at, delivery, came),
         };
         let row = self.create("div", if delivery.is_some() { "line mine" } else { "line" });
         let bubble = self.create("div", "bubble");
@@ -301,6 +309,11 @@ impl View {
         let _ = bubble.append_child(&self.create_text("div", "text", text));
         let meta = self.create("div", "meta");
         let _ = meta.append_child(&self.create_text("span", "cause", ""));
+        if let Some((mark, words)) = mark(*came) {
+            let mark = self.create_text("span", "mark", mark);
+            let _ = mark.set_attribute("title", words);
+            let _ = meta.append_child(&mark);
+        }
         let _ = meta.append_child(&self.create_text("time", "", &time(*at)));
         if delivery.is_some() {
             let icon = self.create("span", "icon");
@@ -369,6 +382,20 @@ fn tick(row: &Element, delivery: &Delivery) {
     if let Ok(Some(cause)) = row.query_selector(".cause") {
         cause.set_text_content(Some(&delivery.short()));
     }
+}
+
+/// What is said of a message that was missed.
+fn mark(came: Came) -> Option<(&'static str, &'static str)> {
+    match came {
+        Came::Live => None,
+        Came::Recovered => Some(("recovered", "Missed, and replayed when the session was resumed")),
+        Came::Loaded => Some(("from history", "Missed, and loaded from the server's history")),
+    }
+}
+
+fn clock(at: f64) -> String {
+    let seconds = js_sys::Date::new(&at.into()).get_seconds();
+    format!("{}:{seconds:02}", time(at))
 }
 
 fn time(at: f64) -> String {
