@@ -259,6 +259,8 @@ for (const name of browsers) {
         [...document.querySelectorAll('#outbox li')].map((item) => item.firstChild.textContent).join() === words.join();
       await until(ada, listed, texts);
       server = await start(executable, ['--port', server.port]);
+      // Whoever comes back first, they get it.
+      await load(grace);
       assert.deepEqual(await lines(grace, 'Ada', texts), texts);
       await until(ada, ticked, ['two', ...texts]);
       await until(ada, hidden, '#outbox');
