@@ -129,7 +129,6 @@ pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions
         saves: window & SAVES != 0,
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
         auth: Auth::Ask,
-        ..SocketOptions::default()
     }
 }
 
