@@ -86,6 +86,14 @@ pub struct AuthRequest {
     pub(crate) number: u32,
 }
 
+impl AuthRequest {
+    /// For which namespace.
+    #[must_use]
+    pub const fn socket(self) -> SocketId {
+        self.socket
+    }
+}
+
 /// One time in which events of a namespace wait until what was missed is made good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResyncId {

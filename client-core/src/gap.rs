@@ -79,6 +79,25 @@ pub struct Gap {
     pub server_knew: bool,
 }
 
+impl Gap {
+    /// More events came than an application's own queue takes, at a Unix time.
+    #[must_use]
+    pub const fn overflow(at: Duration, recovered: bool) -> Self {
+        Self {
+            recovered,
+            exact: false,
+            reason: GapReason::Overflow,
+            since: at,
+            until: at,
+            outage: Duration::ZERO,
+            last_offset: None,
+            last_event_at: Some(at),
+            possibly_missed: None,
+            server_knew: true,
+        }
+    }
+}
+
 /// Which gaps are told (`gap`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::codec::{Codec, Message};
 use crate::error::TransportError;
 use crate::event::SocketId;
-use crate::recovery::SavedSession;
+use crate::recovery::Saved;
 use crate::time::Instant;
 
 /// One use of a WebSocket or of a polling session. Never used again: input for a transport that is gone is ignored,
@@ -92,15 +92,14 @@ pub enum Command<C: Codec + ?Sized> {
         /// The first id that is not reserved.
         up_to: u64,
     },
-    /// Store a namespace's session for another process or page that may come after this one, or forget it: it is resumed now,
-    /// and nobody else may. To be done before anything else. No answer. Meanwhile
-    /// [`Manager::saved_session`](crate::Manager::saved_session) tells how far its events have come. Only with
-    /// [`SocketOptions::saves`](crate::SocketOptions::saves).
+    /// Store what another process or page that may come after this one is to know of a namespace's session. To be done before
+    /// anything else. No answer. Meanwhile [`Manager::saved_session`](crate::Manager::saved_session) tells how far its
+    /// events have come. Only with [`SocketOptions::saves`](crate::SocketOptions::saves).
     Save {
         /// Of which namespace.
         socket: SocketId,
-        /// What to store; `None`: nothing.
-        session: Option<SavedSession>,
+        /// What to store.
+        saved: Saved,
     },
     /// Flush what was pulled, then close the transport and abort what it has in flight. No answer.
     Close {
@@ -167,7 +166,7 @@ impl<C: Codec + ?Sized> fmt::Debug for Command<C> {
             Self::Keep { socket, key, .. } => write!(f, "Keep({}, {key})", socket.0),
             Self::Erase { socket, key } => write!(f, "Erase({}, {key})", socket.0),
             Self::Reserve { socket, up_to } => write!(f, "Reserve({}, {up_to})", socket.0),
-            Self::Save { socket, session } => write!(f, "Save({}, {})", socket.0, session.is_some()),
+            Self::Save { socket, saved } => write!(f, "Save({}, {saved:?})", socket.0),
             Self::Close { transport } => write!(f, "Close({})", transport.0),
         }
     }

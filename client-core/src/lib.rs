@@ -80,7 +80,7 @@ pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use offset::{Offset, Shape};
 pub use record::{Record, RecordError};
-pub use recovery::{Carrier, SavedLink, SavedSession};
+pub use recovery::{Carrier, Saved, SavedLink, SavedSession};
 pub use router::{ListenerId, Router, Taken};
 pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

@@ -2,6 +2,7 @@
 //!
 //! Source: Socket.IO's connection state recovery, and its adapters, each of which has texts of its own shape.
 
+use alloc::string::String;
 use core::fmt;
 
 /// What kind of server made an offset.
@@ -63,30 +64,48 @@ impl Offset {
     }
 }
 
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Offset {
+    /// As the server wrote it.
+    // By hand: what the standard library formats numbers with weighs more than this, and browsers have to load it.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut text = String::new();
         match self.shape {
             Shape::Memory => {
-                write_base64(self.millis, 7, f)?;
-                match self.count.checked_sub(1) {
-                    Some(count) => f.write_str(".").and_then(|()| write_base64(count, 1, f)),
-                    None => Ok(()),
+                push(self.millis, 64, 7, &mut text);
+                if let Some(count) = self.count.checked_sub(1) {
+                    text.push('.');
+                    push(count, 64, 1, &mut text);
                 }
             }
-            Shape::Stream => write!(f, "{:013}-{}", self.millis, self.count),
-            Shape::Mongo => write!(f, "{:08x}{:016x}", self.millis / 1000, self.count),
+            Shape::Stream => {
+                push(self.millis, 10, 13, &mut text);
+                text.push('-');
+                push(self.count, 10, 1, &mut text);
+            }
+            Shape::Mongo => {
+                push(self.millis / 1000, 16, 8, &mut text);
+                push(self.count, 16, 16, &mut text);
+            }
         }
+        text
     }
 }
 
-fn write_base64(number: u64, width: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    use fmt::Write;
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
 
-    let digits = (1..=11).rev().find(|&place| number >> (6 * (place - 1)) != 0).unwrap_or(1).max(width);
-    (0..digits).rev().try_for_each(|place| {
-        let digit = usize::try_from(number >> (6 * place) & 63).unwrap_or_default();
-        f.write_char(char::from(DIGITS.get(digit).copied().unwrap_or_default()))
-    })
+/// Writes a number with at least so many digits.
+fn push(number: u64, base: u64, width: usize, text: &mut String) {
+    if width > 1 || number >= base {
+        push(number / base, base, width.saturating_sub(1), text);
+    }
+    let digit = usize::try_from(number % base).unwrap_or_default();
+    let digit = if base == 16 { b"0123456789abcdef".get(digit) } else { DIGITS.get(digit) };
+    text.push(char::from(digit.copied().unwrap_or_default()));
 }
 
 /// Without zeros in front, which no server writes.

@@ -29,6 +29,17 @@ pub struct SavedSession {
     pub link: SavedLink,
 }
 
+/// What is to be stored of a namespace's session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// Another process or page may take it up once this one is gone.
+    Session(SavedSession),
+    /// It is being resumed, and nobody else may. Whoever comes next has missed something.
+    Claimed,
+    /// There is none.
+    Left,
+}
+
 /// A connection that another process or page had, which the server may not know to be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedLink {

@@ -155,6 +155,12 @@ impl<H: Clone> Router<H> {
         Taken { any: Arc::clone(&self.any), named }
     }
 
+    /// Whether somebody listens to events of this name in particular.
+    #[must_use]
+    pub fn has(&self, event: &str) -> bool {
+        self.named.contains_key(event)
+    }
+
     fn add(&mut self, event: &str, handler: H, once: bool) -> ListenerId {
         let id = self.id();
         Arc::make_mut(self.named.entry(event.into()).or_default()).push(Listener { id, once, handler });

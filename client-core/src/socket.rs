@@ -266,18 +266,22 @@ impl<C: Codec> Socket<C> {
         self.outbox.retries.as_ref().is_none_or(|retries| retries.allows(self.acks.next()))
     }
 
-    /// Drops the oldest emits that were never sent until one of `size` bytes fits. False if it cannot.
+    /// Drops the oldest emits that were never sent until one of `size` bytes fits, or fits in the place of one with its key.
+    /// False if it cannot.
     pub(crate) fn make_room(
         &mut self,
         id: SocketId,
         size: usize,
+        key: Option<&str>,
         config: &Config,
         events: &mut VecDeque<Event<C>>,
     ) -> bool {
         if size > config.buffer_bytes {
             return false;
         }
-        while self.outbox.room(size, self.acks.in_flight(), config).is_err() {
+        while self.outbox.room(size, self.acks.in_flight(), config).is_err()
+            && !key.is_some_and(|key| self.outbox.fits_in_place(key, size, config))
+        {
             let Some(old) = self.outbox.make_room() else { return false };
             self.not_sent(id, old, EmitError::Displaced, events);
         }

@@ -77,6 +77,46 @@ fn a_server_without_the_middleware_is_told_and_served_all_the_same() {
 }
 
 #[test]
+fn who_answers_every_event_is_not_the_middleware() {
+    for answer in [
+        "[]",
+        "[1]",
+        r#"["v",1]"#,
+        r#"[{"v":1}]"#,
+        r#"[{"v":2,"ttl":1}]"#,
+        r#"[{"v":"1","ttl":1}]"#,
+        "[null]",
+    ] {
+        let (mut sim, socket) = connected(|_| {});
+        sim.raw("w1", &format!("430{answer}"));
+        sim.expect_events(&["unsupported 0"]);
+        sim.emit(socket, 1);
+        sim.expect_lines(&["w1 421<1>"]);
+        // So nothing is asked: it is sent again.
+        sim.advance(secs(1));
+        sim.expect_lines(&["w1 421<1>"]);
+    }
+    // A later version may say more.
+    let (mut sim, _) = connected(|_| {});
+    sim.raw("w1", r#"430[{"ttl":1.5,"v":1,"more":{}}]"#);
+    sim.advance(secs(1));
+    sim.expect_events(&[]);
+}
+
+#[test]
+fn a_middleware_that_is_there_no_longer_is_not_waited_for() {
+    let (mut sim, socket) = supported(|_| {});
+    sim.emit(socket, 1);
+    sim.lines();
+    sim.advance(secs(1));
+    sim.expect_lines(&[&format!("w1 422{SYNC}")]);
+    sim.raw("w1", "432[]");
+    sim.expect_events(&["unsupported 0"]);
+    sim.advance(secs(1));
+    sim.expect_lines(&["w1 421<1>"]);
+}
+
+#[test]
 fn without_the_middleware_silence_causes_another_attempt_with_the_same_id() {
     let (mut sim, socket) = connected(|_| {});
     sim.advance(secs(1));

@@ -3,15 +3,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use socketio_client_core::AuthRequest;
 use socketio_client_core::codec::Payload;
+use socketio_client_core::{Auth, AuthRequest};
 
 use crate::shared::Shared;
 
 /// Asks the application for authentication data, in a task of its own since it may take long.
 pub(crate) fn authenticate(shared: &Arc<Shared>, request: AuthRequest) {
-    let Some(auth) = &shared.setup.auth_with else { return };
     let mut answer = Answer { shared: Arc::clone(shared), request: Some(request) };
+    let Some(auth) = &shared.setup.auth_with else {
+        let data = match &shared.setup.auth {
+            Auth::Value(data) => Some(data.clone()),
+            Auth::None | Auth::Ask => None,
+        };
+        return answer.give(Ok(data));
+    };
     match catch_unwind(AssertUnwindSafe(auth)) {
         Ok(data) => drop(tokio::spawn(async move {
             let data = data.await;
@@ -30,6 +36,10 @@ struct Answer {
 impl Answer {
     fn give(&mut self, data: Result<Option<Payload>, String>) {
         if let Some(request) = self.request.take() {
+            let data = match &self.shared.cursor {
+                Some(cursor) => data.map(|data| cursor.add_to(request.socket(), data)),
+                None => data,
+            };
             self.shared.change(|state, now| state.manager.authenticate(request, data, now));
         }
     }

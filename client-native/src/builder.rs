@@ -18,11 +18,16 @@ use socketio_client_core::{Auth, Config, Delivery, EncodeError, UrlError};
 use tokio::runtime::RuntimeFlavor;
 
 use crate::client::Client;
+use crate::cursor::Cursor;
 use crate::dispatcher;
-use crate::driver::{Driver, Provider};
+use crate::driver::Driver;
 use crate::error::BuildError;
+use crate::held::HeldEvents;
+use crate::message::Message;
 #[cfg(feature = "outbox")]
 use crate::outbox::{self, Outbox};
+use crate::provider::Provider;
+use crate::recovery_store::RecoveryStore;
 #[cfg(feature = "outbox")]
 use crate::shared::lock;
 use crate::shared::{AuthFn, Manager, Setup, Shared};
@@ -54,6 +59,10 @@ pub struct ClientBuilder {
     auth_with: Option<Box<AuthFn>>,
     delivery: Delivery,
     auto_connect: bool,
+    recovery_store: Option<PathBuf>,
+    hold_events: Vec<String>,
+    hold_size: usize,
+    cursor: Option<Cursor>,
     connector: Option<Connector>,
     ca_file: Option<PathBuf>,
     #[cfg(feature = "outbox")]
@@ -77,6 +86,10 @@ impl ClientBuilder {
             auth_with: None,
             delivery: Delivery::default(),
             auto_connect: true,
+            recovery_store: None,
+            hold_events: Vec::new(),
+            hold_size: 1000,
+            cursor: None,
             connector: None,
             ca_file: None,
             #[cfg(feature = "outbox")]
@@ -177,6 +190,67 @@ impl ClientBuilder {
         self
     }
 
+    /// For a server that keeps a history of its own: where each event stands in it. The last place whose listeners have
+    /// returned is sent with each CONNECT under this key of the authentication data, unless that has it, so that the server can
+    /// send what is newer (the `serverOffset` of Socket.IO's tutorial).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), socketio_client_native::BuildError> {
+    /// use socketio_client_native::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com")
+    ///     .offset("serverOffset", |message| {
+    ///         let (_text, id) = message.parse::<(String, u64)>().ok()?;
+    ///         Some(id)
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offset<T: Serialize>(
+        mut self,
+        key: impl Into<String>,
+        of: impl Fn(&Message) -> Option<T> + Send + Sync + 'static,
+    ) -> Self {
+        let of = move |message: &Message| serde_json::to_string(&of(message)?).ok();
+        self.cursor = Some(Cursor::new(key.into(), Box::new(of)));
+        self
+    }
+
+    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+    /// before its listener is there. Default none.
+    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hold_events.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told once as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow). Default 1,000, and 16 MiB.
+    pub const fn hold_size(mut self, events: usize) -> Self {
+        self.hold_size = events;
+        self
+    }
+
+    /// A file from which the next process takes up the sessions of this one (`recoveryStore`), with what was missed in
+    /// between. One process has it at a time, and a copy of it is worth nothing; whoever cannot use it is told of a gap with
+    /// [`GapReason::Storage`](crate::GapReason::Storage). Events whose listeners had not returned when this process ended
+    /// come again. A client that is dropped leaves its sessions to the next process; [`Client::close`] ends them.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), socketio_client_native::BuildError> {
+    /// use socketio_client_native::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com").recovery_store("chat.session").build()?;
+    /// let socket = client.socket("/");
+    /// socket.on("message", |message| println!("{}", message.args_json()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recovery_store(mut self, path: impl Into<PathBuf>) -> Self {
+        self.recovery_store = Some(path.into());
+        self
+    }
+
     /// A file in which emits are kept until they are settled, so that they outlive this process (`outbox`). It is made if
     /// it is not there, and one client has it at a time: another one's emits are refused. What an earlier process has left
     /// in it is sent first, once its namespace is asked for ([`Client::socket`]), and told as
@@ -266,6 +340,11 @@ impl ClientBuilder {
             config.buffer_max_age = Some(config.buffer_max_age.map_or(age, |shorter| shorter.min(age)));
         }
         let ages = config.buffer_max_age.is_some();
+        let recovery = self.recovery_store.map(|path| {
+            let server = format!("{}:{}{}", config.address.host, config.address.port, config.path);
+            RecoveryStore::open(&path, server)
+        });
+        let held = (!self.hold_events.is_empty()).then(|| HeldEvents::new(self.hold_events, self.hold_size));
         let manager = Manager::new(Json, config, random());
         let setup = Setup {
             threads: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
@@ -276,7 +355,7 @@ impl ClientBuilder {
             auto_connect: self.auto_connect,
             default_namespace,
         };
-        let shared = Arc::new(Shared::new(manager, setup));
+        let shared = Arc::new(Shared::new(manager, setup, recovery, held, self.cursor));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
             lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use socketio_client_core::{ClientEvent, ConnectError, Gap, ResyncId, SocketId, Taken};
 use tokio::sync::mpsc;
@@ -14,6 +15,7 @@ use crate::auth::authenticate;
 use crate::error::End;
 use crate::fates::FateChange;
 use crate::gaps::Resync;
+use crate::held::HeldEvents;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, GAP, Handler, OUTGOING, RESYNC};
 use crate::message::{Message, Outgoing};
 use crate::queue;
@@ -29,10 +31,14 @@ struct Panicked(String);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
     let mut replays = Replays::default();
+    let mut released = VecDeque::new();
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
-        while !batch.is_empty() {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
+        if let Some(held) = &shared.held {
+            held.release(&lock(&shared.listeners), &mut released);
+        }
+        while !batch.is_empty() || !released.is_empty() {
+            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut released, &mut batch));
             while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
                 let _ = stream.send(message).await;
@@ -56,10 +62,17 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 fn turn(
     shared: &Arc<Shared>,
     replays: &mut Replays,
+    released: &mut VecDeque<(SocketId, Message)>,
     batch: &mut VecDeque<Event>,
 ) -> Result<Option<Stalled>, Panicked> {
     let (mut events, mut bytes) = (0, 0);
     let mut stopped = Ok(None);
+    // They came before all that waits.
+    while matches!(stopped, Ok(None))
+        && let Some((socket, message)) = released.pop_front()
+    {
+        stopped = hand_over(shared, socket, message);
+    }
     while events < TURN
         && bytes < TURN_BYTES
         && matches!(stopped, Ok(None))
@@ -68,6 +81,9 @@ fn turn(
         events += 1;
         bytes += queue::size(&event);
         stopped = dispatch(shared, replays, event);
+    }
+    if let Some(recovery) = &shared.recovery {
+        recovery.handled(events);
     }
     if shared.queue.done(events, bytes) {
         shared.wake();
@@ -125,9 +141,13 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
     match event {
         Event::Message { socket, payload, ack } => {
             let replayed = replays.next(socket);
-            let taken = lock(&shared.listeners).take(socket, payload.event_name());
-            let Some(taken) = taken.filter(|taken| !taken.is_empty()) else { return Ok(None) };
-            return deliver(taken, 0, Message::new(payload, ack, replayed, shared));
+            let message = Message::new(payload, ack, replayed, shared);
+            if let Some(held) = shared.held.as_ref().filter(|held| held.holds(message.event()))
+                && !lock(&shared.listeners).is_heard(socket, message.event())
+            {
+                return hold(shared, held, socket, message).map(|()| None);
+            }
+            return hand_over(shared, socket, message);
         }
         Event::Sent { socket, payload } => {
             let outgoing = Outgoing(payload);
@@ -146,15 +166,7 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
             })
         }
         Event::Gap { socket, gap, told, resync } => {
-            let told = if told {
-                each(shared, socket, GAP, |handler| {
-                    if let Handler::Gap(handler) = handler {
-                        handler(gap);
-                    }
-                })
-            } else {
-                Ok(())
-            };
+            let told = if told { tell_gap(shared, socket, gap) } else { Ok(()) };
             told.and_then(|()| resync.map_or(Ok(()), |id| begin_resync(shared, socket, gap, id)))
         }
         Event::Disconnected { socket, reason, .. } => each(shared, socket, DISCONNECT, |handler| {
@@ -185,6 +197,41 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
         event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
     .map(|()| None)
+}
+
+fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
+    let mut place = None;
+    if let Some(cursor) = &shared.cursor {
+        call(|| place = cursor.of(&message))?;
+    }
+    let taken = lock(&shared.listeners).take(socket, message.event());
+    let stalled = match taken.filter(|taken| !taken.is_empty()) {
+        Some(taken) => deliver(taken, 0, message)?,
+        None => None,
+    };
+    // After the listeners, so that what they had not handled comes again.
+    if let (Some(cursor), Some(place)) = (&shared.cursor, place) {
+        cursor.advance(socket, place);
+    }
+    Ok(stalled)
+}
+
+/// Nobody listens yet. What there is no room for is told, once.
+fn hold(shared: &Shared, held: &HeldEvents, socket: SocketId, message: Message) -> Result<(), Panicked> {
+    if !held.hold(socket, message) {
+        return Ok(());
+    }
+    let recovered = lock(&shared.state).manager.status(socket).recovered;
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    tell_gap(shared, socket, Gap::overflow(today, recovered))
+}
+
+fn tell_gap(shared: &Shared, socket: SocketId, gap: Gap) -> Result<(), Panicked> {
+    each(shared, socket, GAP, |handler| {
+        if let Handler::Gap(handler) = handler {
+            handler(gap);
+        }
+    })
 }
 
 /// The application makes good what it missed. Nobody may want that any longer.

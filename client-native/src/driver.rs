@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{
-    Address, Command, Frame, Input, Instant, State as Connection, TransportError, TransportId, UrlError,
+    Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
 };
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -18,6 +18,8 @@ use tokio::time::Sleep;
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
+use crate::provider::{Headers, Provider};
+use crate::recovery_store::RecoveryStore;
 use crate::shared::{Shared, State, lock};
 use crate::transport::{Http, WebSocket, ws};
 use crate::waiters::Settled;
@@ -33,39 +35,6 @@ const ROUNDS: usize = 8;
 const LOOK: Duration = Duration::from_secs(10);
 /// Rounds that a deadline waits for input that is already here.
 const PATIENCE: u32 = 16;
-
-type StringFn = dyn Fn() -> String + Send + Sync;
-type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
-type Headers = Arc<[(String, String)]>;
-
-/// What the driver asks the application for at each attempt.
-#[derive(Default)]
-pub(crate) struct Provider {
-    pub(crate) url: String,
-    pub(crate) url_with: Option<Box<StringFn>>,
-    pub(crate) query: Vec<(String, String)>,
-    pub(crate) query_with: Option<Box<PairsFn>>,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) headers_with: Option<Box<PairsFn>>,
-}
-
-impl Provider {
-    fn address(&self) -> Result<(Address, Vec<(String, String)>), UrlError> {
-        let address = match &self.url_with {
-            Some(url) => Address::parse(&url())?,
-            None => Address::parse(&self.url)?,
-        };
-        let mut query = self.query.clone();
-        query.extend(self.query_with.iter().flat_map(|query| query()));
-        Ok((address, query))
-    }
-
-    fn headers(&self) -> Vec<(String, String)> {
-        let mut headers = self.headers.clone();
-        headers.extend(self.headers_with.iter().flat_map(|headers| headers()));
-        headers
-    }
-}
 
 /// What a transport's future gives.
 enum Done {
@@ -259,13 +228,19 @@ impl Driver {
         take_commands(&mut state, &mut self.commands, now);
         let mut events = self.shared.queue.fill();
         state.drain(&mut events, &mut self.settled);
+        if let Some(recovery) = &self.shared.recovery {
+            recovery.pushed(events.len(), &state.manager, now);
+        }
         let events = events.finish();
         let disconnected = state.manager.state() == Connection::Disconnected;
         if disconnected {
             self.closers.append(&mut state.closers);
         }
         let idle = disconnected && state.end.is_some();
-        Outcome { deadline: state.manager.poll_timeout(), idle, events }
+        let mark = self.shared.recovery.as_ref().and_then(RecoveryStore::deadline);
+        let deadline = state.manager.poll_timeout();
+        let deadline = mark.map_or(deadline, |mark| deadline.map(|deadline| deadline.min(mark)));
+        Outcome { deadline, idle, events }
     }
 
     /// Writes what was pulled, with one flush for each WebSocket. True if there may be more to pull, or to tell.
@@ -344,10 +319,12 @@ impl Driver {
                     });
                 }
                 // They have been obeyed, or no namespace has a store.
-                Command::Keep { .. }
-                | Command::Erase { .. }
-                | Command::Reserve { .. }
-                | Command::Save { .. } => {}
+                Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
+                Command::Save { socket, saved } => {
+                    if let Some(recovery) = &self.shared.recovery {
+                        recovery.obey(socket, saved);
+                    }
+                }
                 Command::Close { transport } => {
                     self.pending.retain(|pending| pending.transport != transport);
                     self.headers.take_if(|(id, _)| *id == transport);

@@ -65,6 +65,7 @@ mod auth;
 mod builder;
 mod client;
 mod clock;
+mod cursor;
 mod dispatcher;
 mod driver;
 mod emitter;
@@ -72,12 +73,15 @@ mod error;
 mod fates;
 mod feed;
 mod gaps;
+mod held;
 mod links;
 mod listeners;
 mod message;
 #[cfg(feature = "outbox")]
 mod outbox;
+mod provider;
 mod queue;
+mod recovery_store;
 mod shared;
 mod socket;
 #[cfg(feature = "outbox")]

@@ -58,6 +58,11 @@ impl Listeners {
         Some(router.take(event))
     }
 
+    /// Whether somebody listens to events of this name in particular.
+    pub(crate) fn is_heard(&self, socket: SocketId, event: &str) -> bool {
+        self.sockets.iter().any(|(id, router)| *id == socket && router.has(event))
+    }
+
     pub(crate) fn off(&mut self, socket: SocketId, id: ListenerId) -> Option<Handler> {
         self.router(socket).remove(id)
     }

@@ -36,6 +36,11 @@ impl Message {
         Self { payload, answer, replayed }
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.size()
+    }
+
     /// The event's name.
     #[must_use]
     pub fn event(&self) -> &str {

@@ -33,6 +33,8 @@ pub(crate) struct Queue {
 struct Inner {
     events: VecDeque<Event>,
     closed: bool,
+    /// There is something else to do.
+    nudged: bool,
 }
 
 impl Queue {
@@ -46,16 +48,26 @@ impl Queue {
         self.dispatcher.wake();
     }
 
+    /// Has the dispatcher look, though there may be no events.
+    pub(crate) fn nudge(&self) {
+        lock(&self.inner).nudged = true;
+        self.dispatcher.wake();
+    }
+
     /// No more will come.
     pub(crate) fn close(&self) {
         lock(&self.inner).closed = true;
         self.dispatcher.wake();
     }
 
-    /// Swaps all that waits with `batch`, which is empty. False once no more will come.
+    /// Swaps all that waits with `batch`, which is empty, and stays so after a nudge where nothing waits. False once no more will come.
     pub(crate) fn poll_take(&self, cx: &Context<'_>, batch: &mut VecDeque<Event>) -> Poll<bool> {
         self.dispatcher.register(cx.waker());
         let mut inner = lock(&self.inner);
+        if std::mem::take(&mut inner.nudged) {
+            std::mem::swap(&mut inner.events, batch);
+            return Poll::Ready(true);
+        }
         if inner.events.is_empty() {
             give_back(batch);
             give_back(&mut inner.events);
@@ -107,6 +119,11 @@ impl Fill<'_> {
         self.events += 1;
         self.bytes += size(&event);
         self.inner.events.push_back(event);
+    }
+
+    /// Events so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.events
     }
 
     /// Hands the batch over. True if there is anything in it, so that [`Queue::wake`] is due.

@@ -8,16 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, Instant, SocketId,
+    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, Instant, SocketId, SocketOptions,
 };
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::cursor::Cursor;
 use crate::error::End;
+use crate::held::HeldEvents;
 use crate::listeners::Listeners;
 #[cfg(feature = "outbox")]
 use crate::outbox::Outbox;
 use crate::queue::Queue;
+use crate::recovery_store::RecoveryStore;
 use crate::waiters::{Settled, Waiters};
 
 pub(crate) type Manager = socketio_client_core::Manager<Json>;
@@ -42,6 +45,12 @@ pub(crate) struct Shared {
     /// By which a server with the middleware knows this process again, unless it has an outbox.
     name: String,
     pub(crate) clock: Clock,
+    /// How far the server's history came.
+    pub(crate) cursor: Option<Cursor>,
+    /// Events that wait for their first listener.
+    pub(crate) held: Option<HeldEvents>,
+    /// Where the next process finds the sessions.
+    pub(crate) recovery: Option<RecoveryStore>,
 }
 
 /// What a client was built with.
@@ -72,7 +81,13 @@ pub(crate) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(manager: Manager, setup: Setup) -> Self {
+    pub(crate) fn new(
+        manager: Manager,
+        setup: Setup,
+        recovery: Option<RecoveryStore>,
+        held: Option<HeldEvents>,
+        cursor: Option<Cursor>,
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 manager,
@@ -89,6 +104,9 @@ impl Shared {
             setup,
             name: crate::builder::unique_name(),
             clock: Clock::new(),
+            cursor,
+            held,
+            recovery,
         }
     }
 
@@ -118,12 +136,16 @@ impl Shared {
     /// The namespace, and whether it is new.
     pub(crate) fn socket(&self, namespace: &str) -> SocketId {
         self.change(|state, now| {
-            let id = state
-                .manager
-                .socket(namespace, self.setup.delivery.options(self.setup.auth.clone(), &self.name));
+            let auth = if self.cursor.is_some() { Auth::Ask } else { self.setup.auth.clone() };
+            let options = self.setup.delivery.options(auth, &self.name);
+            let options = SocketOptions { saves: self.recovery.is_some(), ..options };
+            let id = state.manager.socket(namespace, options);
             if !state.waiters.iter().any(|waiters| waiters.socket == id) {
                 state.waiters.reserve_exact(1);
                 state.waiters.push(Waiters::new(id));
+                if let Some(recovery) = &self.recovery {
+                    recovery.restore(&mut state.manager, id, namespace);
+                }
                 #[cfg(feature = "outbox")]
                 state.join_outbox(id, namespace, now);
                 if self.setup.auto_connect && state.end.is_none() {
@@ -256,10 +278,16 @@ impl Shared {
         settled.into_iter().for_each(Settled::tell);
     }
 
-    /// Nothing is accepted from now on; what is queued still leaves.
+    /// Nothing is accepted from now on; what is queued still leaves. Sessions that are stored are left to the next process.
     pub(crate) fn finish(&self, end: End) {
         self.change(|state, now| {
-            state.manager.close(now);
+            match &self.recovery {
+                Some(recovery) => {
+                    recovery.close();
+                    state.manager.close_connection(now);
+                }
+                None => state.manager.close(now),
+            }
             state.end.get_or_insert(end);
         });
     }

@@ -345,7 +345,12 @@ impl Socket {
     }
 
     fn with_router<R>(&self, change: impl FnOnce(&mut crate::listeners::SocketRouter) -> R) -> R {
-        change(lock(&self.shared().listeners).router(self.id))
+        let result = change(lock(&self.shared().listeners).router(self.id));
+        if self.shared().held.is_some() {
+            // Somebody may listen now.
+            self.shared().queue.nudge();
+        }
+        result
     }
 }
 

@@ -170,6 +170,12 @@ export function sync(version) {
   return put(event, text);
 }
 
+/** Whether an answer to it is the middleware's: an application may answer every event. */
+export function middleware(slot) {
+  const answer = value(slot)[0];
+  return answer?.v === 1 && typeof answer.ttl === "number";
+}
+
 // --- Values on their way out -----------------------------------------------------------------------------------
 
 const isBlob = (data) => typeof Blob !== "undefined" && data instanceof Blob;

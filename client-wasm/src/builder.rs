@@ -241,7 +241,7 @@ impl ClientBuilder {
             max_age: self.outbox_max_age,
             size: config.buffer_size,
             bytes: config.buffer_bytes,
-            refuses: config.buffer_policy == BufferPolicy::Refuse,
+            refuses: config.buffer_policy != BufferPolicy::DropNewest,
             buffer_max_age: config.buffer_max_age,
         });
         #[cfg_attr(not(feature = "outbox"), expect(unused_mut, reason = "only an outbox changes it"))]

@@ -24,7 +24,8 @@ extern "C" {
 ///
 /// `performance.now()` never runs backwards, but stands still during sleep on most platforms; `Date.now()` goes on, but
 /// can be set. So the first is followed, and where the second runs ahead of it by a second between two readings, that is
-/// taken for sleep. A clock set forward by hand costs no more than one early reconnect.
+/// taken for sleep. Nothing tells a clock that is set forward from that: what was to end within that time ends, `max_age`
+/// among it, and a connection is made anew, once. A clock that is set back changes nothing.
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: f64,

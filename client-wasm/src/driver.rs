@@ -36,7 +36,7 @@ pub(crate) struct Shared(RefCell<Inner>);
 /// A client. Callbacks of the browser hold only a `Weak` to it.
 pub(crate) struct Inner {
     shared: Weak<Shared>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     pub(crate) manager: Manager<Json>,
     links: Vec<(TransportId, Link)>,
     requests: Vec<(TransportId, Method, Request)>,

@@ -290,10 +290,10 @@ impl<T> Each<T> {
 
 /// What an emit's ticket tells: those that are stored are the outbox's.
 impl Inner {
-    fn fate(&mut self, socket: SocketId, emit: EmitId) -> Option<Fate> {
+    fn fate(&self, socket: SocketId, emit: EmitId) -> Option<Fate> {
         #[cfg(feature = "outbox")]
         if crate::outbox::is_ticket(emit) {
-            return self.outbox(socket)?.fate(emit);
+            return self.link(socket)?.fate(emit);
         }
         self.manager.fate(socket, emit)
     }
@@ -301,15 +301,15 @@ impl Inner {
     fn watch(&mut self, socket: SocketId, emit: EmitId) -> Option<Fate> {
         #[cfg(feature = "outbox")]
         if crate::outbox::is_ticket(emit) {
-            return self.outbox(socket)?.fate(emit);
+            return self.link(socket)?.fate(emit);
         }
         self.manager.watch(socket, emit)
     }
 
-    fn is_stored(&mut self, socket: SocketId, emit: EmitId) -> Option<bool> {
+    fn is_stored(&self, socket: SocketId, emit: EmitId) -> Option<bool> {
         #[cfg(feature = "outbox")]
         if crate::outbox::is_ticket(emit) {
-            return self.outbox(socket).map_or(Some(false), |link| link.is_stored(emit));
+            return self.link(socket).map_or(Some(false), |link| link.is_stored(emit));
         }
         self.manager.is_stored(socket, emit)
     }

@@ -14,12 +14,13 @@ export class Child extends EventEmitter {
   ended = false;
   words = [];
 
-  constructor(command, args, env = {}) {
+  /** `descriptors`: what it inherits as 3, 4, … */
+  constructor(command, args, env = {}, descriptors = []) {
     super();
     this.setMaxListeners(0);
     this.name = [command, ...args].join(" ");
     children.add(this);
-    const stdio = ["pipe", "pipe", "pipe"];
+    const stdio = ["pipe", "pipe", "pipe", ...descriptors];
     this.process = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio });
     this.process.stdin.on("error", () => {});
     createInterface({ input: this.process.stdout }).on("line", (line) => this.#line(line));

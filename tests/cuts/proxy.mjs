@@ -10,6 +10,12 @@ const FINISH_LIMIT = 500;
 
 const opposite = { up: "down", down: "up" };
 
+/** A WebSocket frame; a client's is masked, here by zeros. */
+function closeFrame(code, masked) {
+  const payload = [code >> 8, code & 0xff];
+  return Buffer.from(masked ? [0x88, 0x82, 0, 0, 0, 0, ...payload] : [0x88, 0x02, ...payload]);
+}
+
 /** One connection of a client, and the one to the server that is made for it. */
 class Link extends EventEmitter {
   // What becomes of a chunk that goes up (to the server) or down. Always a function of (chunk).
@@ -19,6 +25,8 @@ class Link extends EventEmitter {
   // Which socket a direction ends at.
   #end;
   #timers = new Set();
+  // Whether the sides learn nothing of each other any more.
+  #parted = false;
 
   constructor(client, port) {
     super();
@@ -29,8 +37,9 @@ class Link extends EventEmitter {
       from.setNoDelay(true);
       from.on("data", (chunk) => this.#gate[direction](chunk));
       // A reset or a refusal is passed on as a reset.
-      from.on("error", () => this.reset());
+      from.on("error", () => !this.#parted && this.reset());
       from.on("end", () => {
+        if (this.#parted) return;
         this.#flush[direction]();
         this.#end[direction].end();
       });
@@ -74,6 +83,30 @@ class Link extends EventEmitter {
     this.#swallow("up");
     this.#swallow("down");
     this.#later(time, () => this.reset());
+  }
+
+  /** Half-open until each side finds out by itself. */
+  silence() {
+    this.#part();
+  }
+
+  /** Half-open: the client gets a reset, or an orderly end, and the server has to find out by itself. */
+  abandon(orderly) {
+    this.#part();
+    const client = this.#end.down;
+    if (orderly) client.end();
+    else client.resetAndDestroy();
+  }
+
+  /** A WebSocket close frame, first to the server; once that is done with the connection, to the client. */
+  sayGoodbye(code) {
+    this.#part();
+    const { up: server, down: client } = this.#end;
+    server.once("close", () => {
+      if (!client.destroyed) client.end(closeFrame(code, false));
+    });
+    server.end(closeFrame(code, true));
+    this.#later(FINISH_LIMIT, () => this.reset());
   }
 
   /** The client gets a reset, the server knows nothing for `time` ms: it works on, and its answers go nowhere. */
@@ -125,6 +158,12 @@ class Link extends EventEmitter {
     if (direction === "down" && chunk.includes(JOINED)) this.emit("joined");
   }
 
+  #part() {
+    this.#parted = true;
+    this.#swallow("up");
+    this.#swallow("down");
+  }
+
   #swallow(direction) {
     this.#gate[direction] = () => {};
     this.#end[opposite[direction]].resume();
@@ -146,9 +185,13 @@ class Link extends EventEmitter {
   }
 }
 
-/** Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to. */
+/**
+ * Emits `change` (a link came, joined or went), and `link` with each new one. `target`: the port that new ones go to; while
+ * there is none they wait.
+ */
 export class Proxy extends EventEmitter {
-  target;
+  #target;
+  #waiting = [];
   /** Whether a client has joined since that was last set to false. */
   joined = false;
   // Those that are not over for the server either.
@@ -157,7 +200,16 @@ export class Proxy extends EventEmitter {
 
   constructor(target) {
     super();
-    this.target = target;
+    this.#target = target;
+  }
+
+  get target() {
+    return this.#target;
+  }
+
+  set target(port) {
+    this.#target = port;
+    if (port !== undefined) for (const client of this.#waiting.splice(0)) if (!client.destroyed) this.#accept(client);
   }
 
   async listen() {
@@ -194,9 +246,12 @@ export class Proxy extends EventEmitter {
   close() {
     this.#server.close();
     for (const link of this.#links) link.reset();
+    for (const client of this.#waiting.splice(0)) client.destroy();
   }
 
   #accept(client) {
+    client.on("error", () => {});
+    if (this.#target === undefined) return void this.#waiting.push(client);
     const link = new Link(client, this.target);
     this.#links.add(link);
     this.emit("link", link);

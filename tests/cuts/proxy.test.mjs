@@ -105,6 +105,50 @@ test("the server of a ghost keeps its connection for a while", async (t) => {
   assert.deepEqual([client.end, server.end], ["ECONNRESET", "ECONNRESET"]);
 });
 
+test("on a silent link each side finds out by itself", async (t) => {
+  const { proxy, client, server, link } = await pair(t);
+  link.silence();
+  client.socket.write("12345");
+  client.socket.end();
+  await client.closed;
+  assert.deepEqual([proxy.links.length, proxy.idle, server.text, server.end], [0, false, "hello", undefined]);
+  server.socket.end();
+  await server.closed;
+  await proxy.until(() => proxy.idle);
+});
+
+for (const [orderly, end] of [[false, "ECONNRESET"], [true, "end"]]) {
+  test(`an abandoned client is told, by ${end}, the server is not`, async (t) => {
+    const { proxy, client, server, link } = await pair(t);
+    link.abandon(orderly);
+    await client.closed;
+    assert.deepEqual([client.end, proxy.idle, server.end], [end, false, undefined]);
+    server.socket.destroy();
+    await proxy.until(() => proxy.idle);
+  });
+}
+
+test("a close frame reaches the server, and the client once that is gone", async (t) => {
+  const { client, server, link } = await pair(t);
+  link.sayGoodbye(1001);
+  await server.closed;
+  assert.equal(Buffer.from(server.text.slice(5), "latin1").length, 8);
+  await client.closed;
+  assert.equal(client.text.length, "welcome".length + 4);
+});
+
+test("without a target a connection waits for one", async (t) => {
+  const { proxy } = await pair(t);
+  const { target } = proxy;
+  proxy.target = undefined;
+  const client = watch(connect(proxy.port, "127.0.0.1"));
+  await once(client.socket, "connect");
+  const link = once(proxy, "link");
+  proxy.target = target;
+  await link;
+  client.socket.destroy();
+});
+
 test("what was sent can arrive after the client was cut off", async (t) => {
   const { client, server, link } = await pair(t);
   link.late(5, 20);

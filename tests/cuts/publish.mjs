@@ -16,15 +16,22 @@ export function conditions() {
   return { date: new Date().toISOString().slice(0, 10), commit, cpus: `${cpus().length} x ${cpus()[0].model}`, node: process.version };
 }
 
-export function publish(where, settings, rows) {
+/** Rewrites `results.json` and the results in `README.md` of a folder; `text` has their lines. */
+export function rewrite(folder, where, settings, rows, text) {
   // What a client said is of no use without its whole output.
   const kept = rows.map(({ words: _words, doubtful: _doubtful, ...row }) => row);
-  writeFileSync(join(here, "results.json"), `${JSON.stringify({ conditions: where, settings, rows: kept }, null, 1)}\n`);
+  writeFileSync(join(folder, "results.json"), `${JSON.stringify({ conditions: where, settings, rows: kept }, null, 1)}\n`);
+  const file = join(folder, "README.md");
+  const [before, rest] = readFileSync(file, "utf8").split(begin);
+  const [, after] = rest.split(end);
+  const made = `${where.date}, commit ${where.commit}, ${where.cpus}, node ${where.node}; `;
+  writeFileSync(file, `${before}${[begin, "", `${made}${text[0]}`, ...text.slice(1), "", end].join("\n")}${after}`);
+}
+
+export function publish(where, settings, rows) {
   const { seed, cuts, handlerMs } = settings;
-  const lines = [
-    begin,
-    "",
-    `${where.date}, commit ${where.commit}, ${where.cpus}, node ${where.node}; seed ${seed}, ${cuts} cuts, handlers of 0 to ${handlerMs} ms.`,
+  rewrite(here, where, settings, rows, [
+    `seed ${seed}, ${cuts} cuts, handlers of 0 to ${handlerMs} ms.`,
     "",
     table(rows),
     "",
@@ -33,12 +40,5 @@ export function publish(where, settings, rows) {
     "Configurations:",
     "",
     ...new Set(rows.map(({ client, options }) => `- ${client}: \`${JSON.stringify(options)}\``)),
-    "",
-    end,
-  ];
-  const file = join(here, "README.md");
-  const text = readFileSync(file, "utf8");
-  const [before, rest] = text.split(begin);
-  const [, after] = rest.split(end);
-  writeFileSync(file, `${before}${lines.join("\n")}${after}`);
+  ]);
 }

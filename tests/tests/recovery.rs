@@ -7,8 +7,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde_json::{Value, json};
 use socketio_client_native::{Client, ClientBuilder, Message, Messages, Socket, Transport};
-use tests::{NodeServer, Options, PATIENCE};
+
+use tests::{NodeServer, Options, PATIENCE, Scratch, Sio};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -180,4 +182,88 @@ async fn retries_lose_nothing() {
     }
     assert_eq!(first_runs, (0..100).collect::<Vec<_>>());
     assert_eq!(server.stats()["disconnects"].as_array().map(Vec::len), Some(10));
+}
+
+/// Runs `sio connect` with a recovery store until it is connected; what it was told then.
+fn with_store(server: &NodeServer, file: &str) -> (Sio, Vec<Value>) {
+    let mut sio = Sio::run(["connect", &server.url(), "--recovery-store", file, "--transports", "websocket"]);
+    // Whatever there is to tell of the connection comes before the answer.
+    sio.send(&json!({"emit": "call", "args": [1], "ack": true, "id": "told"}));
+    sio.wait_for_ack("told");
+    let lines = sio.lines();
+    (sio, lines)
+}
+
+fn ticks(sio: &Sio) -> Vec<(u64, bool)> {
+    let tick = |line: &Value| line["event"] == "tick";
+    let numbers = |line: &Value| Some((line["args"][0].as_u64()?, line["replayed"] == true));
+    sio.lines().iter().filter(|line| tick(line)).filter_map(numbers).collect()
+}
+
+/// A process is killed again and again; the next one takes up its session, with what was missed, once. A copy of its file,
+/// and a second process with the file, take up nothing, and are told so.
+#[test]
+fn the_next_process_takes_up_the_session() {
+    let mut server = NodeServer::start(Options::new().recovery());
+    let scratch = Scratch::new();
+    let file = scratch.file("session").to_string_lossy().into_owned();
+    let (mut sio, first) = with_store(&server, &file);
+    assert!(first.iter().all(|line| line["type"] != "gap"), "{first:?}");
+    let id = first.iter().find(|line| line["type"] == "connect").unwrap()["id"].clone();
+    server.emit("/", "tick", &[0.into()]);
+    sio.wait_for("tick 0", |line| line["args"][0] == 0);
+    for round in 1..=5_u64 {
+        // It is stored how far the events came.
+        wait_for_file(&file, |text| text.contains("websocket") && !text.contains("null"));
+        let stored = std::fs::read_to_string(&file).unwrap();
+        if round == 3 {
+            let (second, lines) = with_store(&server, &file);
+            assert!(
+                lines.iter().any(|line| line["type"] == "gap" && line["reason"] == "storage"),
+                "{lines:?}"
+            );
+            second.finish();
+            let copy = scratch.file("copy").to_string_lossy().into_owned();
+            std::fs::write(&copy, stored).unwrap();
+            let (copied, lines) = with_store(&server, &copy);
+            assert!(
+                lines.iter().any(|line| line["type"] == "gap" && line["reason"] == "storage"),
+                "{lines:?}"
+            );
+            copied.finish();
+        }
+        let mut old = sio.into_inner();
+        old.kill();
+        drop(old);
+        server.emit("/", "tick", &[(round * 10).into()]);
+        server.emit("/", "tick", &[(round * 10 + 1).into()]);
+        let (next, lines) = with_store(&server, &file);
+        sio = next;
+        let connect = lines.iter().find(|line| line["type"] == "connect").unwrap();
+        assert_eq!((&connect["recovered"], &connect["id"]), (&true.into(), &id), "round {round}: {lines:?}");
+        server.emit("/", "tick", &[(round * 10 + 2).into()]);
+        sio.wait_for("a live tick", |line| line["args"][0] == round * 10 + 2);
+        let news: Vec<_> = ticks(&sio).into_iter().filter(|(number, _)| *number >= round * 10).collect();
+        let expected = [(round * 10, true), (round * 10 + 1, true), (round * 10 + 2, false)];
+        assert_eq!(news, expected, "round {round}");
+    }
+    // Whoever leaves keeps nothing.
+    sio.send(&json!({"disconnect": true}));
+    sio.finish();
+    let (sio, lines) = with_store(&server, &file);
+    assert!(lines.iter().all(|line| line["type"] != "gap" && line["recovered"] != true), "{lines:?}");
+    // The end of input is no leave: the next one goes on.
+    sio.finish();
+    let (sio, lines) = with_store(&server, &file);
+    assert!(lines.iter().all(|line| line["reason"] != "storage"), "{lines:?}");
+    sio.finish();
+}
+
+/// Looks again whenever other threads have had their turn, with a generous limit.
+fn wait_for_file(path: &str, wanted: impl Fn(&str) -> bool) {
+    let begin = std::time::Instant::now();
+    while !std::fs::read_to_string(path).is_ok_and(|text| wanted(&text)) {
+        assert!(begin.elapsed() < PATIENCE, "{path}: {:?}", std::fs::read_to_string(path));
+        std::thread::yield_now();
+    }
 }

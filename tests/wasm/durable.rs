@@ -7,7 +7,7 @@ extern crate socketio_client_wasm as socketio;
 
 use std::time::Duration;
 
-use socketio::{Client, ClientEvent, Socket, Transport, spawn};
+use socketio::{BufferPolicy, Client, ClientEvent, Durability, Socket, Transport, spawn};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(js_namespace = console)]
@@ -72,6 +72,49 @@ impl Tab {
         let socket = self.socket.clone();
         let ticket = socket.emit(&event, &number)?;
         Ok(socket.stored(ticket).await)
+    }
+
+    /// What becomes of one emit after another, where there is room for one in what two tabs share.
+    pub async fn full(outbox: &str, policy: &str) -> Result<Vec<String>, JsError> {
+        let policy = match policy {
+            "refuse" => BufferPolicy::Refuse,
+            "drop oldest" => BufferPolicy::DropOldest,
+            _ => BufferPolicy::DropNewest,
+        };
+        let client = || {
+            let builder = Client::builder("http://127.0.0.1:9").transports([Transport::WebSocket]);
+            builder.outbox(outbox).buffer_size(1).buffer_policy(policy).build()
+        };
+        let clients = [client()?, client()?];
+        let [one, other] = clients.each_ref().map(Client::default_socket);
+        let first = one.emit("run", &1)?;
+        let mut lines = vec![format!("stored {}", one.stored(first).await)];
+        for socket in [&one, &other] {
+            lines.push(match socket.emit("run", &2) {
+                Err(error) => format!("error {error}"),
+                Ok(ticket) => format!("{:?}", socket.settled(ticket).await),
+            });
+        }
+        let answer = other.emit_with_ack::<u32>("run", &3).await;
+        lines.push(answer.map_or_else(|error| error.to_string(), |answer| answer.to_string()));
+        lines.push(format!("{:?}", one.fate(first)));
+        Ok(lines)
+    }
+
+    /// A tab whose emits may leave before they are stored.
+    pub fn write_behind(url: &str, outbox: &str) -> Result<Self, JsError> {
+        let builder = Client::builder(url).transports([Transport::WebSocket]).outbox(outbox);
+        let client = builder.outbox_durability(Durability::WriteBehind).build()?;
+        let socket = client.default_socket();
+        Ok(Self { client, socket })
+    }
+
+    /// Whether an emit is stored, once that is known, and its fate then.
+    pub async fn is_stored(&self, event: String) -> Result<String, JsError> {
+        let socket = self.socket.clone();
+        let ticket = socket.emit(&event, &())?;
+        let stored = socket.stored(ticket).await;
+        Ok(format!("{stored} {} {:?}", socket.stored(ticket).await, socket.fate(ticket)))
     }
 
     /// The answer.

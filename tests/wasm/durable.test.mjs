@@ -14,6 +14,7 @@ const page = `<!doctype html><title>durable</title><link rel=icon href=data:,><s
   globalThis.lines = [];
   const tell = (...line) => { globalThis.lines.push(line.join(" ")); };
   await init();
+  globalThis.Tab = Tab;
   globalThis.start = (url, name, once) => { globalThis.tab = new Tab(url, name, once, tell); };
   globalThis.ready = true;
 </script>`;
@@ -76,6 +77,12 @@ for (const name of browsers) {
 
     // Another tab: who leads sends for it, and it has its fate and its answer.
     const third = await begin(node.url);
+    // It ends before what is settled is erased: who takes its place, and has been told, does not send that again.
+    await second.evaluate(() => {
+      IDBObjectStore.prototype.delete = () => {
+        throw new Error("the disk is gone");
+      };
+    });
     assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 6)), 42);
     await second.close();
     assert.equal(await third.evaluate(() => globalThis.tab.ask("run", 7)), 49);
@@ -94,5 +101,41 @@ for (const name of browsers) {
     assert.equal(await third.evaluate(() => globalThis.tab.clear()), undefined);
     assert.deepEqual(third.problems, []);
     assert.deepEqual(await third.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
+  });
+
+  test(`${name}: without room the newest is refused, or dropped, and nothing that is stored`, async (t) => {
+    const [site, browser] = [await serve(t), await launch(name)];
+    t.after(() => browser.close());
+    const full = async (policy) => {
+      const tab = await open(browser, site);
+      await tab.waitForFunction(() => globalThis.ready, { polling: 20 });
+      return tab.evaluate((policy) => globalThis.Tab.full(policy, policy), policy);
+    };
+    for (const policy of ["refuse", "drop oldest"]) {
+      const [stored, here, other, answer, first] = await full(policy);
+      assert.deepEqual([stored, other, first], ["stored true", "Some(Refused)", "Some(Held)"], policy);
+      assert.match(here, /^error the buffer is full \(1 emits/);
+      assert.match(answer, /^not sent: .*the buffer is full$/);
+    }
+    const [stored, here, other, answer, first] = await full("drop newest");
+    assert.deepEqual([stored, here, other, first], ["stored true", "Some(Dropped)", "Some(Dropped)", "Some(Held)"]);
+    assert.match(answer, /^not sent: /);
+  });
+
+  test(`${name}: what has left, and cannot be stored, is known at once not to be`, async (t) => {
+    const [site, node, browser] = [await serve(t), await server(t), await launch(name)];
+    t.after(() => browser.close());
+    const tab = await open(browser, site);
+    await tab.waitForFunction(() => globalThis.ready, { polling: 20 });
+    const stored = await tab.evaluate(async (url) => {
+      const tab = globalThis.Tab.write_behind(url, "behind");
+      // It leads, and has numbers.
+      await tab.ask("run", 1);
+      IDBObjectStore.prototype.add = () => {
+        throw new Error("the disk is full");
+      };
+      return tab.is_stored("never answered");
+    }, node.url);
+    assert.match(stored, /^false false Some\(InFlight/);
   });
 }

@@ -456,6 +456,33 @@ pub async fn slept(url: &str, sleeps: &js_sys::Function) -> Result<Lines, JsErro
     Ok(log.taken())
 }
 
+/// The wall clock is set, again and again; each time there is an answer, and one to what was to be held for an hour.
+#[wasm_bindgen]
+pub async fn clock_set(url: &str, jumps: Vec<f64>, set: &js_sys::Function) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client = quick(url, "websocket").build()?;
+        let socket = client.socket("/");
+        socket.connected().await?;
+        let lost = log.clone();
+        socket.on_disconnect(move |reason| lost.note(reason.as_str()));
+        for jump in jumps {
+            let idle =
+                quick(url, "websocket").auto_connect(false).buffer_max_age(Some(Duration::from_secs(3600)));
+            let idle = idle.build()?.socket("/");
+            let held = idle.emit_with_ack::<u8>("call", &8).send();
+            set.call1(&JsValue::NULL, &jump.into()).unwrap();
+            let answer: u8 = socket.emit_with_ack("call", &7).await?;
+            idle.connect();
+            let held = held.await.map_or_else(|error| error.to_string(), |answer| answer.to_string());
+            log.note(format!("{answer} {held}"));
+        }
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
 /// More than the browser takes at once: returns how much of it was handed over while the browser was stuck.
 #[wasm_bindgen]
 pub async fn flood(url: &str, unstick: &js_sys::Function) -> Result<Lines, JsError> {

@@ -183,6 +183,24 @@ test("a session that slept too long is replaced as soon as anything happens", as
   assert.ok(performance.now() - begin < 15_000, "the heartbeat's own timer has 45 s to go");
 });
 
+// As in the JavaScript face: tests/js/clock-jumps.test.mjs.
+test("a wall clock that is set a day forward is taken for sleep, and one set back changes nothing", async (t) => {
+  const server = await nodeServer(t);
+  const DAY = 24 * 3600 * 1000;
+  const { now } = Date;
+  t.after(() => (Date.now = now));
+  const lines = async (...jumps) => {
+    const said = await face.clock_set(server.url, jumps, (jump) => (Date.now = () => now() + jump));
+    Date.now = now;
+    return said.map((line) => line.replace(/not sent: .* its age limit .*/, "expired"));
+  };
+  const [held, expired] = ["7 8", "7 expired"];
+  assert.deepEqual(await lines(-DAY), [held]);
+  assert.deepEqual(await lines(DAY), ["ping timeout", expired]);
+  assert.deepEqual(await lines(DAY, 0), ["ping timeout", expired, held]);
+  assert.deepEqual(await lines(-DAY, 0), [held, "ping timeout", expired]);
+});
+
 test("URL, query and headers are asked again at each attempt", async (t) => {
   const server = await nodeServer(t);
   const [query] = await face.asked("http://127.0.0.1:1", server.url);

@@ -184,6 +184,14 @@ impl Codec for Json {
         Payload::unchecked(r#"["$delivery",{"sync":1}]"#.into())
     }
 
+    fn is_middleware(&self, answer: &Payload) -> bool {
+        serde_json::from_str(answer.json()).is_ok_and(|answer: serde_json::Value| {
+            let [version, ttl] = ["/0/v", "/0/ttl"].map(|place| answer.pointer(place));
+            version.and_then(serde_json::Value::as_u64) == Some(1)
+                && ttl.is_some_and(serde_json::Value::is_number)
+        })
+    }
+
     fn offset(&mut self, payload: &Payload) -> Option<Offset> {
         let (_, offset) = last_text(payload.args_json())?;
         Offset::parse(offset)

@@ -216,6 +216,9 @@ pub trait Codec {
     /// The event `["$delivery",{"sync":1}]`, which only the server's middleware answers.
     fn sync(&mut self) -> Self::Payload;
 
+    /// Whether an answer to it is the middleware's, `[{"v":1,"ttl":600000}]`: an application may answer every event.
+    fn is_middleware(&self, answer: &Self::Payload) -> bool;
+
     /// The last argument of an event, if it is a text shaped like an offset ([`Offset::parse`]).
     fn offset(&mut self, payload: &Self::Payload) -> Option<Offset>;
 

@@ -1,5 +1,7 @@
 //! What a packet carries: JSON text and attachments.
 
+use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,7 +11,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use serde::de::{Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde::ser::Serialize;
 
 use super::args::is_list;
@@ -194,6 +196,38 @@ impl Payload {
     pub(super) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
         self.attachments = (!attachments.is_empty()).then(|| attachments.into());
         self
+    }
+
+    /// `{}`.
+    #[must_use]
+    pub fn empty_object() -> Self {
+        Self::unchecked("{}".into())
+    }
+
+    /// This object with one more field, whose value is a JSON text. One that has the field, and what is no object, stays as it
+    /// is.
+    ///
+    /// ```
+    /// use socketio_client_core::codec::Payload;
+    ///
+    /// let with = |object: &Payload| object.with_field("after", "7").json().to_string();
+    /// assert_eq!(with(&Payload::empty_object()), r#"{"after":7}"#);
+    /// let token = Payload::object(&[("token", "t")].into_iter().collect::<std::collections::BTreeMap<_, _>>())?;
+    /// assert_eq!(with(&token), r#"{"after":7,"token":"t"}"#);
+    /// assert_eq!(with(&token.with_field("after", "1")), r#"{"after":1,"token":"t"}"#);
+    /// # Ok::<(), socketio_client_core::EncodeError>(())
+    /// ```
+    #[must_use]
+    pub fn with_field(&self, key: &str, value: &str) -> Self {
+        let Ok(taken) = self.parse_value::<BTreeMap<String, IgnoredAny>>() else { return self.clone() };
+        let Some(fields) = self.json().trim_ascii().strip_prefix('{') else { return self.clone() };
+        if taken.contains_key(key) {
+            return self.clone();
+        }
+        // A text has a form in JSON whatever is in it.
+        let key = serde_json::to_string(key).unwrap_or_default();
+        let comma = if taken.is_empty() { "" } else { "," };
+        Self::unchecked(format!("{{{key}:{value}{comma}{fields}"))
     }
 
     /// An event's name; empty if this is none. A surrogate without a partner, which Rust strings cannot hold, is U+FFFD

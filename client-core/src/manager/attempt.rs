@@ -105,7 +105,7 @@ impl<C: Codec> Manager<C> {
     }
 
     fn begin(&mut self, attempt: Attempt, deadline: Instant, now: Instant) {
-        if !self.take_over(attempt, deadline, now) {
+        if !self.take_over_first(attempt, deadline, now) {
             self.open_first(attempt, deadline, now);
         }
     }

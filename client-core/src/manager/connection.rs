@@ -121,6 +121,9 @@ impl<C: Codec> Manager<C> {
         let offers_websocket =
             handshake.upgrades.iter().any(|name| name == TransportKind::WebSocket.as_str());
         let mut engine = Engine::new(handshake, link, now);
+        if self.take_over_after_all(engine.transport(), now) {
+            return;
+        }
         if kind == TransportKind::WebSocket {
             self.upgraded_before = true;
         } else if self.config.upgrade

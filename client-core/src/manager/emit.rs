@@ -76,11 +76,17 @@ impl<C: Codec> Manager<C> {
         }
         let dropped = match room {
             Ok(()) => false,
-            Err(_) if options.coalesce.is_some_and(|key| target.outbox.has_key(key)) => false,
+            Err(_)
+                if options
+                    .coalesce
+                    .is_some_and(|key| target.outbox.fits_in_place(key, size, &self.config)) =>
+            {
+                false
+            }
             Err(error) => match self.config.buffer_policy {
                 BufferPolicy::DropNewest => true,
                 BufferPolicy::DropOldest
-                    if target.make_room(socket, size, &self.config, &mut self.events) =>
+                    if target.make_room(socket, size, options.coalesce, &self.config, &mut self.events) =>
                 {
                     false
                 }

@@ -13,6 +13,7 @@ use crate::event::{AuthRequest, DisconnectReason, Event, SocketId};
 use crate::fate::Fate;
 use crate::io::Command;
 use crate::packet::{Header, PacketKind};
+use crate::recovery::Saved;
 use crate::retries::{Retries, TimedOut};
 use crate::socket::{Auth, SocketState};
 use crate::sync::Sync;
@@ -149,7 +150,7 @@ impl<C: Codec> Manager<C> {
         let delivery = target.outbox.retries.as_ref().and_then(Retries::name);
         let recovery = target.recovery.claim(&self.config, now);
         if target.saves && recovery.is_some() {
-            self.commands.push_back(Command::Save { socket, session: None });
+            self.commands.push_back(Command::Save { socket, saved: Saved::Claimed });
         }
         let credentials = Credentials { recovery, delivery: delivery.map(|id| (id, base)) };
         match self.codec.connect(payload.as_ref(), credentials) {
@@ -193,7 +194,7 @@ impl<C: Codec> Manager<C> {
                         }
                     }
                 } else {
-                    self.sync_answered(socket, id);
+                    self.sync_answered(socket, id, &payload);
                 }
             }
             (PacketKind::Connect, SocketState::Connecting { .. }) => {

@@ -337,12 +337,18 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    pub(super) fn sync_answered(&mut self, socket: SocketId, id: u64) {
+    pub(super) fn sync_answered(&mut self, socket: SocketId, id: u64, answer: &C::Payload) {
         let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &self.phase)
         else {
             return;
         };
         if !matches!(target.sync, Sync::Asked { id: asked, .. } if asked == id) {
+            return;
+        }
+        if !self.codec.is_middleware(answer) {
+            // Who answers every event has answered this one too.
+            target.sync = Sync::Unsupported;
+            self.events.push_back(Event::DeliveryUnsupported { socket });
             return;
         }
         target.sync = Sync::Answered;

@@ -10,7 +10,7 @@ use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
 use crate::gap::{Gap, GapLevel};
 use crate::io::Command;
 use crate::offset::Shape;
-use crate::recovery::{Notice, SavedSession};
+use crate::recovery::{Notice, Saved, SavedSession};
 
 impl<C: Codec> Manager<C> {
     /// Takes up the session of a process or page that is gone; `None` if it had one that cannot be read. To be called before
@@ -58,13 +58,13 @@ impl<C: Codec> Manager<C> {
         if self.sockets.get(socket.0 as usize).is_some_and(|target| target.saves)
             && let Some(session) = self.saved_session(socket)
         {
-            self.commands.push_back(Command::Save { socket, session: Some(session) });
+            self.commands.push_back(Command::Save { socket, saved: Saved::Session(session) });
         }
     }
 
     pub(super) fn forget_saved(&mut self, socket: SocketId) {
         if self.sockets.get(socket.0 as usize).is_some_and(|target| target.saves) {
-            self.commands.push_back(Command::Save { socket, session: None });
+            self.commands.push_back(Command::Save { socket, saved: Saved::Left });
         }
     }
 
@@ -139,8 +139,10 @@ impl<C: Codec> Manager<C> {
         self.end_session(DisconnectReason::ParseError, Some(error.into()), now);
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
             target.recovery.overflowed(heard);
+            if target.saves {
+                self.commands.push_back(Command::Save { socket, saved: Saved::Claimed });
+            }
         }
-        self.forget_saved(socket);
     }
 
     /// Tells that the namespace is connected, and what may be missing, and delivers what came before.

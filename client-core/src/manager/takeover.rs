@@ -3,13 +3,13 @@
 //! A server that has not noticed the end of a connection refuses to resume its session, or resumes it and goes deaf when it
 //! notices. A reset or the end of a TCP stream proves nothing: a proxy may have cut this side alone. So the server is asked:
 //! a polling session is ended with a close packet, and a WebSocket's place is taken by another one, as if the session moved
-//! there, which is then closed. Where neither is possible, a request that no session would allow tells whether the server
-//! still has it.
+//! there, which is then closed. The server hears of that end on its own time, so it is asked until it has no such session.
+//! Where neither is possible, a request that no session would allow tells whether the server still has it.
 
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Attempt, Manager, Phase};
+use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::{Codec, Message};
 use crate::config::TransportKind;
 use crate::engine::packet::control;
@@ -30,6 +30,16 @@ pub(super) struct Ghost {
     pub(super) by: Instant,
     /// Where it was. `None`: not known, so it is taken for the one that is tried next.
     address: Option<Address>,
+    asked: Asked,
+}
+
+/// Whether a server can be asked, in one attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    NotYet,
+    /// It could not be reached. If it is reached a moment later, it is asked once more.
+    InVain,
+    Again,
 }
 
 impl Ghost {
@@ -43,14 +53,17 @@ pub(super) struct Takeover {
     transport: TransportId,
     step: Step,
     until: Instant,
+    /// When the server is asked again, and how much longer it has the time after.
+    again: Option<Instant>,
+    pause: Duration,
     /// Of the attempt that goes on afterwards.
     attempt: Attempt,
     deadline: Instant,
 }
 
 impl Takeover {
-    pub(super) const fn until(&self) -> Instant {
-        self.until
+    pub(super) fn until(&self) -> Instant {
+        self.again.map_or(self.until, |again| again.min(self.until))
     }
 
     pub(super) const fn transport(&self) -> TransportId {
@@ -73,6 +86,10 @@ enum Step {
     Opened,
     Probing,
     Answered,
+    /// It was taken over, and left again: whether the server has noticed.
+    Checking,
+    /// It could not be taken over: whether that is because the server has noticed by itself meanwhile.
+    Doubting,
 }
 
 /// What the server knows.
@@ -90,8 +107,9 @@ enum Answer {
 impl Answer {
     fn of(error: &TransportError) -> Self {
         let TransportError::Status { status: 400, body } = error else { return Self::None };
-        // `{"code":1,"message":"Session ID unknown"}`, and 3 for a request that does not fit its session's transport.
-        if body.contains(r#""code":1,"#) {
+        // `{"code":1,"message":"Session ID unknown"}`, of which a WebSocket is told the message alone, and some shells the
+        // code; and 3 for a request that does not fit its session's transport.
+        if body.contains(r#""code":1,"#) || body.contains("Session ID unknown") {
             Self::Unknown
         } else if body.contains(r#""code":3,"#) {
             Self::Held
@@ -103,6 +121,9 @@ impl Answer {
 
 /// How much later than the heartbeat allows a server may notice.
 const SLACK: Duration = Duration::from_secs(1);
+
+/// A server that has not noticed yet is asked again after that; then after twice as long.
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl<C: Codec> Manager<C> {
     /// When the server finds out by itself that a session has lost its connection.
@@ -123,6 +144,7 @@ impl<C: Codec> Manager<C> {
             carrier: engine.carrier(),
             by,
             address: Some(self.config.address.clone()),
+            asked: Asked::NotYet,
         });
         Notice::Expected { by, ghost: id }
     }
@@ -136,7 +158,7 @@ impl<C: Codec> Manager<C> {
             Some(ghost) if ghost.sid == sid => ghost.id,
             _ => {
                 let id = self.transport_id();
-                self.ghost = Some(Ghost { id, sid, carrier, by, address: None });
+                self.ghost = Some(Ghost { id, sid, carrier, by, address: None, asked: Asked::NotYet });
                 id
             }
         };
@@ -144,7 +166,29 @@ impl<C: Codec> Manager<C> {
     }
 
     /// Tells the server, if that helps a namespace. True if the attempt goes on afterwards.
-    pub(super) fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+    pub(super) fn take_over_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+        if let Some(ghost) = &mut self.ghost {
+            ghost.asked = Asked::NotYet;
+        }
+        self.take_over(attempt, deadline, now)
+    }
+
+    /// The server is reached, on this transport, and could not be told before: then now. True if the attempt goes on
+    /// afterwards, without that transport.
+    pub(super) fn take_over_after_all(&mut self, reached: TransportId, now: Instant) -> bool {
+        let Phase::Opening(Opening { attempt, deadline, .. }) = self.phase else { return false };
+        match &mut self.ghost {
+            Some(ghost) if ghost.asked == Asked::InVain => ghost.asked = Asked::Again,
+            _ => return false,
+        }
+        let begun = self.take_over(attempt, deadline, now);
+        if begun {
+            self.close_transport(reached);
+        }
+        begun
+    }
+
+    fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
         let Some(ghost @ Ghost { id, sid, carrier, by, .. }) = &self.ghost else { return false };
         let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id, now));
         let wanted = self.config.recovery && self.config.recovery_takeover && self.online;
@@ -159,7 +203,15 @@ impl<C: Codec> Manager<C> {
         let sid = sid.clone();
         let until = deadline.min(now + self.config.recovery_takeover_timeout);
         let transport = self.begin_step(step, &sid);
-        self.phase = Phase::TakingOver(Takeover { transport, step, until, attempt, deadline });
+        self.phase = Phase::TakingOver(Takeover {
+            transport,
+            step,
+            until,
+            again: None,
+            pause: PAUSE,
+            attempt,
+            deadline,
+        });
         true
     }
 
@@ -167,24 +219,56 @@ impl<C: Codec> Manager<C> {
         let transport = self.transport_id();
         let kind = match step {
             Step::Asking | Step::Closing => TransportKind::Polling,
+            Step::Checking | Step::Doubting if !self.config.tells_status => TransportKind::Polling,
             _ => TransportKind::WebSocket,
         };
         let url = request(&self.config, kind, Some(sid), &mut self.rng);
-        self.commands.push_back(match step {
-            Step::Asking => Command::Get { transport, url },
-            Step::Closing => Command::Post { transport, url, body: self.codec.control(control::CLOSE) },
-            _ => Command::Open { transport, url },
+        self.commands.push_back(match (step, kind) {
+            (Step::Closing, _) => Command::Post { transport, url, body: self.codec.control(control::CLOSE) },
+            (_, TransportKind::Polling) => Command::Get { transport, url },
+            (_, TransportKind::WebSocket) => Command::Open { transport, url },
         });
         transport
     }
 
     /// The WebSocket is open.
     pub(super) fn takeover_opened(&mut self, transport: TransportId) {
-        if let Phase::TakingOver(takeover) = &mut self.phase
-            && takeover.transport == transport
-            && takeover.step == Step::Opening
-        {
-            takeover.step = Step::Opened;
+        let Phase::TakingOver(takeover) = &mut self.phase else { return };
+        if takeover.transport != transport {
+            return;
+        }
+        match takeover.step {
+            Step::Opening => takeover.step = Step::Opened,
+            Step::Checking => self.check_later(),
+            Step::Doubting => self.takeover_ended(&Answer::Held, self.now),
+            _ => {}
+        }
+    }
+
+    /// Asks whether the server has the session, on another transport.
+    fn check(&mut self, step: Step) {
+        let (Phase::TakingOver(Takeover { transport, .. }), Some(Ghost { sid, .. })) =
+            (&self.phase, &self.ghost)
+        else {
+            return;
+        };
+        let (old, sid) = (*transport, sid.clone());
+        self.close_transport(old);
+        self.go_on(step, &sid);
+    }
+
+    /// It still has it.
+    fn check_later(&mut self) {
+        if let Phase::TakingOver(takeover) = &mut self.phase {
+            takeover.again = Some(self.now + takeover.pause);
+            takeover.pause *= 2;
+        }
+    }
+
+    fn go_on(&mut self, step: Step, sid: &str) {
+        let next = self.begin_step(step, sid);
+        if let Phase::TakingOver(takeover) = &mut self.phase {
+            (takeover.transport, takeover.step) = (next, step);
         }
     }
 
@@ -200,10 +284,15 @@ impl<C: Codec> Manager<C> {
                 Some(Message::Text(self.codec.control(control::PROBE)))
             }
             Step::Answered => {
-                self.takeover_ended(&Answer::Noticed, self.now);
+                self.check(Step::Checking);
                 Some(Message::Text(self.codec.control(control::UPGRADE)))
             }
-            Step::Asking | Step::Closing | Step::Opening | Step::Probing => None,
+            Step::Asking
+            | Step::Closing
+            | Step::Opening
+            | Step::Probing
+            | Step::Checking
+            | Step::Doubting => None,
         }
     }
 
@@ -214,7 +303,7 @@ impl<C: Codec> Manager<C> {
             if matches!(self.codec.packet_type(text), Ok(PacketType::ProbePong)));
         if is_answer && takeover.step == Step::Probing {
             takeover.step = Step::Answered;
-        } else {
+        } else if takeover.again.is_none() {
             self.takeover_ended(&Answer::None, now);
         }
     }
@@ -235,18 +324,46 @@ impl<C: Codec> Manager<C> {
 
     /// The transport failed, which may be the answer.
     pub(super) fn takeover_failed(&mut self, error: &TransportError, now: Instant) {
-        let Phase::TakingOver(Takeover { step, until, .. }) = &self.phase else { return };
-        let answer = Answer::of(error);
-        let (asked, in_time) = (*step == Step::Asking, now < *until);
-        match (&self.ghost, answer) {
-            (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Answer::Held) if asked && in_time => {
+        let Phase::TakingOver(Takeover { step, until, again, .. }) = &self.phase else { return };
+        // What was asked last is answered: a server closes a WebSocket for which it has no use.
+        if again.is_some() && self.online {
+            return;
+        }
+        let (step, in_time) = (*step, now < *until);
+        let is_answer = matches!(error, TransportError::Status { .. });
+        if !is_answer {
+            self.asked_in_vain();
+        }
+        match (&self.ghost, step, Answer::of(error)) {
+            (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Step::Asking, Answer::Held) if in_time => {
                 let sid = sid.clone();
-                let next = self.begin_step(Step::Opening, &sid);
-                if let Phase::TakingOver(takeover) = &mut self.phase {
-                    (takeover.transport, takeover.step) = (next, Step::Opening);
-                }
+                self.go_on(Step::Opening, &sid);
             }
-            (_, answer) => self.takeover_ended(&answer, now),
+            (_, Step::Checking, Answer::Held) => self.check_later(),
+            // The answer itself was lost.
+            (_, Step::Checking | Step::Doubting, Answer::None) if self.online && !is_answer => {
+                self.check_later()
+            }
+            // It had it until now.
+            (_, Step::Checking | Step::Doubting, Answer::Unknown) => {
+                self.takeover_ended(&Answer::Noticed, now)
+            }
+            (_, Step::Opened | Step::Probing | Step::Answered, _) if in_time && self.online => {
+                self.check(Step::Doubting)
+            }
+            (_, _, answer) => self.takeover_ended(&answer, now),
+        }
+    }
+
+    /// Nothing was heard of the server.
+    fn asked_in_vain(&mut self) {
+        let Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) =
+            self.phase
+        else {
+            return;
+        };
+        if let Some(Ghost { asked: asked @ Asked::NotYet, .. }) = &mut self.ghost {
+            *asked = Asked::InVain;
         }
     }
 
@@ -272,9 +389,19 @@ impl<C: Codec> Manager<C> {
         self.open_first(attempt, deadline, now);
     }
 
-    /// It took too long.
+    /// It took too long, or the server is asked again.
     pub(super) fn takeover_timeout(&mut self, now: Instant) {
-        self.takeover_ended(&Answer::None, now);
+        match &mut self.phase {
+            Phase::TakingOver(takeover) if now < takeover.until => {
+                takeover.again = None;
+                let step = takeover.step;
+                self.check(step);
+            }
+            _ => {
+                self.asked_in_vain();
+                self.takeover_ended(&Answer::None, now);
+            }
+        }
     }
 }
 

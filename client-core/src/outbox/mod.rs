@@ -134,9 +134,13 @@ impl<P> Outbox<P> {
         }
     }
 
-    /// Whether an emit with this key is held that a newer one may replace.
-    pub(crate) fn has_key(&self, key: &str) -> bool {
-        self.held.iter().any(|emit| emit.key() == Some(key) && emit.is_fresh())
+    /// Whether an emit with this key is held that a newer one of `size` bytes may replace: there are no more of them then, but
+    /// perhaps more bytes.
+    pub(crate) fn fits_in_place(&self, key: &str, size: usize, config: &Config) -> bool {
+        let old = self.held.iter().find(|emit| emit.key() == Some(key) && emit.is_fresh());
+        old.is_some_and(|old| {
+            size <= old.size || (self.bytes - old.size).saturating_add(size) <= config.buffer_bytes
+        })
     }
 
     /// The emit takes the place of an older one with the same key that is held and was never sent, if there is one.

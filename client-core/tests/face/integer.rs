@@ -35,7 +35,7 @@ fn pack(number: u32, attachments: &[u8]) -> u64 {
 
 const OFFSET: u64 = 1 << 28;
 
-/// The question to the middleware.
+/// The question to the middleware, and its answer.
 const SYNC: u64 = 0x00ff_fffe;
 
 /// What CONNECT says: the length of the token, the session's number, and the offset and one.
@@ -220,6 +220,10 @@ impl Codec for Integer {
 
     fn sync(&mut self) -> u64 {
         SYNC
+    }
+
+    fn is_middleware(&self, answer: &u64) -> bool {
+        *answer == SYNC
     }
 
     fn offset(&mut self, payload: &u64) -> Option<Offset> {

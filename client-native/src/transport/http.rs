@@ -1,4 +1,4 @@
-//! HTTP requests over one pool of kept-alive connections.
+//! HTTP requests over one pool of kept-alive connections, with the cookies that servers set.
 
 use std::error::Error;
 use std::io;
@@ -14,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::cookies::Cookies;
 use super::stream::AnsweredInTls;
 use super::{Connector, TransportError, connector};
 
@@ -27,12 +28,13 @@ const STATUS_BODY_CHARS: usize = 512;
 /// The server's answer to a POST is `ok`; more than this is not worth reading for the sake of the connection.
 const POST_ANSWER: usize = 4096;
 
-/// An HTTP/1.1 client. Clones share connections. Redirects are not followed.
+/// An HTTP/1.1 client. Clones share connections and cookies. Redirects are not followed.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Client<Connector, Full<Bytes>>,
     /// For handshakes: keeps no connection, and takes none that was used before.
     fresh: Client<Connector, Full<Bytes>>,
+    cookies: Cookies,
 }
 
 impl Http {
@@ -44,7 +46,7 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .build(connector.clone());
         let fresh = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { client, fresh }
+        Self { client, fresh, cookies: Cookies::default() }
     }
 
     /// Asks for `url` and gives the whole body, of at most `limit` bytes. Dropping the future closes the connection.
@@ -92,7 +94,7 @@ impl Http {
         target: &Target,
         limit: usize,
     ) -> Result<Bytes, TransportError> {
-        let response = self.send(request, target).await?;
+        let response = self.send(&self.client, request, target).await?;
         if response.status() != StatusCode::OK {
             return Err(status_error(response).await);
         }
@@ -109,20 +111,24 @@ impl Http {
 
     async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        client: &Client<Connector, Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         target: &Target,
     ) -> Result<Response<Incoming>, TransportError> {
-        self.client.request(request).await.map_err(|error| classify(&error, target))
+        self.cookies.add(&mut request);
+        let response = client.request(request).await.map_err(|error| classify(&error, target))?;
+        self.cookies.keep(&target.uri, response.headers());
+        Ok(response)
     }
 
-    /// One request as it is, one answer as it is, over a connection of its own, as browsers do it: a Node server leaves a
+    /// One request, one answer as it is, over a connection of its own, as browsers do it: a Node server leaves a
     /// handshake for a path that it does not know unanswered where the connection has carried an answer before.
     pub(super) async fn handshake(
         &self,
         request: Request<Full<Bytes>>,
         target: &Target,
     ) -> Result<Response<Incoming>, TransportError> {
-        self.fresh.request(request).await.map_err(|error| classify(&error, target))
+        self.send(&self.fresh, request, target).await
     }
 }
 

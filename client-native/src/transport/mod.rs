@@ -5,6 +5,7 @@
 //! Deadlines are the caller's: every future here may be dropped at any point, which closes what it had opened.
 
 mod connector;
+mod cookies;
 mod http;
 mod stream;
 #[cfg(feature = "rustls")]

@@ -80,7 +80,8 @@ async fn what_is_not_acknowledged_is_sent_again_and_told() {
 #[tokio::test(start_paused = true)]
 async fn what_was_missed_is_delivered_after_the_connection() {
     let (builder, mut server) = pair();
-    let client = builder.build().unwrap();
+    // This server does not speak of connections that are gone.
+    let client = builder.recovery_takeover(false).build().unwrap();
     let socket = client.default_socket();
     let (tx, mut told) = mpsc::unbounded_channel();
     let (connects, connected) = (tx.clone(), socket.clone());

@@ -7,6 +7,7 @@ mod basics;
 #[cfg(feature = "outbox")]
 mod clear;
 mod fates;
+mod gaps;
 mod lifecycle;
 mod listeners;
 #[cfg(feature = "outbox")]

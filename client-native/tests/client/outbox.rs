@@ -276,6 +276,35 @@ async fn what_is_too_old_is_uncertain_and_leaves_the_store() {
     drop(socket);
 }
 
+/// What is stored expires at a wall time: set a day forward, a clock ends it a day early, and set back a day late.
+#[tokio::test]
+async fn a_clock_that_is_a_day_off_ends_what_was_left_early_or_late_and_no_worse() {
+    const DAY: u64 = 24 * 3600 * 1000;
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let place = MemoryStore::new();
+    // Each had an hour left.
+    place_record(&place, 5, r#"["a",1]"#, Some(now + DAY / 24 - DAY));
+    place_record(&place, 6, r#"["a",2]"#, Some(now + DAY / 24 + DAY));
+    let (builder, mut server) = stored(&place);
+    let client = builder.build().unwrap();
+    let mut events = events(&client);
+    let socket = client.default_socket();
+    let event = events.recv().await.unwrap();
+    let ClientEvent::OutboxSettled { seq: 5, fate: Fate::Uncertain { .. }, event, .. } = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(event.json(), r#"["a",1]"#);
+    let mut peer = server.connect().await;
+    peer.expect(r#"426["a",2]"#).await;
+    peer.send("436[]").await;
+    let event = events.recv().await.unwrap();
+    assert!(
+        matches!(event, ClientEvent::OutboxSettled { seq: 6, fate: Fate::Acknowledged, .. }),
+        "{event:?}"
+    );
+    drop(socket);
+}
+
 #[tokio::test]
 async fn what_is_no_event_is_told_and_removed() {
     let place = MemoryStore::new();

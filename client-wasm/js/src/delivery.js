@@ -45,8 +45,8 @@ export class Delivery {
     this.settled.then(() => signal.removeEventListener("abort", cancel));
   }
 
-  _keep() {
-    this.#stored(true);
+  _keep(kept) {
+    this.#stored(kept);
   }
 
   _change(change) {
@@ -112,8 +112,8 @@ export class Deliveries {
     for (const listener of this.#listeners) listener(told);
   }
 
-  stored(ticket) {
-    this.#open.get(ticket)?._keep();
+  stored(ticket, kept) {
+    this.#open.get(ticket)?._keep(kept);
   }
 }
 

@@ -64,7 +64,11 @@ export class Durable {
     this.#role = "leader";
     this.#reserved = reserved;
     this.#context.lead(id, next, () => {
-      for (const record of records) this.#take(record, { maybeSent: true, earlier: true });
+      for (const record of records) {
+        // The leader before has said what became of it, and had no time to erase it.
+        if (record.tab === this.#store.tab && !this.#mine.has(record.ref)) this.#store.erase([record.seq]);
+        else this.#take(record, { maybeSent: true, earlier: true });
+      }
     });
     if (gone.length === 0) return;
     const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
@@ -166,7 +170,7 @@ export class Durable {
 
   #appended(entry, key) {
     if (!this.#mine.has(entry.ref)) return;
-    this.#context.kept(entry.ref);
+    this.#context.kept(entry.ref, true);
     if (this.#adopted.has(key)) return;
     if (key === undefined) {
       if (entry.cancelled) this.cancel(entry.ref);
@@ -186,8 +190,11 @@ export class Durable {
   #refuse(entry, error) {
     const { ref, key, args } = entry;
     if (!this.#mine.has(ref)) return;
-    // It is on its way already, and goes on from memory.
-    if (this.#adopted.has(key)) return this.#context.failed(error);
+    if (this.#adopted.has(key)) {
+      // It is on its way already, and goes on from memory.
+      this.#context.kept(ref, false);
+      return this.#context.failed(error);
+    }
     if (error?.code === "full") return this.#full(entry);
     this.#change(ref, { fate: "refused", error, value: args });
   }

@@ -76,7 +76,7 @@ export class Outbox {
     const socket = this.#socket;
     return {
       changed: (ref, change) => socket._onstored(ref, change),
-      kept: (ref) => socket._onkept(ref),
+      kept: (ref, kept) => socket._onkept(ref, kept),
       settled: (change) => socket.emitReserved("outbox_settled", change),
       failed: (error) => socket.emitReserved("outbox_error", error),
     };

@@ -296,8 +296,8 @@ export class Socket extends AnyEmitter {
     this.#deliveries.tell(ref, change);
   }
 
-  _onkept(ref) {
-    this.#deliveries.stored(ref);
+  _onkept(ref, kept) {
+    this.#deliveries.stored(ref, kept);
   }
 
   /** Held ones without ack that will not be sent. */

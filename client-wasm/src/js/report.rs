@@ -102,7 +102,7 @@ impl Details {
             millis(gap.last_event_at),
             gap.possibly_missed.map_or(f64::NAN, exact),
         ];
-        self.slot = gap.last_offset.map(|offset| Slot::text(&offset.to_string()).leave().0);
+        self.slot = gap.last_offset.map(|offset| Slot::text(&offset.to_text()).leave().0);
     }
 
     pub(super) fn slot(&mut self) -> i32 {

@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     /// Bounds, as of emits in memory.
     pub(crate) size: usize,
     pub(crate) bytes: usize,
+    /// Without room the newest is refused; otherwise dropped. What is stored makes room for none.
     pub(crate) refuses: bool,
     pub(crate) buffer_max_age: Option<Duration>,
 }
@@ -81,7 +82,8 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct Entry {
     fate: Fate,
-    stored: bool,
+    /// Unknown while the store is asked.
+    stored: Option<bool>,
     payload: Payload,
 }
 
@@ -108,7 +110,7 @@ impl Link {
     /// `None` while that is not decided.
     pub(crate) fn is_stored(&self, emit: EmitId) -> Option<bool> {
         match self.emits.get(&emit) {
-            Some(entry) => entry.stored.then_some(true),
+            Some(entry) => entry.stored,
             None => Some(self.fate(emit) == Some(Fate::Acknowledged)),
         }
     }
@@ -126,6 +128,10 @@ pub(crate) const fn is_ticket(emit: EmitId) -> bool {
 }
 
 impl Inner {
+    pub(crate) fn link(&self, socket: SocketId) -> Option<&Link> {
+        self.namespaces.get(&socket)?.outbox.as_ref()
+    }
+
     pub(crate) fn outbox(&mut self, socket: SocketId) -> Option<&mut Link> {
         self.namespaces.get_mut(&socket)?.outbox.as_mut()
     }
@@ -178,7 +184,7 @@ impl Shared {
             link.bytes = bytes;
             let emit = EmitId::from_number(FIRST + link.count);
             let entry = entry(link.count, &payload, given, stored, options.timeout);
-            link.emits.insert(emit, Entry { fate: Fate::Held, stored: false, payload });
+            link.emits.insert(emit, Entry { fate: Fate::Held, stored: None, payload });
             let durable = Rc::clone(&link.durable);
             ready(inner, emit);
             Ok((durable, emit, entry))
@@ -253,23 +259,24 @@ impl Context {
         set(&object, "name", &name.into());
         set(&object, "namespace", &namespace.into());
         set(&object, "writeBehind", &(settings.durability == Durability::WriteBehind).into());
-        // Where it refuses, that is done before.
-        let (size, bytes) = match settings.refuses {
-            true => (f64::INFINITY, f64::INFINITY),
-            false => (exact(settings.size as u64), exact(settings.bytes as u64)),
-        };
-        set(&object, "bufferSize", &size.into());
-        set(&object, "bufferBytes", &bytes.into());
-        set(&object, "bufferPolicy", &"dropNewest".into());
+        // There they are those of the whole store, which other tabs fill too.
+        set(&object, "bufferSize", &exact(settings.size as u64).into());
+        set(&object, "bufferBytes", &exact(settings.bytes as u64).into());
+        set(&object, "bufferPolicy", &if settings.refuses { "refuse" } else { "dropNewest" }.into());
 
         let it = self.clone();
         method(
             &object,
             "lead",
-            Closure::<dyn Fn(String, f64)>::new(move |id, next| {
-                it.act(|inner, socket, now| {
-                    inner.manager.lead(socket, Some(id), whole(next), now);
+            Closure::<dyn Fn(String, f64, Function)>::new(move |id, next, adopt: Function| {
+                let Some(shared) = it.shared.upgrade() else { return };
+                shared.read(|inner| {
+                    let now = inner.clock.now();
+                    inner.manager.lead(it.socket, Some(id), whole(next), now);
                 });
+                // What is stored is handed in before CONNECT is written, which says where that begins.
+                let _ = adopt.call0(&JsValue::UNDEFINED);
+                it.act(|_, _, _| {});
             }),
         );
         let it = self.clone();
@@ -339,7 +346,7 @@ impl Context {
             Closure::<dyn Fn(f64, JsValue)>::new(move |number, change| it.changed(number, &change)),
         );
         let it = self.clone();
-        method(&object, "kept", Closure::<dyn Fn(f64)>::new(move |number| it.kept(number)));
+        method(&object, "kept", Closure::<dyn Fn(f64, bool)>::new(move |number, kept| it.kept(number, kept)));
         let it = self.clone();
         method(&object, "settled", Closure::<dyn Fn(JsValue)>::new(move |change| it.settled(&change)));
         let it = self.clone();
@@ -396,14 +403,18 @@ impl Context {
         });
     }
 
-    fn kept(&self, number: f64) {
+    /// Whether the store has taken an emit. One that left before may go on without.
+    fn kept(&self, number: f64, kept: bool) {
         let emit = ticket_of(number);
-        self.act(|inner, socket, _| {
-            if let Some(entry) = inner.outbox(socket).and_then(|link| link.emits.get_mut(&emit)) {
-                entry.stored = true;
-                inner.told.push_back(Event::Stored { socket, emit });
-            }
+        let told = self.act(|inner, socket, _| {
+            let entry = inner.outbox(socket).and_then(|link| link.emits.get_mut(&emit));
+            entry.is_some_and(|entry| entry.stored.replace(kept).is_none())
         });
+        if told == Some(true)
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.tell_stored(self.socket, emit, kept);
+        }
     }
 
     /// An emit that another page has left.

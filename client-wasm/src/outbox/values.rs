@@ -158,4 +158,5 @@ beside! {
     "/js/src/store/leader.js" Leader
     "/js/src/store/memory.js" Memory
     "/js/src/store/record.js" Record
+    "/js/src/store/stock.js" Stock
 }

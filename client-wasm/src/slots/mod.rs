@@ -335,7 +335,7 @@ impl Codec for Slots {
             return Ok(auth.cloned());
         }
         let (pid, offset) = recovery.unwrap_or_default();
-        let offset = offset.map(|offset| offset.to_string()).unwrap_or_default();
+        let offset = offset.map(Offset::to_text).unwrap_or_default();
         let (id, base) = delivery.unwrap_or_default();
         let auth_slot = auth.and_then(|auth| i32::try_from(auth.slot()).ok()).unwrap_or(-1);
         #[expect(clippy::cast_precision_loss, reason = "ids stay below 2^53")]
@@ -351,6 +351,10 @@ impl Codec for Slots {
     fn sync(&mut self) -> Payload {
         let slot = table::sync(1);
         Payload::plain(slot, whole(table::further(0)) as u32)
+    }
+
+    fn is_middleware(&self, answer: &Payload) -> bool {
+        table::middleware(answer.slot())
     }
 
     fn offset(&mut self, payload: &Payload) -> Option<Offset> {

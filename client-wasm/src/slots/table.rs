@@ -31,6 +31,8 @@ extern "C" {
     pub(super) fn connect(auth: i32, pid: &str, offset: &str, delivery: &str, base: f64) -> i32;
     /// A number for the question to the server's middleware, in this version. Further: the bytes of its text.
     pub(super) fn sync(version: u32) -> u32;
+    /// Whether an answer to it is the middleware's.
+    pub(super) fn middleware(slot: u32) -> bool;
     /// What the last of these had to say further.
     pub(super) fn further(place: u32) -> f64;
 }

@@ -1,83 +1,10 @@
 // The durable outbox in real browsers: what outlives a page, and tabs that share one.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { exactlyOnce } from "../../../client-wasm/js/server/index.js";
-import { browsers, launch, open } from "../../page/harness.mjs";
+import { browsers, launch } from "../../page/harness.mjs";
 import { upstream } from "../client.mjs";
 import { until } from "../server.mjs";
-import { openTab } from "./tab.mjs";
-
-/** How often the leader's tab is closed. */
-const CLOSES = process.env.TESTS_FULL ? 50 : 5;
-
-/** In the page: `globalThis.socket`, and what it was told. */
-async function connected(page, options = {}) {
-  await page.evaluate(
-    async (options) => {
-      const { io } = await globalThis.load();
-      const told = { settled: [], errors: [], fates: [] };
-      const socket = io(location.origin, { transports: ["websocket"], outbox: "box", reconnectionDelay: 10, ...options });
-      socket.on("outbox_settled", (change) => told.settled.push(change));
-      socket.on("outbox_error", ({ code, message }) => told.errors.push(code ?? message));
-      socket.onFate(({ id, fate }) => told.fates.push(`${id} ${fate}`));
-      Object.assign(globalThis, { socket, told });
-    },
-    options,
-  );
-  return page;
-}
-
-const when = (page, condition, ...args) => page.waitForFunction(condition, { polling: 20 }, ...args);
-const told = (page, what) => page.evaluate((what) => globalThis.told[what], what);
-/** Once it is stored. */
-const deliver = (page, ...args) =>
-  page.evaluate(async (args) => {
-    globalThis.last = globalThis.socket.deliver(...args);
-    return globalThis.last.stored;
-  }, args);
-
-/** What becomes of an emit of which that is known at once. */
-const settles = (page, ...args) =>
-  page.evaluate(async (args) => {
-    const { fate, error, value } = await globalThis.socket.deliver(...args).settled;
-    return { fate, message: error?.message, value };
-  }, args);
-
-/** A server that notes what it handles, and pages on its origin. */
-async function site(t, browser, { middleware = false } = {}) {
-  const once = middleware ? exactlyOnce() : undefined;
-  const first = await openTab(t, browser, once ? { parser: once.parser } : {});
-  once?.install(first.io);
-  const handled = [];
-  first.io.on("connection", (socket) =>
-    socket.on("say", (...args) => {
-      const answer = typeof args.at(-1) === "function" ? args.pop() : () => {};
-      handled.push(args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString("hex") : arg)));
-      answer("said", args[0]);
-    }),
-  );
-  const client = await first.page.evaluate(() => globalThis.clientUrl);
-  async function tab() {
-    // Not the first, which stays.
-    const page = await open(browser, `${first.url}/blank`);
-    t.after(() => page.close().catch(() => {}));
-    await page.evaluate((url) => void (globalThis.load = () => import(url)), client);
-    return page;
-  }
-  return { ...first, handled, tab };
-}
-
-/** The renderer's process is gone at once: nothing in the page hears of it. */
-async function kill(page) {
-  const session = await page.createCDPSession();
-  // The answer never comes.
-  session.send("Page.crash").catch(() => {});
-  await new Promise((resolve) => page.once("error", resolve));
-  await page.close();
-}
-
-/** How a tab ends. */
-const ways = (name) => [["closed", (page) => page.close()], ...(name === "chromium" ? [["killed", kill]] : [])];
+import { connected, deliver, settles, site, told, when } from "./outbox-tab.mjs";
 
 for (const name of upstream ? [] : browsers) {
   describe(name, () => {
@@ -254,6 +181,22 @@ for (const name of upstream ? [] : browsers) {
       });
     }
 
+    test("writeBehind: what has left, and cannot be stored, is known at once not to be", async (t) => {
+      const { tab } = await site(t, browser);
+      const page = await connected(await tab(), { outboxDurability: "writeBehind" });
+      const stored = await page.evaluate(async () => {
+        // It leads, and has numbers.
+        await globalThis.socket.emitWithAck("say", 1);
+        IDBObjectStore.prototype.add = () => {
+          throw new Error("the disk is full");
+        };
+        const delivery = globalThis.socket.deliver("never answered");
+        return [await delivery.stored, delivery.fate];
+      });
+      assert.deepEqual(stored, [false, "inFlight"]);
+      assert.deepEqual(await told(page, "errors"), ["storage"]);
+    });
+
     test("bufferBytes: of text and of attachments, in all tabs", async (t) => {
       const { tab } = await site(t, browser);
       const idle = { autoConnect: false, bufferBytes: 1000 };
@@ -266,31 +209,5 @@ for (const name of upstream ? [] : browsers) {
       await page.evaluate(() => globalThis.socket.outbox.clear());
       assert.equal(await deliver(other, "say", "-".repeat(900)), true);
     });
-
-    for (const [what, leave] of ways(name)) {
-      test(`exactlyOnce: the leading tab is ${what} ${CLOSES} times while three emit; nothing is lost or runs twice`, async (t) => {
-        const { handled, tab } = await site(t, browser, { middleware: true });
-        const fresh = async () => connected(await tab(), { exactlyOnce: true });
-        const tabs = [await fresh(), await fresh(), await fresh()];
-        const stored = [];
-        /** Emits; of those that are known to be stored nothing may be lost. */
-        const say = async (page, text) => (await deliver(page, "say", text)) && stored.push(text);
-        for (let round = 0; round < CLOSES; round += 1) {
-          for (let i = 0; i < 3; i += 1) await Promise.all(tabs.map((page, at) => say(page, `${round} ${i} ${at}`)));
-          // The oldest leads.
-          await leave(tabs.shift());
-          tabs.push(await fresh());
-        }
-        for (const page of tabs) await when(page, () => globalThis.last === undefined || globalThis.last.fate === "acknowledged");
-        const texts = () => handled.map(([text]) => text);
-        await until(() => stored.every((text) => texts().includes(text)), "all that was stored is handled");
-        assert.equal(stored.length, CLOSES * 9);
-        assert.equal(new Set(texts()).size, texts().length, `twice: ${texts().filter((text, at) => texts().indexOf(text) < at)}`);
-        for (let at = 0; at < 3; at += 1) {
-          const own = texts().filter((text) => text.endsWith(` ${at}`));
-          assert.deepEqual(own, own.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })), "order");
-        }
-      });
-    }
   });
 }

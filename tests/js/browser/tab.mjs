@@ -7,7 +7,8 @@ import { sioServer } from "../server.mjs";
 
 const types = { mjs: "text/javascript", js: "text/javascript", wasm: "application/wasm", map: "application/json" };
 
-function serve(request, response) {
+/** `/blank`, and the package below `/client/`. */
+export function servePackage(request, response) {
   const { pathname } = new URL(request.url, "http://host");
   if (pathname === "/blank") {
     response.writeHead(200, { "content-type": "text/html" });
@@ -22,7 +23,7 @@ function serve(request, response) {
 
 /** `{ page, io, url }`, closed with the test; in the page, `await load()` gives the client's exports. */
 export async function openTab(t, browser, options = {}) {
-  const server = await sioServer(t, { plain: serve, ...options });
+  const server = await sioServer(t, { plain: servePackage, ...options });
   const page = await open(browser, `${server.url}/blank`);
   t.after(() => page.close());
   await page.evaluate((path) => {

@@ -1,13 +1,13 @@
 //! A manager in virtual time, with the world's side written out by the scenario.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
 use socketio_client_core::packet::{PacketKind, header};
 use socketio_client_core::{
     Address, Auth, Codec, Command, Config, ConnectFailure, EmitId, EmitOptions, Event, Fate, Frame, Input,
-    Instant, Manager, Message, Refused, SavedSession, SocketId, SocketOptions, TransportError, TransportId,
+    Instant, Manager, Message, Refused, Saved, SocketId, SocketOptions, TransportError, TransportId,
 };
 
 use crate::Face;
@@ -69,8 +69,6 @@ pub struct Sim<'f, F: Face> {
     pub auth_requests: VecDeque<socketio_client_core::AuthRequest>,
     /// Times in which events wait, in order.
     pub resyncs: VecDeque<socketio_client_core::ResyncId>,
-    /// Sessions as they were to be stored last, by namespace.
-    pub saved: BTreeMap<SocketId, Option<SavedSession>>,
     /// Questions for an address, in order.
     pub resolves: VecDeque<socketio_client_core::ResolveId>,
 }
@@ -101,7 +99,6 @@ impl<'f, F: Face> Sim<'f, F> {
             wanted_acks: VecDeque::new(),
             auth_requests: VecDeque::new(),
             resyncs: VecDeque::new(),
-            saved: BTreeMap::new(),
             resolves: VecDeque::new(),
         }
     }
@@ -388,9 +385,12 @@ impl<'f, F: Face> Sim<'f, F> {
             }
             Command::Erase { socket, key } => format!("erase {} {key}", number(socket)),
             Command::Reserve { socket, up_to } => format!("reserve {} {up_to}", number(socket)),
-            Command::Save { socket, session } => {
-                let what = if session.is_some() { "save" } else { "forget" };
-                self.saved.insert(socket, session);
+            Command::Save { socket, saved } => {
+                let what = match saved {
+                    Saved::Session(_) => "save",
+                    Saved::Claimed => "claim",
+                    Saved::Left => "forget",
+                };
                 format!("{what} {}", number(socket))
             }
         };

@@ -14,6 +14,8 @@ use crate::plan::Plan;
 
 /// Emits that a client holds at most.
 pub(crate) const BUFFER: usize = 40;
+/// And their bytes.
+pub(crate) const BUFFER_BYTES: usize = 500;
 /// Namespaces: plain and acked emits, and emits that are sent until they are acknowledged.
 pub(crate) const NAMESPACES: [&str; 2] = ["/", "/r"];
 /// Numbers of links of one process; those of transports begin anew with each.
@@ -23,6 +25,8 @@ const LINKS: u32 = 100_000;
 #[derive(Debug)]
 pub(crate) struct Emitted {
     pub(crate) number: u64,
+    /// Of the payload.
+    pub(crate) size: usize,
     /// If it is dropped, that is not told.
     pub(crate) quiet: bool,
     pub(crate) answered: bool,
@@ -58,6 +62,7 @@ impl Client {
         config.timeout = Duration::from_secs(1);
         config.connect_timeout = Duration::from_secs(1);
         config.buffer_size = BUFFER;
+        config.buffer_bytes = BUFFER_BYTES;
         config.buffer_policy = plan.policy;
         config.ack_timeout = plan.ack_timeout.map(Duration::from_millis);
         config.websocket_ping = plan.ping;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{AckError, Durability, Event, Fate};
 
-use crate::client::{NAMESPACES, number};
+use crate::client::{BUFFER, BUFFER_BYTES, NAMESPACES, number};
 use crate::server::answer;
 use crate::world::World;
 
@@ -33,6 +33,31 @@ impl World {
             let number = rest.trim_end_matches(']').parse().unwrap();
             let stored = self.disk.ever.contains(&number) || self.passing.contains(&number);
             assert!(stored, "{number} left before it was stored");
+        }
+    }
+
+    /// No namespace holds more than it may. What is sent until it is acknowledged counts until then, and of what awaits an
+    /// answer the number.
+    pub(crate) fn check_bounds(&self) {
+        for client in &self.clients {
+            for (at, socket) in client.sockets.into_iter().enumerate() {
+                let acks: BTreeSet<_> = client.manager.pending_acks(socket).collect();
+                let (mut count, mut bytes) = (0, 0);
+                for ((of, emit), emitted) in &client.emits {
+                    let waits = at == 1 && !self.passing.contains(&emitted.number);
+                    let held = match emitted.fate {
+                        Some(Fate::Held) => true,
+                        Some(Fate::InFlight { .. }) => waits,
+                        _ => false,
+                    };
+                    if *of == at {
+                        count += usize::from(held || acks.contains(emit));
+                        bytes += if held { emitted.size } else { 0 };
+                    }
+                }
+                assert!(count <= BUFFER, "{count} emits are held in {}", NAMESPACES[at]);
+                assert!(bytes <= BUFFER_BYTES, "{bytes} bytes are held in {}", NAMESPACES[at]);
+            }
         }
     }
 

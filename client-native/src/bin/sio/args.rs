@@ -89,6 +89,9 @@ pub(crate) struct Connection {
     /// Another server, tried when the first cannot be reached; repeatable
     #[arg(long = "url", value_name = "URL")]
     pub(crate) urls: Vec<String>,
+    /// Take up the sessions of the last run with this file, and leave them to the next one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recovery_store: Option<PathBuf>,
     /// Tell each time a session was resumed in a cluster, where an event may be missing all the same
     #[arg(long)]
     pub(crate) seams: bool,

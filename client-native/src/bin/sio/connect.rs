@@ -328,7 +328,8 @@ impl Run<'_> {
             // A disk that hangs is not waited for longer.
             drop(self.fates.tell_until(tokio::time::timeout(STORING, stored), shared).await);
         }
-        self.fates.tell_until(self.session.leave(), shared).await;
+        let for_good = self.goodbye.as_ref().is_some_and(|goodbye| !goodbye.answers);
+        self.fates.tell_until(self.session.leave(for_good), shared).await;
         if !keeps {
             // Nobody will send them.
             for (at, emit) in self.fates.open().collect::<Vec<_>>() {

@@ -53,7 +53,7 @@ pub(crate) async fn once(
         exit = session.ended() => exit,
         () = tokio::time::sleep(connection.timeout) => session.out_of_time(connection, "no answer"),
     };
-    session.leave().await;
+    session.leave(false).await;
     session.closed().await;
     Ok(exit)
 }

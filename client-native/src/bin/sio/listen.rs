@@ -73,7 +73,7 @@ pub(crate) async fn run(
             }
         },
     };
-    session.leave().await;
+    session.leave(false).await;
     session.closed().await;
     Ok(exit)
 }

@@ -99,6 +99,8 @@ pub(crate) struct Session {
     sockets: Vec<Socket>,
     shared: Arc<Shared>,
     url: String,
+    /// Another run takes up the sessions.
+    keeps: bool,
 }
 
 impl Session {
@@ -123,6 +125,9 @@ impl Session {
             builder = builder.header(name.as_str(), value.as_str());
         }
         builder = connection.delivery.configure(builder);
+        if let Some(file) = &connection.recovery_store {
+            builder = builder.recovery_store(file);
+        }
         if let Some(auth) = &connection.auth {
             builder = builder.auth(auth);
         }
@@ -169,7 +174,8 @@ impl Session {
         for (at, socket) in sockets.iter().enumerate() {
             watch_socket(socket, at, &shared);
         }
-        Ok(Self { client, sockets, shared, url: connection.url.clone() })
+        let keeps = connection.recovery_store.is_some();
+        Ok(Self { client, sockets, shared, url: connection.url.clone(), keeps })
     }
 
     /// Connects to every namespace.
@@ -327,8 +333,12 @@ impl Session {
     }
 
     /// Leaves every namespace. Everything emitted must be flushed before: a Node server drops an event that a DISCONNECT
-    /// follows at once.
-    pub(crate) async fn leave(&self) {
+    /// follows at once. Where another run takes up the sessions that is done only if it is wanted `for_good`.
+    pub(crate) async fn leave(&self, for_good: bool) {
+        if self.keeps && !for_good {
+            // The client is dropped soon, and then leaves its sessions to the next one.
+            return;
+        }
         self.client.close();
         // Until the last line is written, however slowly it is read.
         self.until(|status| status.broken.is_some() || !status.places.contains(&Place::Connected)).await;

@@ -1,7 +1,7 @@
 //! What becomes of emits: fates, receipts, bounds, and sending again.
 
 use socketio_client_core::{
-    AckError, BufferPolicy, EmitError, EmitOptions, Fate, Receipts, SocketId, SocketOptions,
+    AckError, BufferPolicy, Codec, EmitError, EmitOptions, Fate, Receipts, SocketId, SocketOptions,
 };
 
 use crate::{Face, Sim, millis, secs};
@@ -243,6 +243,44 @@ pub fn a_key_replaces_in_place<F: Face>(face: &F) {
     let fourth = sim.try_emit(socket, 4, &[], position).unwrap();
     assert!(fourth > third);
     assert_eq!(sim.lines(), ["w1 42<4>"]);
+}
+
+/// What a newer one is in the place of is out of its way, and nothing else is.
+pub fn a_key_does_not_pass_the_bound_of_bytes<F: Face>(face: &F) {
+    let position = EmitOptions { coalesce: Some("position"), ..WATCHED };
+    let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
+    for (policy, bytes, left) in [
+        (BufferPolicy::Refuse, 2 * small, 2),
+        (BufferPolicy::DropNewest, 2 * small, 2),
+        // The other one is older.
+        (BufferPolicy::DropOldest, large, 1),
+        (BufferPolicy::Refuse, small + large, 2),
+    ] {
+        let mut sim = Sim::with(face, |config| {
+            config.buffer_bytes = bytes;
+            config.buffer_policy = policy;
+        });
+        let socket = sim.connect("/");
+        let other = sim.watched(socket, 1);
+        let old = sim.try_emit(socket, 2, &[], position).unwrap();
+        let new = sim.try_emit(socket, 3, &[9; 3], position);
+        let fate = |emit| sim.manager.fate(socket, emit);
+        let replaced = left == 1 || bytes > 2 * small;
+        assert_eq!(fate(old), Some(if replaced { Fate::Dropped } else { Fate::Held }), "{policy:?} {bytes}");
+        assert_eq!(
+            fate(other),
+            Some(if left == 1 { Fate::Dropped } else { Fate::Held }),
+            "{policy:?} {bytes}"
+        );
+        match new {
+            Ok(new) => assert_eq!(fate(new), Some(if replaced { Fate::Held } else { Fate::Dropped })),
+            Err(refused) => {
+                assert!(policy == BufferPolicy::Refuse && !replaced);
+                assert_eq!(refused.error, EmitError::BufferFull { held: 2, bytes });
+            }
+        }
+        assert_eq!(sim.manager.held(socket).count(), left, "{policy:?} {bytes}");
+    }
 }
 
 /// Also one that was never held.

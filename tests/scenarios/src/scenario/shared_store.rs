@@ -64,9 +64,7 @@ pub fn the_leader_sends_what_all_have_stored<F: Face>(face: &F) {
 /// behind it.
 pub fn a_follower_takes_over_in_order<F: Face>(face: &F) {
     let (mut first, socket) = open(face);
-    let (mut second, other) = open(face);
     lead(&mut first, socket, 0);
-    second.manager.follow(other, second.now);
     for (number, id) in (10..16).zip(0..) {
         assert_eq!(first.manager.take_id(socket), Some(id));
         adopt(&mut first, socket, id, number, false);
@@ -76,6 +74,8 @@ pub fn a_follower_takes_over_in_order<F: Face>(face: &F) {
     first.server("w1", "432<7>");
     first.expect_lines(&["erase 0 0", "w1 424<14>", "erase 0 2"]);
     drop(first);
+    let (mut second, other) = open(face);
+    second.manager.follow(other, second.now);
     lead(&mut second, other, 1024);
     for (key, number) in [(1, 11), (3, 13), (4, 14), (5, 15)] {
         adopt(&mut second, other, key, number, true);

@@ -35,13 +35,19 @@ fn unknown() -> TransportError {
     status(1, "Session ID unknown")
 }
 
+/// The same to the handshake of a WebSocket.
+fn unknown_to_websocket() -> TransportError {
+    TransportError::Status { status: 400, body: "Session ID unknown".into() }
+}
+
 fn resumed<F: Face>(sim: &mut Sim<'_, F>, name: &str) {
     sim.events();
     sim.server(name, "40{S1 P1}");
     sim.expect_events(&["connected 0 recovered true replayed 0"]);
 }
 
-/// Another WebSocket takes the place of the one that was cut, and is closed; then the session is resumed.
+/// Another WebSocket takes the place of the one that was cut, and is closed. Once the server has noticed that, the session is
+/// resumed.
 pub fn a_websocket_is_taken_over<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     offered(&mut sim);
@@ -52,10 +58,81 @@ pub fn a_websocket_is_taken_over<F: Face>(face: &F) {
     sim.expect_lines(&["w2 2probe"]);
     sim.raw("w2", "3probe");
     sim.expect_lines(&["w2 5", "close w2", "open w3"]);
+    // Not yet.
+    for (held, next, pause) in [("w3", "w4", 5), ("w4", "w5", 10)] {
+        sim.ws_opened(held);
+        sim.cut(held);
+        sim.advance(millis(pause - 1));
+        sim.expect_lines(&[]);
+        sim.advance(millis(1));
+        sim.expect_lines(&[&format!("open {next}")]);
+    }
+    sim.closed("w5", unknown_to_websocket());
+    sim.ws_opened("w6");
+    sim.handshake("w6", &[]);
+    sim.expect_lines(&["open w6", "w6 40<P1@1>"]);
+    resumed(&mut sim, "w6");
+}
+
+/// A server may notice by itself while it is told.
+pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
+    for (answered, answer, claim) in [
+        (false, unknown_to_websocket(), "40<P1@1>"),
+        (true, unknown_to_websocket(), "40<P1@1>"),
+        (false, status(3, "Bad request"), "40"),
+    ] {
+        let mut sim = Sim::new(face);
+        offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(1));
+        sim.closed("w2", unknown_to_websocket());
+        sim.ws_opened("w3");
+        sim.handshake("w3", &[]);
+        resumed(&mut sim, "w3");
+        sim.cut("w3");
+        sim.advance(secs(1));
+        sim.lines();
+        sim.ws_opened("w4");
+        sim.expect_lines(&["w4 2probe"]);
+        if answered {
+            sim.writable = false;
+            sim.raw("w4", "3probe");
+        }
+        sim.cut("w4");
+        sim.writable = true;
+        sim.expect_lines(&["open w5"]);
+        // An answer that is lost is asked for again.
+        sim.cut("w5");
+        sim.advance(millis(5));
+        sim.expect_lines(&["open w6"]);
+        sim.closed("w6", answer);
+        sim.ws_opened("w7");
+        sim.handshake("w7", &[]);
+        sim.expect_lines(&["open w7", &format!("w7 {claim}")]);
+    }
+}
+
+/// One that never notices is not asked to resume a session that it may have resumed before.
+pub fn a_server_that_does_not_let_go<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
     sim.ws_opened("w3");
     sim.handshake("w3", &[]);
-    sim.expect_lines(&["w3 40<P1@1>"]);
     resumed(&mut sim, "w3");
+    sim.cut("w3");
+    sim.advance(secs(1));
+    sim.lines();
+    sim.ws_opened("w4");
+    sim.raw("w4", "3probe");
+    sim.expect_lines(&["w4 2probe", "w4 5", "close w4", "open w5"]);
+    sim.advance(millis(1000));
+    sim.expect_lines(&["close w5", "open w6"]);
+    sim.ws_opened("w6");
+    sim.handshake("w6", &[]);
+    sim.expect_lines(&["w6 40"]);
 }
 
 /// A polling session is ended with a close packet.
@@ -83,7 +160,12 @@ pub fn a_shell_without_status_asks_first<F: Face>(face: &F) {
     sim.expect_lines(&["open w2"]);
     sim.ws_opened("w2");
     sim.raw("w2", "3probe");
-    sim.expect_lines(&["w2 2probe", "w2 5", "close w2", "open w3"]);
+    sim.expect_lines(&["w2 2probe", "w2 5", "close w2", "get p2"]);
+    sim.closed("p2", status(3, "Bad request"));
+    sim.advance(millis(5));
+    sim.expect_lines(&["get p3"]);
+    sim.closed("p3", unknown());
+    sim.expect_lines(&["open w3"]);
 
     let mut sim = Sim::with(face, |config| config.tells_status = false);
     offered(&mut sim);
@@ -173,6 +255,35 @@ pub fn a_takeover_that_fails_costs_a_second<F: Face>(face: &F) {
     }
 }
 
+/// A server that could not be asked, and is there a moment later, is asked then: once.
+pub fn a_server_that_comes_back_is_asked_again<F: Face>(face: &F) {
+    for takes in [true, false] {
+        let mut sim = Sim::new(face);
+        offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(1));
+        // As with a network that swallows everything.
+        sim.advance(secs(1));
+        sim.expect_lines(&["open w2", "close w2", "open w3"]);
+        sim.ws_opened("w3");
+        sim.handshake("w3", &[]);
+        sim.expect_lines(&["open w4", "close w3"]);
+        let next = if takes {
+            sim.ws_opened("w4");
+            sim.raw("w4", "3probe");
+            sim.expect_lines(&["w4 2probe", "w4 5", "close w4", "open w5"]);
+            sim.closed("w5", unknown_to_websocket());
+            "w6"
+        } else {
+            sim.refuse("w4");
+            "w5"
+        };
+        sim.ws_opened(next);
+        sim.handshake(next, &[]);
+        sim.expect_lines(&[&format!("open {next}"), &format!("{next} 40<P1@1>")]);
+    }
+}
+
 /// Who leaves meanwhile is not kept.
 pub fn leaving_ends_a_takeover<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
@@ -246,12 +357,13 @@ pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
     sim.ws_opened("w3");
     sim.raw("w3", "3probe");
     sim.expect_lines(&["w3 2probe", "w3 5", "close w3", "open w4"]);
-    sim.ws_opened("w4");
-    sim.handshake("w4", &[]);
-    sim.expect_lines(&["w4 40<P1@1>"]);
+    sim.closed("w4", unknown_to_websocket());
+    sim.ws_opened("w5");
+    sim.handshake("w5", &[]);
+    sim.expect_lines(&["open w5", "w5 40<P1@1>"]);
     sim.events();
-    sim.server("w4", "42<2@2>");
-    sim.server("w4", "40{S1 P1}");
+    sim.server("w5", "42<2@2>");
+    sim.server("w5", "40{S1 P1}");
     sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
 }
 
@@ -296,13 +408,14 @@ pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     sim.ws_opened("w1");
     sim.raw("w1", "3probe");
     sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
-    sim.ws_opened("w2");
-    sim.handshake("w2", &[]);
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
     // Nobody else may claim it from now on.
-    sim.expect_lines(&["forget 0", "w2 40<P1@1>"]);
+    sim.expect_lines(&["open w3", "claim 0", "w3 40<P1@1>"]);
     sim.events();
-    sim.server("w2", "42<2@2>");
-    sim.server("w2", "40{S1 P1}");
+    sim.server("w3", "42<2@2>");
+    sim.server("w3", "40{S1 P1}");
     sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
     sim.expect_lines(&["save 0"]);
     sim.manager.disconnect(socket, sim.now);

@@ -1,0 +1,38 @@
+//! What the application is asked for at each attempt: where to connect, and with which query and headers.
+
+use std::sync::Arc;
+
+use socketio_client_core::{Address, UrlError};
+
+type StringFn = dyn Fn() -> String + Send + Sync;
+type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
+pub(crate) type Headers = Arc<[(String, String)]>;
+
+/// What the driver asks.
+#[derive(Default)]
+pub(crate) struct Provider {
+    pub(crate) url: String,
+    pub(crate) url_with: Option<Box<StringFn>>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) query_with: Option<Box<PairsFn>>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers_with: Option<Box<PairsFn>>,
+}
+
+impl Provider {
+    pub(crate) fn address(&self) -> Result<(Address, Vec<(String, String)>), UrlError> {
+        let address = match &self.url_with {
+            Some(url) => Address::parse(&url())?,
+            None => Address::parse(&self.url)?,
+        };
+        let mut query = self.query.clone();
+        query.extend(self.query_with.iter().flat_map(|query| query()));
+        Ok((address, query))
+    }
+
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        headers.extend(self.headers_with.iter().flat_map(|headers| headers()));
+        headers
+    }
+}

@@ -1,0 +1,396 @@
+//! The file from which the next process takes up this one's sessions (`recoveryStore`).
+//!
+//! One line with the length and the checksum of what follows, which is JSON. It is written in place under the system's lock
+//! of the file, so that one process has it at a time, and it names the file itself, so that a copy is none. It is not forced
+//! to the disk: a machine that went down takes longer to come back than a server keeps a session.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crc::{CRC_32_ISCSI, Crc};
+use socketio_client_core::{Carrier, Instant, Offset, Saved, SavedLink, SavedSession, SocketId};
+
+use crate::shared::{Manager, lock};
+
+/// Between two looks at how far events have come.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A longer file is none of ours.
+const LONGEST: usize = 1 << 20;
+const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+/// The store of one client.
+pub(crate) struct RecoveryStore(Mutex<Inner>);
+
+struct Inner {
+    /// `None`: it cannot be used, or nothing is stored any more.
+    file: Option<File>,
+    /// What an earlier process had stored cannot be known.
+    lost: bool,
+    /// Of which server.
+    server: String,
+    entries: Entries,
+    names: Vec<(SocketId, String)>,
+    /// Events that were handed to the dispatcher, and those that it has dealt with.
+    pushed: u64,
+    handled: u64,
+    /// How far events had come when so many were handed over.
+    marks: VecDeque<(u64, Vec<(SocketId, SavedSession)>)>,
+    /// When there may be another, and whether anything has come since the last.
+    next_mark: Instant,
+    news: bool,
+}
+
+/// By namespace; `None` is one that was claimed.
+type Entries = BTreeMap<String, Option<SavedSession>>;
+
+/// A session in the file: `pid`, offset, whether it was claimed, last packet, `sid`, carrier, when the server knows.
+type Line = (String, Option<String>, bool, u64, String, String, u64);
+
+/// Version, the file's number in its file system, server, namespaces.
+type Contents = (u32, u64, String, BTreeMap<String, Option<Line>>);
+
+const VERSION: u32 = 1;
+
+impl RecoveryStore {
+    /// Opens the file, and reads what an earlier process has left of its sessions with this server.
+    pub(crate) fn open(path: &Path, server: String) -> Self {
+        let opened = open(path).and_then(|mut file| {
+            let entries = read(&mut file, &server)?;
+            Ok((file, entries))
+        });
+        let lost = opened.is_err();
+        let (file, entries) = match opened {
+            Ok((file, entries)) => (Some(file), entries),
+            // A file that cannot be read is written anew; one that somebody else has is left alone.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (open(path).ok(), Entries::new()),
+            Err(_) => (None, Entries::new()),
+        };
+        Self(Mutex::new(Inner {
+            file,
+            lost,
+            server,
+            entries,
+            names: Vec::new(),
+            pushed: 0,
+            handled: 0,
+            marks: VecDeque::new(),
+            next_mark: Instant::default(),
+            news: false,
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.0)
+    }
+
+    /// A namespace is made: takes up the session that an earlier process had.
+    pub(crate) fn restore(&self, manager: &mut Manager, socket: SocketId, namespace: &str) {
+        let mut inner = self.inner();
+        inner.names.push((socket, namespace.to_owned()));
+        match inner.entries.get(namespace) {
+            Some(saved) => manager.restore_session(socket, saved.clone()),
+            None if inner.lost => manager.restore_session(socket, None),
+            None => {}
+        }
+    }
+
+    /// Does what the core asks for.
+    pub(crate) fn obey(&self, socket: SocketId, saved: Saved) {
+        let mut inner = self.inner();
+        inner.marks.retain_mut(|(_, sessions)| {
+            sessions.retain(|(other, _)| *other != socket);
+            !sessions.is_empty()
+        });
+        let Some(name) = inner.name(socket) else { return };
+        match saved {
+            // Once the events that came with it are dealt with.
+            Saved::Session(session) => {
+                let at = inner.pushed;
+                inner.marks.push_back((at, vec![(socket, session)]));
+                return inner.catch_up();
+            }
+            Saved::Claimed => drop(inner.entries.insert(name, None)),
+            Saved::Left => drop(inner.entries.remove(&name)),
+        }
+        inner.write();
+    }
+
+    /// So many events were handed to the dispatcher; from time to time that is how far they have come.
+    pub(crate) fn pushed(&self, events: usize, manager: &Manager, now: Instant) {
+        let mut inner = self.inner();
+        inner.pushed += events as u64;
+        inner.news |= events > 0;
+        if inner.news && now >= inner.next_mark && inner.file.is_some() {
+            let session = |(socket, _): &(SocketId, String)| Some((*socket, manager.saved_session(*socket)?));
+            let sessions: Vec<_> = inner.names.iter().filter_map(session).collect();
+            let at = inner.pushed;
+            if !sessions.is_empty() {
+                inner.marks.push_back((at, sessions));
+            }
+            inner.news = false;
+            inner.next_mark = now + PAUSE;
+        }
+    }
+
+    /// When it wants to be told again, though nothing was handed over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let inner = self.inner();
+        (inner.news && inner.file.is_some()).then_some(inner.next_mark)
+    }
+
+    /// The dispatcher has dealt with so many.
+    pub(crate) fn handled(&self, events: usize) {
+        let mut inner = self.inner();
+        inner.handled += events as u64;
+        inner.catch_up();
+    }
+
+    /// Nothing changes any more: the sessions are left to the next process.
+    pub(crate) fn close(&self) {
+        self.inner().file = None;
+    }
+}
+
+impl Inner {
+    fn name(&self, socket: SocketId) -> Option<String> {
+        self.names.iter().find(|(other, _)| *other == socket).map(|(_, name)| name.clone())
+    }
+
+    /// Writes the last mark that is dealt with.
+    fn catch_up(&mut self) {
+        let mut changed = false;
+        while self.marks.front().is_some_and(|(at, _)| *at <= self.handled) {
+            let Some((_, sessions)) = self.marks.pop_front() else { break };
+            for (socket, session) in sessions {
+                if let Some(name) = self.name(socket) {
+                    changed |= self.entries.insert(name, Some(session.clone())) != Some(Some(session));
+                }
+            }
+        }
+        if changed {
+            self.write();
+        }
+    }
+
+    /// A file that cannot be written is not used any longer: what it has may be claimed twice.
+    fn write(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        let lines =
+            self.entries.iter().map(|(name, saved)| (name.clone(), saved.as_ref().map(line))).collect();
+        let contents: Contents = (VERSION, number(file), self.server.clone(), lines);
+        if write(file, &contents).is_err() {
+            // The last that can be done is to leave nothing.
+            let _ = file.set_len(0);
+            self.file = None;
+        }
+    }
+}
+
+// The standard library's lock, which came with Rust 1.89.
+#[allow(clippy::incompatible_msrv)]
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    file.try_lock().map_err(io::Error::from)?;
+    Ok(file)
+}
+
+/// What distinguishes a file from its copy.
+#[cfg(unix)]
+fn number(file: &File) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    file.metadata().map_or(0, |metadata| metadata.ino())
+}
+
+/// Nothing does, here.
+#[cfg(not(unix))]
+fn number(_: &File) -> u64 {
+    0
+}
+
+fn write(file: &mut File, contents: &Contents) -> io::Result<()> {
+    let json = serde_json::to_string(contents).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let text = format!("sio-recovery {} {:08x}\n{json}", json.len(), CHECKSUM.checksum(json.as_bytes()));
+    file.rewind()?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
+}
+
+fn read(file: &mut File, server: &str) -> io::Result<Entries> {
+    let mut text = String::new();
+    file.take(LONGEST as u64).read_to_string(&mut text)?;
+    if text.is_empty() {
+        return Ok(Entries::new());
+    }
+    parse(&text, number(file), server).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// `None` if it was damaged, or is a copy. Another server's sessions are no loss.
+fn parse(text: &str, number: u64, server: &str) -> Option<Entries> {
+    let (head, json) = text.strip_prefix("sio-recovery ")?.split_once('\n')?;
+    let (length, checksum) = head.split_once(' ')?;
+    // What is longer was left by a write that was broken off.
+    let json = json.get(..length.parse().ok()?)?;
+    if checksum != format!("{:08x}", CHECKSUM.checksum(json.as_bytes())) || length != json.len().to_string() {
+        return None;
+    }
+    let (version, file, whose, lines): Contents = serde_json::from_str(json).ok()?;
+    if version != VERSION || file != number {
+        return None;
+    }
+    if whose != server {
+        return Some(Entries::new());
+    }
+    lines
+        .into_iter()
+        .map(|(name, line)| {
+            Some((
+                name,
+                match line {
+                    Some(line) => Some(session(line)?),
+                    None => None,
+                },
+            ))
+        })
+        .collect()
+}
+
+fn line(saved: &SavedSession) -> Line {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let SavedSession { pid, offset, claimed, heard, link } = saved;
+    let carrier = match link.carrier {
+        Carrier::WebSocket => "websocket",
+        Carrier::Upgraded => "upgraded",
+        Carrier::Polling => "polling",
+    };
+    let offset = offset.map(|offset| offset.to_string());
+    let (sid, noticed_by) = (link.sid.clone(), millis(link.noticed_by));
+    (pid.clone(), offset, *claimed, millis(*heard), sid, carrier.to_owned(), noticed_by)
+}
+
+fn session(line: Line) -> Option<SavedSession> {
+    let (pid, offset, claimed, heard, sid, carrier, noticed_by) = line;
+    let carrier = match carrier.as_str() {
+        "websocket" => Carrier::WebSocket,
+        "upgraded" => Carrier::Upgraded,
+        "polling" => Carrier::Polling,
+        _ => return None,
+    };
+    let offset = match offset {
+        Some(text) => Some(Offset::parse(&text)?),
+        None => None,
+    };
+    let link = SavedLink { sid, carrier, noticed_by: Duration::from_millis(noticed_by) };
+    Some(SavedSession { pid, offset, claimed, heard: Duration::from_millis(heard), link })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> SavedSession {
+        SavedSession {
+            pid: "p\n\"".into(),
+            offset: Offset::parse("Q7zOKAz.0"),
+            claimed: true,
+            heard: Duration::from_millis(7),
+            link: SavedLink {
+                sid: "s".into(),
+                carrier: Carrier::Upgraded,
+                noticed_by: Duration::from_millis(9),
+            },
+        }
+    }
+
+    fn stored() -> (tempfile::NamedFile, String) {
+        let file = tempfile::NamedFile::new();
+        let store = RecoveryStore::open(&file.0, "server".into());
+        {
+            let mut inner = store.inner();
+            inner.entries.insert("/".into(), Some(saved()));
+            inner.entries.insert("/claimed".into(), None);
+            inner.write();
+        }
+        drop(store);
+        let text = std::fs::read_to_string(&file.0).unwrap();
+        (file, text)
+    }
+
+    /// A file of its own for each test.
+    mod tempfile {
+        use std::path::PathBuf;
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        pub(super) struct NamedFile(pub(super) PathBuf);
+
+        impl NamedFile {
+            pub(super) fn new() -> Self {
+                static NEXT: AtomicU32 = AtomicU32::new(0);
+                let name = format!("sio-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+                let file = Self(std::env::temp_dir().join(name));
+                let _ = std::fs::remove_file(&file.0);
+                file
+            }
+        }
+
+        impl Drop for NamedFile {
+            fn drop(&mut self) {
+                let _ = std::fs::remove_file(&self.0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_process_finds_what_was_stored() {
+        let (file, _) = stored();
+        let store = RecoveryStore::open(&file.0, "server".into());
+        let inner = store.inner();
+        assert!(!inner.lost);
+        assert_eq!(inner.entries.get("/"), Some(&Some(saved())));
+        assert_eq!(inner.entries.get("/claimed"), Some(&None));
+    }
+
+    #[test]
+    fn one_process_has_it_and_a_copy_is_none() {
+        let (file, text) = stored();
+        let first = RecoveryStore::open(&file.0, "server".into());
+        let second = RecoveryStore::open(&file.0, "server".into());
+        assert!(second.inner().lost && second.inner().file.is_none() && second.inner().entries.is_empty());
+        let copy = tempfile::NamedFile::new();
+        std::fs::write(&copy.0, text).unwrap();
+        let copied = RecoveryStore::open(&copy.0, "server".into());
+        assert!(copied.inner().lost && copied.inner().file.is_some() && copied.inner().entries.is_empty());
+        drop(first);
+        // Another server's sessions are not ours to miss.
+        let other = RecoveryStore::open(&file.0, "other".into());
+        assert!(!other.inner().lost && other.inner().entries.is_empty());
+    }
+
+    #[test]
+    fn every_damage_is_told() {
+        let (file, text) = stored();
+        for at in 0..text.len() {
+            for damaged in [text.as_bytes()[..at].to_vec(), flipped(&text, at)] {
+                std::fs::write(&file.0, &damaged).unwrap();
+                let store = RecoveryStore::open(&file.0, "server".into());
+                // An empty file is a new one.
+                assert_eq!(store.inner().lost, !damaged.is_empty(), "{at}");
+                assert!(store.inner().entries.is_empty(), "{at}");
+                // It is used again.
+                assert!(store.inner().file.is_some(), "{at}");
+            }
+        }
+        // What a longer one has left behind does not matter.
+        std::fs::write(&file.0, format!("{text}]]")).unwrap();
+        assert!(!RecoveryStore::open(&file.0, "server".into()).inner().lost);
+    }
+
+    fn flipped(text: &str, at: usize) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes[at] ^= 1 << (at % 8);
+        bytes
+    }
+}

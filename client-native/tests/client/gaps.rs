@@ -1,0 +1,112 @@
+//! What may be missing: gaps, what the application does about them, events that wait for their listener.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use socketio_client_native::GapReason;
+use tokio::sync::{Notify, mpsc};
+
+use crate::support::{pair, within};
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_told_and_events_wait_until_it_is_made_good() {
+    let (builder, mut server) = pair();
+    let client = builder.build().unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    let gaps = tx.clone();
+    socket.on_gap(move |gap| gaps.send(format!("gap {}", gap.reason)).unwrap());
+    let events = tx.clone();
+    socket.on("news", move |message| events.send(message.args_json().to_owned()).unwrap());
+    let loaded = Arc::new(Notify::new());
+    let (wait, loader) = (Arc::clone(&loaded), socket.clone());
+    socket.resync(move |gap| {
+        let (wait, socket, tx) = (Arc::clone(&wait), loader.clone(), tx.clone());
+        async move {
+            assert_eq!(gap.reason, GapReason::NoneOffered);
+            let history: u8 = socket.emit_with_ack("history", &()).await.unwrap();
+            tx.send(format!("history {history}")).unwrap();
+            wait.notified().await;
+        }
+    });
+
+    let peer = server.connect().await;
+    assert_eq!(socket.last_gap(), None);
+    drop(peer);
+    let mut peer = within(server.connect()).await;
+    peer.expect(r#"420["history"]"#).await;
+    peer.send(r#"42["news",1]"#).await;
+    peer.send("430[7]").await;
+    assert_eq!(within(told.recv()).await.unwrap(), "gap none-offered");
+    assert_eq!(within(told.recv()).await.unwrap(), "history 7");
+    peer.send(r#"42["news",2]"#).await;
+    loaded.notify_one();
+    assert_eq!(within(told.recv()).await.unwrap(), "1");
+    assert_eq!(within(told.recv()).await.unwrap(), "2");
+    assert_eq!(socket.last_gap().unwrap().reason, GapReason::NoneOffered);
+
+    // One that panics, or is given up, holds up nothing.
+    socket.resync(|_| async { panic!("no history") });
+    drop(peer);
+    let mut peer = within(server.connect()).await;
+    peer.send(r#"42["news",3]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "gap none-offered");
+    assert_eq!(within(told.recv()).await.unwrap(), "3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn named_events_wait_for_their_first_listener() {
+    let (builder, mut server) = pair();
+    let client = builder.hold_events(["early"]).hold_size(2).build().unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    let gaps = tx.clone();
+    socket.on_gap(move |gap| gaps.send(format!("gap {}", gap.reason)).unwrap());
+    let others = tx.clone();
+    socket.on("other", move |_| others.send("other".into()).unwrap());
+    let mut peer = server.connect().await;
+    for number in 1..=4 {
+        peer.send(format!(r#"42["early",{number}]"#)).await;
+    }
+    peer.send(r#"42["unnamed"]"#).await;
+    peer.send(r#"42["other"]"#).await;
+    // Two of four, of which one was told.
+    assert_eq!(within(told.recv()).await.unwrap(), "gap overflow");
+    assert_eq!(within(told.recv()).await.unwrap(), "other");
+    let seen: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let (numbers, done) = (Arc::clone(&seen), tx.clone());
+    socket.on("early", move |message| {
+        numbers.lock().unwrap().push(message.parse().unwrap());
+        done.send("early".into()).unwrap();
+    });
+    for _ in 0..2 {
+        assert_eq!(within(told.recv()).await.unwrap(), "early");
+    }
+    peer.send(r#"42["early",5]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "early");
+    assert_eq!(*seen.lock().unwrap(), [3, 4, 5]);
+    assert!(tokio::time::timeout(Duration::from_secs(1), told.recv()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_servers_own_history_goes_on_where_the_listeners_were() {
+    let (builder, mut server) = pair();
+    let client = builder
+        .auth(std::collections::BTreeMap::from([("token", "t")]))
+        .offset("serverOffset", |message| Some(message.parse::<(String, u64)>().ok()?.1))
+        .build()
+        .unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    socket.on("news", move |message| tx.send(message.args_json().to_owned()).unwrap());
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"token":"t"}"#).await;
+    peer.send(r#"40{"sid":"S1"}"#).await;
+    peer.send(r#"42["news","a",41]"#).await;
+    peer.send(r#"42["news","b"]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), r#""a",41"#);
+    assert_eq!(within(told.recv()).await.unwrap(), r#""b""#);
+    drop(peer);
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"serverOffset":41,"token":"t"}"#).await;
+}

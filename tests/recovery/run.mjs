@@ -1,0 +1,71 @@
+// Plays the rows, for several clients, and shows what came of them. `node run.mjs --help`; `README.md` says what it does.
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { root } from "../../client-wasm/js/cargo.mjs";
+import { conditions, rewrite } from "../cuts/publish.mjs";
+import { freshSeed } from "../cuts/random.mjs";
+import { clients } from "./clients.mjs";
+import { isLong, play, rows } from "./rows.mjs";
+import { notes, table } from "./table.mjs";
+
+const usage = `node run.mjs [options], with these defaults:
+  --clients ours,upstream   of ${Object.keys(clients).join(", ")}
+  --rows ${[...new Set(Object.values(rows))].join(",")}
+  --cuts 50                 of rows 1 and 2
+  --seed (a new one)
+  --full                    rows 3 and 6 as long as they are worth publishing
+  --publish                 rewrites results.json and the results in README.md`;
+
+const { values } = parseArgs({
+  options: {
+    clients: { type: "string", default: "ours,upstream" },
+    rows: { type: "string", default: [...new Set(Object.values(rows))].join(",") },
+    cuts: { type: "string", default: "50" },
+    seed: { type: "string", default: `${freshSeed()}` },
+    full: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+const names = values.clients.split(",");
+const wanted = values.rows.split(",").map(Number);
+if (values.help || !names.every((name) => clients[name])) {
+  console.error(usage);
+  process.exit(values.help ? 0 : 2);
+}
+const settings = { seed: Number(values.seed), count: Number(values.cuts), full: values.full };
+
+mkdirSync(join(root, "tests/.work/tmp"), { recursive: true });
+console.log(`seed ${settings.seed}; once more: --seed ${settings.seed}`);
+// Of now, not of when it ends.
+const where = conditions();
+// Built before anything runs.
+const programs = Object.fromEntries(names.map((name) => [name, { ...clients[name], program: clients[name].program() }]));
+const planned = Object.keys(rows).flatMap((name) => names.map((client) => ({ name, client })));
+const chosen = planned.filter(({ name }) => wanted.includes(rows[name]));
+const begin = ({ name, client }) => play(name, programs[client], settings);
+// The long ones go on beside all others.
+const long = chosen.filter(({ name }) => isLong(name)).map((it) => [it, begin(it)]);
+const played = [];
+for (const it of chosen) {
+  const { client } = it;
+  const result = await (long.find(([other]) => other === it)?.[1] ?? begin(it));
+  played.push({ client, promised: Boolean(clients[client].ours), ...result });
+  console.log(`row ${result.row}, ${it.name}, ${client}: ${Math.round(result.seconds)} s`);
+}
+console.log(["", table(played), "", ...notes(played)].join("\n"));
+const failed = played.filter(({ promised, faults, problems }) => promised && faults.length + problems.length > 0);
+for (const { name, words } of failed) console.log(`\nBROKEN: ${name}\n${words.join("\n")}`);
+if (values.publish) {
+  rewrite(dirname(fileURLToPath(import.meta.url)), where, settings, played, [
+    `seed ${settings.seed}, ${settings.count} cuts.`,
+    "",
+    table(played),
+    "",
+    ...notes(played),
+  ]);
+}
+// Nothing that was started is left; a socket that lingers is no reason to stay.
+process.exit(failed.length ? 1 : 0);
