@@ -3,7 +3,7 @@
 use std::cell::RefMut;
 use std::time::Duration;
 
-use socketio_client_core::{Command, Frame, Input, Instant, Message, TransportId};
+use socketio_client_core::{Command, Frame, Input, Instant, Message, Saved, TransportId};
 
 use super::clock::Arming;
 use super::{Core, Inner, Link, Step, calls, report, saved};
@@ -166,8 +166,13 @@ impl Core {
             Command::Reserve { socket, up_to } => self.host.reserve(socket.number(), report::exact(up_to)),
             // The module stores first, and erases what is settled.
             Command::Keep { .. } | Command::Erase { .. } => {}
-            Command::Save { socket, session } => {
-                let text = session.as_ref().map_or_else(String::new, saved::write);
+            Command::Save { socket, saved } => {
+                let text = match &saved {
+                    Saved::Session(session) => saved::write(session),
+                    // Which cannot be read: who comes next is told that something is missing.
+                    Saved::Claimed => "-".to_owned(),
+                    Saved::Left => String::new(),
+                };
                 self.host.save(socket.number(), &text);
             }
             Command::Close { transport } => {
