@@ -85,7 +85,8 @@ impl Timer {
         }
         self.clear();
         let handle = set_timeout(self.callback.as_ref().unchecked_ref(), millis(due.since(now)));
-        self.armed = Some((handle, due));
+        // What was overdue before it was set does not make it late.
+        self.armed = Some((handle, due.max(now)));
     }
 
     /// The callback is running: it has to be armed again. Whether it comes so late that the machine, or the page, has slept.

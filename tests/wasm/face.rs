@@ -168,12 +168,49 @@ pub async fn recover(url: &str, transports: &str) -> Result<Lines, JsError> {
             tick.emit("broadcast", &("tick", 2)).unwrap();
         });
         other.emit("broadcast", &("tick", 1))?;
-        log.note(format!("tick {}", ticks.next().await.unwrap().parse::<(u8,)>()?.0));
+        let tick = |tick: &Message| {
+            Ok::<_, Failure>(format!("tick {} {}", tick.parse::<(u8,)>()?.0, tick.is_replayed()))
+        };
+        log.note(tick(&ticks.next().await.unwrap())?);
         socket.volatile().emit(if transports == "polling" { "close-engine" } else { "cut" }, &())?;
         let answer = socket.emit_with_ack::<usize>("record", &1).send();
-        log.note(format!("tick {}", ticks.next().await.unwrap().parse::<(u8,)>()?.0));
+        log.note(tick(&ticks.next().await.unwrap())?);
         log.note(format!("{} {}", socket.recovered(), socket.id() == id));
         log.note(format!("recorded {}", answer.await? > 0));
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
+/// What cannot be resumed is told, and loaded before anything else comes.
+#[wasm_bindgen]
+pub async fn gap(url: &str, transports: &str) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client = quick(url, transports).upgrade(false).build()?;
+        let socket = client.socket("/");
+        socket.connected().await?;
+        log.note(socket.last_gap().is_some().to_string());
+        let (connects, gaps, loads, loader) = (log.clone(), log.clone(), log.clone(), socket.clone());
+        socket.on_connect(move || connects.note("connect"));
+        socket.on_gap(move |gap| {
+            gaps.note(format!("{} {} {}", gap.reason, gap.recovered, gap.until >= gap.since))
+        });
+        socket.resync(move |_| {
+            let (socket, log) = (loader.clone(), loads.clone());
+            async move {
+                socket.emit("broadcast", &("tick", 1)).unwrap();
+                let answer = socket.emit_with_ack::<usize>("record", &1).await;
+                log.note(format!("loaded {}", answer.is_ok()));
+            }
+        });
+        let mut ticks = socket.stream("tick");
+        socket.volatile().emit(if transports == "polling" { "close-engine" } else { "cut" }, &())?;
+        let tick = ticks.next().await.unwrap();
+        log.note(format!("tick {} {}", tick.parse::<(u8,)>()?.0, tick.is_replayed()));
+        log.note(socket.last_gap().is_some().to_string());
+        client.close();
         Ok(())
     };
     told(run.await)?;

@@ -46,8 +46,14 @@ for (const transport of ["websocket", "polling"]) {
 
   test(`${transport}: what was missed comes, and what was not answered is sent again`, async (t) => {
     const server = await nodeServer(t, { connectionStateRecovery: {} });
-    const lines = ["tick 1", "transport close", "tick 2", "true true", "recorded true"];
+    const lines = ["tick 1 false", "transport close", "tick 2 true", "true true", "recorded true"];
     assert.deepEqual(await face.recover(server.url, transport), lines);
+  });
+
+  test(`${transport}: what cannot be resumed is told, and loaded before anything else comes`, async (t) => {
+    const server = await nodeServer(t);
+    const lines = ["false", "connect", "none-offered false true", "loaded true", "tick 1 false", "true"];
+    assert.deepEqual(await face.gap(server.url, transport), lines);
   });
 
   test(`${transport}: a message above the limit ends the connection, not the client`, async (t) => {

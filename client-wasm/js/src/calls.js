@@ -46,6 +46,7 @@ export const SAY = {
   COALESCE: 5,
   LEAD: 6,
   SERVER: 7,
+  RESTORE: 8,
 };
 
 /** What transports heard. `core.hear` returns what `poll` does. */
@@ -70,4 +71,5 @@ export const LOOK = {
   HELD_SLOT: 8,
   ADOPTED: 9,
   TAKE_ID: 10,
+  SAVED: 11,
 };

@@ -214,6 +214,7 @@ export class Dispatch {
         this.#manager.emitReserved("reconnect_failed");
         return this.#tellAttemptError();
       case KIND.PING:
+        this.#manager._store?.heard();
         this.#manager.engine.emitReserved("ping");
         this.#manager.engine.emitReserved("pong");
         return this.#manager.emitReserved("ping");
@@ -376,6 +377,7 @@ export class Dispatch {
   }
 
   #event(socket, args, session, id) {
+    this.#manager._store?.heard();
     const tell = this.#packet(2, socket, args, id);
     socket._onevent(args, session, id);
     tell?.();

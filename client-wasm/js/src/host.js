@@ -60,6 +60,10 @@ export class Host {
     this.#it._sockets[index]?._outbox?._reserve(upTo);
   }
 
+  save(index, text) {
+    this.#it._save(index, text);
+  }
+
   binary(id, slot, last) {
     return this.#it._links.binary(id, slot, last);
   }

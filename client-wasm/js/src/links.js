@@ -142,7 +142,7 @@ export class Links {
       this.failure = { error, details };
       // It stays as it was when the connection ended.
       const unsent = TELLS_UNSENT ? link.ws?.raw.bufferedAmount : 0;
-      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code, unsent));
+      this.#ended(id, code, unsent);
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
     try {
@@ -201,7 +201,13 @@ export class Links {
   #unread(id, link, message, error) {
     if (this.#links.get(id) !== link) return;
     this.failure = { error: new TransportError(message, error) };
-    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, -1));
+    this.#ended(id, -1);
+  }
+
+  #ended(id, code, unsent) {
+    // Firefox ends connections before it tells a page that it goes.
+    this.#manager._store?.write();
+    this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, code, unsent));
   }
 
   #pollingLink(id, url) {
@@ -232,7 +238,7 @@ export class Links {
       this.failure = { error: new TransportError(`${body === undefined ? get : post} error`, description, context) };
       // What the server knows of a session, by its own number.
       const [, known] = (status === 400 && /"code":([13]),/.exec(answer)) || [];
-      this.#manager._dispatch.run(this.#manager._core.hear(HEAR.ENDED, id, { 1: -2, 3: -3 }[known] ?? -1));
+      this.#ended(id, { 1: -2, 3: -3 }[known] ?? -1);
     });
   }
 

@@ -1,4 +1,4 @@
-import { Reader, isCompressed, value } from "../slots.js";
+import { Reader, isCompressed, take, value } from "../slots.js";
 import { ACT, LOOK, NOTE, SAY } from "./calls.js";
 import { Core, pending } from "./core.js";
 import { Dispatch } from "./dispatch.js";
@@ -14,6 +14,11 @@ import { queryText } from "./url.js";
 
 /** Names that one manager can have had. */
 const NAMESPACES = 16384;
+
+/** Beside a socket's window, as in src/js/options.rs. */
+const SAVES = 4096;
+/** What is stored cannot be read, which the core tells. */
+const UNREADABLE = { take: () => "", save() {}, heard() {}, write() {} };
 
 /** The ticket of each packet that `sendBuffer` showed. */
 const tickets = new WeakMap();
@@ -42,6 +47,8 @@ export class Manager extends Emitter {
   #numbers = new Map();
   #settings;
   #servers;
+  /** With `recoveryStore`: where sessions outlive the page. */
+  _store;
 
   constructor(uri, opts) {
     super();
@@ -65,9 +72,12 @@ export class Manager extends Emitter {
     this._autoConnect = this.opts.autoConnect !== false;
     this._links = new Links(this);
     this._dispatch = new Dispatch(this);
-    if (pending === undefined) this.#start();
-    else pending.then(() => this.#start(), (error) => this.#unavailable(error));
-    if (this._autoConnect) this.open();
+    const { recoveryStore } = this.opts;
+    const store = recoveryStore === "session" ? this.#openStore() : undefined;
+    if (pending === undefined && store === undefined) this.#start();
+    else Promise.all([pending, store]).then(() => this.#start(), (error) => this.#unavailable(error));
+    // What is stored is asked for with the first namespace.
+    if (this._autoConnect && store === undefined) this.open();
   }
 
   // --- Options that can be changed --------------------------------------------------------------------------------
@@ -200,6 +210,26 @@ export class Manager extends Emitter {
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
 
+  async #openStore() {
+    const { secure, hostname, port } = target(this);
+    const name = `${secure ? "https" : "http"}://${hostname}:${port}${this.opts.path}`;
+    const ref = new WeakRef(this);
+    // The page's listeners must not keep this manager.
+    const saved = () => ref.deref()?._saved() ?? [];
+    this._store = await import("#durable").then(({ openSessions }) => openSessions(name, saved)).catch(() => UNREADABLE);
+  }
+
+  /** `[namespace, session]` of those that can be resumed. */
+  _saved() {
+    const slots = [...this.#numbers].map(([nsp, index]) => [nsp, this._core.look(LOOK.SAVED, index)]);
+    return slots.filter(([, slot]) => slot >= 0).map(([nsp, slot]) => [nsp, take(slot)]);
+  }
+
+  _save(index, text) {
+    const [nsp] = [...this.#numbers][index];
+    this._store?.save(nsp, text);
+  }
+
   #unavailable(error) {
     this.#backlog.length = 0;
     this._readyState = "closed";
@@ -229,7 +259,11 @@ export class Manager extends Emitter {
       this.#numbers.set(nsp, this.#numbers.size);
     }
     const index = this.#numbers.get(nsp);
-    this._call((core) => core.say(SAY.NAMESPACE, `${delivery},${nsp}`, retries, retryWindow));
+    this._call((core) => {
+      core.say(SAY.NAMESPACE, `${delivery},${nsp}`, retries, retryWindow + (this._store ? SAVES : 0));
+      const saved = this._store?.take(nsp);
+      if (saved !== undefined) core.say(SAY.RESTORE, saved, index);
+    });
     this._retain(socket, index);
     return index;
   }

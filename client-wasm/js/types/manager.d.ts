@@ -44,6 +44,12 @@ export interface ManagerOptions extends EngineOptions {
    * Default: by content where a server replays such events (Redis streams), else by offset.
    */
   recoveryDedupe?: "offset" | "content";
+  /**
+   * Where the session is kept that the server may be asked for. `"session"`: in the tab's `sessionStorage`, so that a page that is
+   * loaded again goes on where it was. Namespaces then open the connection, and not the manager by itself. Where a browser has
+   * no Web Locks (pages without HTTPS), and in Node, that is `"memory"`, the default.
+   */
+  recoveryStore?: "memory" | "session";
   /** Which gaps are told: those in which events are missing for all that is known, or also what may be. Default `"likely"`. */
   gap?: "likely" | "all";
   /** Other servers, which are tried in turn when one cannot be reached. Where one works, the next attempts begin there. */

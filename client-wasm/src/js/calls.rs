@@ -8,7 +8,7 @@ use socketio_client_core::{
 
 use super::options::Terms;
 use super::report::{exact, whole};
-use super::{Inner, options};
+use super::{Inner, options, saved};
 use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
 
 /// What the application wants.
@@ -86,7 +86,7 @@ mod say {
     pub(super) const ADDRESS: u32 = 3;
     /// The name for `exactlyOnce`, which is empty where there is none, a comma, and a namespace, made if need be, or out of
     /// use and for which nothing waits: `retries`, below 0: none, and the window, 0: none is given, 2048 more if it has an
-    /// outbox. They are counted from 0.
+    /// outbox, and 4096 more if its session outlives the page. They are counted from 0.
     pub(super) const NAMESPACE: u32 = 4;
     /// Of the next emit: the key of those that it replaces.
     pub(super) const COALESCE: u32 = 5;
@@ -94,6 +94,8 @@ mod say {
     pub(super) const LEAD: u32 = 6;
     /// The next one of several servers (`urls`), as `ADDRESS`.
     pub(super) const SERVER: u32 = 7;
+    /// The session of a page that is gone, as it was stored: the namespace's number. Before it is connected.
+    pub(super) const RESTORE: u32 = 8;
 }
 
 /// What the module's transports heard.
@@ -133,6 +135,8 @@ mod look {
     pub(super) const ADOPTED: u32 = 9;
     /// The next ack id of a namespace, which is used up with that.
     pub(super) const TAKE_ID: u32 = 10;
+    /// The session of a namespace, as it is to be stored now: its slot; or below 0.
+    pub(super) const SAVED: u32 = 11;
 }
 
 /// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
@@ -225,6 +229,7 @@ impl Inner {
                 );
                 manager.resolved(id, Ok((address, Vec::new())), now);
             }
+            say::RESTORE => manager.restore_session(SocketId::from_number(index(a)), saved::read(text)),
             say::SERVER => {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
                 let address = options::address(a != 0.0, text.to_owned(), b as u16);
@@ -232,9 +237,11 @@ impl Inner {
             }
             say::NAMESPACE => {
                 let Some((delivery, namespace)) = text.split_once(',') else { return };
+                let options = options::socket(delivery, a, index(b));
+                let (auth, saves) = (Auth::Ask, options.saves);
                 let socket =
-                    manager.socket(namespace, SocketOptions { auth: Auth::Ask, ..SocketOptions::default() });
-                manager.set_options(socket, &options::socket(delivery, a, index(b)));
+                    manager.socket(namespace, SocketOptions { auth, saves, ..SocketOptions::default() });
+                manager.set_options(socket, &options);
             }
             say::LEAD => manager.lead(SocketId::from_number(index(a)), Some(text.to_owned()), whole(b), now),
             say::COALESCE => self.terms.key = Some(text.to_owned()),
@@ -296,6 +303,10 @@ impl Inner {
             look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
             look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
             look::ADOPTED => self.adopted,
+            look::SAVED => {
+                let session = self.manager.saved_session(socket);
+                session.map_or(-1.0, |session| f64::from(Slot::text(&saved::write(&session)).leave().0))
+            }
             look::TAKE_ID => self.manager.take_id(socket).map_or(-1.0, exact),
             _ => 0.0,
         }

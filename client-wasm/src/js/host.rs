@@ -42,6 +42,9 @@ extern "C" {
     /// Ack ids of a namespace are to be reserved, up to this one.
     #[wasm_bindgen(method)]
     pub(super) fn reserve(this: &Host, socket: u32, up_to: f64);
+    /// A namespace's session is to be stored, or where the text is empty to be forgotten, before this returns.
+    #[wasm_bindgen(method)]
+    pub(super) fn save(this: &Host, socket: u32, text: &str);
     /// A timer was set; undefined: none is.
     #[wasm_bindgen(method)]
     pub(super) fn armed(this: &Host, handle: &JsValue);

@@ -10,6 +10,7 @@ mod drive;
 mod host;
 mod options;
 mod report;
+mod saved;
 
 use std::cell::RefCell;
 

@@ -116,6 +116,8 @@ pub(super) fn arrival(config: &mut Config, named: Address) -> Address {
 
 /// Added to the window where there is an outbox.
 const OUTBOX: u32 = 2048;
+/// And where the session outlives the page.
+const SAVES: u32 = 4096;
 
 /// What `calls.rs` has of a namespace.
 pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions<Payload> {
@@ -123,10 +125,10 @@ pub(super) fn socket(delivery: &str, retries: f64, window: u32) -> SocketOptions
     SocketOptions {
         retries: (retries >= 0.0).then(|| index(retries)),
         retry_window: (own > 0).then_some(own),
-        durability: (window >= OUTBOX).then_some(Durability::StoredFirst),
+        durability: (window & OUTBOX != 0).then_some(Durability::StoredFirst),
+        saves: window & SAVES != 0,
         exactly_once: (!delivery.is_empty()).then(|| delivery.to_owned()),
         auth: Auth::Ask,
-        ..SocketOptions::default()
     }
 }
 

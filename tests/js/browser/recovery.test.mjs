@@ -1,9 +1,10 @@
 // Sessions that are resumed in a browser: after a connection that is gone only for us, and after a reload.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { browsers, launch } from "../../page/harness.mjs";
-import { upstream } from "../client.mjs";
+import { browsers, launch, open } from "../../page/harness.mjs";
+import { browserModule, upstream } from "../client.mjs";
 import { halfOpener } from "../half-open.mjs";
+import { until } from "../server.mjs";
 import { watch } from "../wire.mjs";
 import { openTab } from "./tab.mjs";
 
@@ -46,33 +47,110 @@ for (const name of browsers) {
       const { page, io, proxy, requests } = await tabBehind(t, browser);
       const id = await page.evaluate(join, proxy.url, { transports: ["websocket"] });
       for (const round of [1, 2, 3]) {
+        // Into the connection that is gone.
         proxy.cut();
-        await page.evaluate(() => new Promise((resolve) => globalThis.socket.connected ? globalThis.socket.once("disconnect", resolve) : resolve()));
         io.emit("missed", round);
-        await page.evaluate(() => new Promise((resolve) => globalThis.socket.connected ? resolve() : globalThis.socket.once("connect", resolve)));
+        await page.waitForFunction((length) => globalThis.told.length === length, {}, 1 + 2 * round);
       }
-      const told = await page.evaluate(async () => {
-        while (globalThis.told.length < 7) await new Promise((resolve) => globalThis.socket.once("missed", resolve));
-        return globalThis.told;
-      });
+      const told = await page.evaluate(() => globalThis.told);
       assert.deepEqual(told, ["connect false", 1, "connect true", 2, "connect true", 3, "connect true"]);
       assert.equal(await page.evaluate(() => globalThis.socket.id), id);
       const asked = requests.filter(({ url }) => url.searchParams.has("sid")).map(({ transport }) => transport);
-      assert.deepEqual(asked, ["polling", "websocket", "polling", "websocket", "polling", "websocket"]);
+      // It is asked, told, and asked again whether it has noticed.
+      assert.match(asked.join(" "), /^(polling websocket (polling ?)+){3}$/);
     });
 
     test("polling: a close packet ends the session", async (t) => {
       const { page, io, proxy, requests } = await tabBehind(t, browser);
-      await page.evaluate(join, proxy.url, { transports: ["polling"] });
+      await page.evaluate(join, proxy.url, { transports: ["polling"], reconnectionDelay: 300 });
+      const lost = page.evaluate(() => new Promise((resolve) => globalThis.socket.once("disconnect", resolve)));
+      // Browsers repeat a GET that was cut.
+      proxy.down = true;
       proxy.cut();
-      await page.evaluate(() => new Promise((resolve) => globalThis.socket.connected ? globalThis.socket.once("disconnect", resolve) : resolve()));
+      await lost;
+      proxy.down = false;
       io.emit("missed", 1);
-      const told = await page.evaluate(async () => {
-        while (globalThis.told.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
-        return globalThis.told;
-      });
-      assert.deepEqual(told, ["connect false", 1, "connect true"]);
+      await page.waitForFunction(() => globalThis.told.length === 3);
+      assert.deepEqual(await page.evaluate(() => globalThis.told), ["connect false", 1, "connect true"]);
       assert.ok(requests.some(({ method, body }) => method === "POST" && body === "1"));
+    });
+
+    // In the page: what is stored for the page after it.
+    const stored = () => Object.entries({ ...sessionStorage });
+    const session = { recoveryStore: "session", transports: ["websocket"], reconnectionDelay: 10 };
+
+    for (const transports of [["websocket"], ["polling"]]) {
+      test(`page reload with stored pid, over ${transports}`, async (t) => {
+        const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+        const settings = { ...session, transports };
+        const id = await page.evaluate(join, url, settings);
+        await page.evaluate(() => {
+          addEventListener("pagehide", () => globalThis.socket.emit("leaving"));
+        });
+        for (const round of [1, 2]) {
+          const left = new Promise((resolve) => {
+            io.sockets.sockets.get(id).once("leaving", resolve).once("disconnect", resolve);
+          });
+          await page.evaluate(() => setTimeout(() => location.reload()));
+          await left;
+          io.emit("missed", round);
+          await page.waitForFunction(() => globalThis.load === undefined).catch(() => {});
+          await page.waitForFunction(() => document.readyState === "complete");
+          await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
+          assert.equal(await page.evaluate(join, url, { ...settings, greets: false }), id, "the same session");
+          assert.deepEqual(await page.evaluate(() => globalThis.told), [round, "connect true"]);
+          assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
+          // With an offset that is newer.
+          io.emit("missed", 0);
+          await page.waitForFunction(() => globalThis.told.at(-1) === 0);
+        }
+        assert.deepEqual(page.problems.filter((problem) => !/400|Bad Request/.test(problem)), []);
+      });
+    }
+
+    test("a duplicated tab does not take the other's session; a session that was left is forgotten", async (t) => {
+      const { page, io, url } = await openTab(t, browser);
+      const id = await page.evaluate(join, url, session);
+      await until(async () => (await page.evaluate(stored)).length === 1);
+      const copy = await page.evaluate(stored);
+      const other = await open(browser, `${url}/blank`);
+      t.after(() => other.close());
+      await other.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
+      await other.evaluate((copy) => copy.forEach(([key, value]) => sessionStorage.setItem(key, value)), copy);
+      const second = await other.evaluate(join, url, session);
+      assert.notEqual(second, id);
+      assert.deepEqual(await other.evaluate(() => globalThis.told), ["connect false"]);
+      assert.ok(io.sockets.sockets.has(id), "the first goes on");
+      await page.evaluate(() => globalThis.socket.disconnect());
+      assert.deepEqual(await page.evaluate(stored), []);
+    });
+
+    test("what is stored is damaged, old, or another server's: a gap, and never an exception", async (t) => {
+      const { page, url } = await openTab(t, browser);
+      const key = `sio-session:${url}/socket.io/`;
+      const gone = (session) => JSON.stringify({ page: "gone", session });
+      const now = Date.now();
+      const values = [
+        ["", "storage"],
+        ["{", "storage"],
+        ["null", "storage"],
+        [gone("nonsense"), "storage"],
+        [gone("1 0 99999999999999999999 1  3 sidpid"), "storage"],
+        [gone(`1 0 ${now} ${now}  30 sidpid`), "storage"],
+        [gone(`9 0 ${now} ${now}  3 sidpid`), "storage"],
+        [gone(`1 0 ${now} ${now + 60_000}  3 sidpid`), "no-offset"],
+        [gone(`1 1 1000 2000 ${"Q7zOKAz"} 3 sidpid`), "unknown-session"],
+      ];
+      for (const [value, reason] of values) {
+        await page.reload();
+        await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
+        await page.evaluate((key, value) => (sessionStorage.clear(), sessionStorage.setItem(key, value)), key, value);
+        await page.evaluate(join, url, { ...session, greets: false });
+        await page.waitForFunction(() => globalThis.told.length === 2);
+        assert.deepEqual(await page.evaluate(() => globalThis.told), ["connect false", reason], value);
+        await page.evaluate(() => globalThis.socket.disconnect());
+      }
+      assert.deepEqual(page.problems.filter((problem) => !/400|Bad Request/.test(problem)), []);
     });
   });
 }

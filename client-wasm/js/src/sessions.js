@@ -1,0 +1,109 @@
+// Sessions in sessionStorage, for the page that comes after this one in its tab. A tab that is duplicated gets a copy of them,
+// so each names its page, which holds a Web Lock as long as it lives: another page's session is taken only with that lock.
+//
+// Loaded with the outbox, where it is wanted.
+import { randomId } from "./store/record.js";
+
+/** The page before may be ending still. */
+const PATIENCE = 500;
+/** At most so often what has come is written. */
+const PAUSE = 1000;
+
+const page = randomId();
+const lockOf = (id) => `sio-page:${id}`;
+const forEver = () => new Promise(() => {});
+let held;
+
+/** Holds a lock for as long as this page lives. False if another page goes on holding it. */
+function hold(id, patience) {
+  const options = patience === undefined ? {} : { signal: AbortSignal.timeout(patience) };
+  return new Promise((resolve) => {
+    const own = () => (resolve(true), forEver());
+    navigator.locks.request(lockOf(id), options, own).catch(() => resolve(false));
+  });
+}
+
+/** Undefined for what is none of ours. */
+function read(key) {
+  try {
+    const { page: owner, session } = JSON.parse(sessionStorage.getItem(key));
+    return typeof owner === "string" && typeof session === "string" ? { owner, session } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function write(key, session) {
+  try {
+    if (session === "") sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, JSON.stringify({ page, session }));
+  } catch {
+    // No room: a page after this one goes without.
+  }
+}
+
+/**
+ * `take(namespace)` gives what was stored, an empty text for what cannot be read, undefined if there is nothing. `save`
+ * stores it, or where it is empty forgets it. `heard()`: what `saved()` gives, `[namespace, session]`, may have changed.
+ * `write()` writes that now. Throws where the browser keeps storage from the page.
+ */
+export async function openSessions(name, saved) {
+  // Without locks nobody knows whether a copy is the only one. In Node there is no page.
+  if (!globalThis.navigator?.locks || !globalThis.sessionStorage) return { take() {}, save() {}, heard() {}, write() {} };
+  await (held ??= hold(page));
+  const prefix = `sio-session:${name}`;
+  const owners = new Set(
+    Object.keys(sessionStorage)
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => read(key)?.owner),
+  );
+  const gone = new Set();
+  const ask = async (owner) => (await hold(owner, PATIENCE)) && gone.add(owner);
+  await Promise.all([...owners].filter((owner) => owner !== undefined && owner !== page).map(ask));
+  return new Sessions(prefix, gone, saved);
+}
+
+class Sessions {
+  #prefix;
+  /** Pages that are gone. */
+  #gone;
+  #saved;
+  #timer;
+
+  constructor(prefix, gone, saved) {
+    this.#prefix = prefix;
+    this.#gone = gone;
+    this.#saved = saved;
+    const now = () => this.write();
+    // Of the document, too.
+    for (const event of ["pagehide", "freeze", "visibilitychange"]) addEventListener(event, now, true);
+  }
+
+  take(namespace) {
+    const key = this.#prefix + namespace;
+    if (sessionStorage.getItem(key) === null) return undefined;
+    const { owner, session } = read(key) ?? {};
+    if (session === undefined) {
+      write(key, "");
+      return "";
+    }
+    if (!this.#gone.has(owner)) return undefined;
+    // This page's from now on, also if it ends before the server was asked.
+    write(key, session);
+    return session;
+  }
+
+  save(namespace, session) {
+    write(this.#prefix + namespace, session);
+  }
+
+  heard() {
+    this.#timer ??= setTimeout(() => this.write(), PAUSE);
+  }
+
+  write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const [namespace, session] of this.#saved()) this.save(namespace, session);
+  }
+}

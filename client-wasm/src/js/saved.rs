@@ -1,0 +1,76 @@
+//! A session as a text, for a page that comes after this one. It may come back from anywhere, in any state.
+
+use std::time::Duration;
+
+use socketio_client_core::{Carrier, Offset, SavedLink, SavedSession};
+
+use super::clock::millis;
+
+/// The shape of the text.
+const VERSION: &str = "1";
+/// Unix times in milliseconds are below this until the year 5138.
+const LATEST: u64 = 100_000_000_000_000;
+
+/// Out of line, so that it is there once.
+#[inline(never)]
+pub(super) fn write(saved: &SavedSession) -> String {
+    let SavedSession { pid, offset, claimed, heard, link } = saved;
+    let carrier: u64 = match link.carrier {
+        Carrier::WebSocket => 0,
+        Carrier::Upgraded => 1,
+        Carrier::Polling => 2,
+    };
+    let offset = offset.map_or_else(String::new, |offset| offset.to_string());
+    let (heard, noticed_by) = (millis(*heard), millis(link.noticed_by));
+    // The server's own texts, which may have anything in them, come last: one, how long it is, and the other.
+    let how = carrier * 2 + u64::from(*claimed);
+    let SavedLink { sid, .. } = link;
+    let length = sid.len() as u64;
+    format!("{VERSION} {how} {heard} {noticed_by} {offset} {length} {sid}{pid}")
+}
+
+/// Out of line, so that it is there once.
+#[inline(never)]
+pub(super) fn read(text: &str) -> Option<SavedSession> {
+    let mut rest = text;
+    if next(&mut rest)? != VERSION {
+        return None;
+    }
+    let how = number(&mut rest)?;
+    let (heard, noticed_by) = (number(&mut rest)?, number(&mut rest)?);
+    let offset = match next(&mut rest)? {
+        "" => None,
+        text => Some(Offset::parse(text)?),
+    };
+    let length = usize::try_from(number(&mut rest)?).ok()?;
+    let (sid, pid) = rest.split_at_checked(length)?;
+    let carrier = match how / 2 {
+        0 => Carrier::WebSocket,
+        1 => Carrier::Upgraded,
+        2 => Carrier::Polling,
+        _ => return None,
+    };
+    if sid.is_empty() || pid.is_empty() {
+        return None;
+    }
+    let link = SavedLink { sid: sid.to_owned(), carrier, noticed_by: Duration::from_millis(noticed_by) };
+    let (claimed, heard) = (how % 2 == 1, Duration::from_millis(heard));
+    Some(SavedSession { pid: pid.to_owned(), offset, claimed, heard, link })
+}
+
+/// What stands before the next space.
+#[inline(never)]
+fn next<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let at = rest.bytes().position(|byte| byte == b' ')?;
+    let part = rest.get(..at)?;
+    *rest = rest.get(at + 1..)?;
+    Some(part)
+}
+
+#[inline(never)]
+fn number(rest: &mut &str) -> Option<u64> {
+    let text = next(rest)?;
+    let digits = text.bytes().map(|byte| u64::from(byte.wrapping_sub(b'0')));
+    let number = digits.take(16).try_fold(0, |number, digit| (digit < 10).then_some(number * 10 + digit))?;
+    (!text.is_empty() && text.len() < 16 && number < LATEST).then_some(number)
+}
