@@ -237,8 +237,8 @@ impl App {
         }
         let state = self.state.borrow();
         self.view.side(&state);
-        self.view.conversation(&state);
         self.view.gap(&state);
+        self.view.conversation(&state);
         self.view.focus_text();
     }
 
@@ -250,6 +250,7 @@ impl App {
                 let transport = self.chat.borrow().as_ref().and_then(Chat::transport).unwrap_or_default();
                 self.state.borrow_mut().link = Link::Connected(transport);
                 self.view.link(&self.state.borrow());
+                self.numbers();
                 let room = self.state.borrow().room.clone();
                 self.with_chat(|chat| chat.join(&room));
             }
@@ -325,6 +326,7 @@ impl App {
         };
         state.link = Link::Down { reason, next };
         self.view.link(&state);
+        self.numbers();
     }
 
     fn connection(&self, event: &ClientEvent) {
@@ -364,12 +366,13 @@ impl App {
         }
     }
 
+    fn numbers(&self) {
+        self.with_chat(|chat| self.view.numbers(&chat.numbers()));
+    }
+
     fn clock(&self) {
         self.left();
-        let chat = self.chat.borrow().clone();
-        if let Some(chat) = chat {
-            self.view.numbers(&chat.numbers());
-        }
+        self.numbers();
         let now = js_sys::Date::now();
         let mut state = self.state.borrow_mut();
         let before = state.typing.len();

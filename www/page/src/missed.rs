@@ -8,8 +8,8 @@ impl App {
     pub(crate) fn gap(&self, gap: &Gap) {
         let mut state = self.state.borrow_mut();
         state.missed(gap);
-        self.view.conversation(&state);
         self.view.gap(&state);
+        self.view.conversation(&state);
     }
 
     pub(crate) fn load_history(&self) {

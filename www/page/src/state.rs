@@ -269,7 +269,9 @@ impl State {
         let lines = self.lines.entry(conversation.clone()).or_default();
         let mut place = lines.iter().position(|line| matches!(line, Line::Gap)).unwrap_or(lines.len());
         let mut new = 0;
-        for Text { id, from, text, at, .. } in messages {
+        // Of a server that sends more than is kept, the newest.
+        let excess = messages.len().saturating_sub(LINES);
+        for Text { id, from, text, at, .. } in messages.into_iter().skip(excess) {
             if let Some(known) = lines.iter().position(|line| line.is_of(&id, &from)) {
                 place = place.max(known + 1);
             } else if from != self.name {

@@ -70,8 +70,9 @@ impl View {
         self.set_text("me", &state.name);
         self.link(state);
         self.side(state);
-        self.conversation(state);
+        // Before the conversation, which it takes room from: that is scrolled to its end.
         self.gap(state);
+        self.conversation(state);
         self.focus_text();
     }
 

@@ -13,7 +13,7 @@ impl View {
         self.set_hidden("gap", state.gap.is_none());
         let Some(missed) = &state.gap else { return self.set_text("gap-text", "") };
         let mut words = format!(
-            "Messages since {} may be missing ({} without any): {}.",
+            "Messages since {} ({}) may be missing: {}.",
             clock(missed.since),
             seconds(missed.outage),
             reason(missed.reason)
