@@ -140,7 +140,7 @@ pub fn write<N: Deref<Target = str>>(header: &Header<N>, out: &mut String) {
 }
 
 /// In decimal. `format!` would bring all of `core::fmt` into modules that need nothing else of it.
-pub(crate) fn push_number(mut number: u64, out: &mut String) {
+pub fn push_number(mut number: u64, out: &mut String) {
     let mut digits = [b'0'; 20];
     let mut count = 0;
     for digit in &mut digits {

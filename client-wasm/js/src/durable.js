@@ -40,6 +40,7 @@ export class Durable {
       onFollower: () => this.#follow(),
       onEntry: (record) => this.#take(record, { maybeSent: false }),
       onFate: ({ ref, seq, ...change }) => this.#change(ref, change),
+      onGone: (refs) => this.#gone(refs),
       onCancel: (seq) => this.#cancelAdopted(seq),
       onClear: ({ seqs, refs }) => this.#cleared(seqs, refs),
       onError: (error) => context.failed(error),
@@ -70,8 +71,13 @@ export class Durable {
         else this.#take(record, { maybeSent: true, earlier: true });
       }
     });
-    if (gone.length === 0) return;
-    const lost = () => gone.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
+    this.#gone(gone);
+  }
+
+  /** The leader before has settled these, and nothing more is known. */
+  #gone(refs) {
+    if (refs.length === 0) return;
+    const lost = () => refs.forEach((ref) => this.#change(ref, { fate: "uncertain", attempts: 0 }));
     setTimeout(lost, LATE);
   }
 

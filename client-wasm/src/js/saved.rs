@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socketio_client_core::packet::header::push_number;
 use socketio_client_core::{Carrier, Offset, SavedLink, SavedSession};
 
 use super::clock::millis;
@@ -20,13 +21,24 @@ pub(super) fn write(saved: &SavedSession) -> String {
         Carrier::Upgraded => 1,
         Carrier::Polling => 2,
     };
-    let offset = offset.map_or_else(String::new, |offset| offset.to_string());
+    let offset = offset.map_or_else(String::new, Offset::to_text);
     let (heard, noticed_by) = (millis(*heard), millis(link.noticed_by));
     // The server's own texts, which may have anything in them, come last: one, how long it is, and the other.
     let how = carrier * 2 + u64::from(*claimed);
     let SavedLink { sid, .. } = link;
-    let length = sid.len() as u64;
-    format!("{VERSION} {how} {heard} {noticed_by} {offset} {length} {sid}{pid}")
+    let mut text = VERSION.to_owned();
+    for number in [how, heard, noticed_by] {
+        text.push(' ');
+        push_number(number, &mut text);
+    }
+    text.push(' ');
+    text.push_str(&offset);
+    text.push(' ');
+    push_number(sid.len() as u64, &mut text);
+    text.push(' ');
+    text.push_str(sid);
+    text.push_str(pid);
+    text
 }
 
 /// Out of line, so that it is there once.

@@ -24,6 +24,9 @@
 //   onFate({ ref, seq, fate, ... })
 //       What the leader said by `tell` of an emit of this tab. It may come before `append` resolves, and for a second
 //       time.
+//   onGone(refs)
+//       Follower: another tab leads now, and the one before had settled these. Their fates may still come by `onFate`,
+//       or were lost with it (`uncertain`).
 //   onCancel(seq)
 //       Leader: another tab asks to cancel. The answer is a fate.
 //   onClear({ seqs, refs })

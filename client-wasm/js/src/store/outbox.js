@@ -300,6 +300,7 @@ export class Outbox {
       const beat = () => this.#renew(!this.#lease || (beats += 1) % 5 === 0);
       this.#timer = setInterval(beat, this.#lease ? RENEWAL : LOOK);
     }
+    if (this.#durable) this.#post({ type: "led" });
     const counts = { kept: opened.records.length, lost };
     if (renamed) this.#report(new OutboxError("metadata", undefined, counts));
     else if (lost > 0) this.#report(new OutboxError("corrupt", undefined, counts));
@@ -401,6 +402,7 @@ export class Outbox {
   #hear({ type, tab, ref, fate, upTo, epoch }) {
     const leader = this.#leader;
     if (type === "entry" && leader) this.#look();
+    if (type === "led" && !leader) this.#reconcile();
     if (type === "free") this.#lease?.freed(epoch);
     if (type === "clear") this.#cleared(upTo, this.#durable ? leader : undefined);
     if (type === "cancel" && leader) this.#asked({ tab, ref });
@@ -408,6 +410,22 @@ export class Outbox {
       if (!OPEN.has(fate.fate)) this.#mine.delete(fate.ref);
       this.#call("onFate", fate);
     }
+  }
+
+  /** Another tab leads now. What the one before has erased, and had no time to tell, nobody tells any more. */
+  async #reconcile() {
+    const run = async ({ tx }) => {
+      const gone = [];
+      for (const [ref, key] of this.#mine) {
+        // The database was a new one: it is stored again.
+        if (key === 0) continue;
+        const record = unsealed(await tx.row(key));
+        if (record?.tab !== this.tab || record.ref !== ref) gone.push(ref);
+      }
+      return gone;
+    };
+    const gone = await this.#enqueue({ run }).catch(() => []);
+    if (gone.length > 0) this.#call("onGone", gone);
   }
 
   /** Another tab has seen the number; this one has, after the transaction that runs. */
