@@ -249,6 +249,7 @@ for (const name of browsers) {
       const texts = ['Is anybody there?', 'I go now.'];
       for (const words of texts) await say(ada, words);
       await until(ada, ticked, ['held', ...texts]);
+      await until(ada, () => document.querySelectorAll('#log .mine[data-tick="held"]:not([data-stored])').length === 0);
       await press(ada, '#kill');
       await ada.waitForSelector('#again');
       await press(ada, '#again');

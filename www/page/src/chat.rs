@@ -47,6 +47,10 @@ pub(crate) enum Event {
         id: String,
         fate: Fate,
     },
+    /// From here on not even a crash loses the message.
+    Stored {
+        id: String,
+    },
     /// A message that an earlier page had left is settled: as in `Sent` and `NotSent`.
     Left(Left, Fate, Result<usize, String>),
     /// The server has the message, and sent it to so many people.
@@ -329,6 +333,12 @@ impl Chat {
             self.messages.borrow_mut().insert(ticket, id.clone());
             let bytes = serde_json::to_string(message).map_or(0, |json| json.len());
             self.meter.borrow_mut().hold(ticket, bytes);
+            let (stored, tell, id) = (self.socket.stored(ticket), tell.clone(), id.clone());
+            spawn(async move {
+                if stored.await {
+                    tell(Event::Stored { id });
+                }
+            });
         }
         spawn(async move {
             if ticket.is_none() {

@@ -291,6 +291,10 @@ impl App {
                 self.state.borrow_mut().fate(&id, fate);
                 self.view.ticks(&self.state.borrow(), &id);
             }
+            Event::Stored { id } => {
+                self.state.borrow_mut().stored(&id);
+                self.view.ticks(&self.state.borrow(), &id);
+            }
             Event::Left(left, fate, result) => {
                 self.state.borrow_mut().settled(left, fate, result, js_sys::Date::now());
                 self.left();

@@ -68,11 +68,13 @@ pub(crate) struct Delivery {
     by: Vec<String>,
     /// Why nothing was said of that.
     cause: Option<String>,
+    /// Also if this page is gone.
+    pub(crate) stored: bool,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { fate: Fate::Held, to: None, by: Vec::new(), cause: None }
+        Self { fate: Fate::Held, to: None, by: Vec::new(), cause: None, stored: false }
     }
 }
 
@@ -123,6 +125,7 @@ impl Delivery {
                 }
                 Fate::Uncertain { .. } => "Uncertain: it was sent, and no answer will come".to_owned(),
                 Fate::Acknowledged => "The server has it".to_owned(),
+                _ if self.stored => "Held, also if this page ends, until the server has it".to_owned(),
                 _ => "Held until the server has it".to_owned(),
             },
             (None, Some(0)) if self.by.is_empty() => "The server has it; nobody else is here".to_owned(),
@@ -311,6 +314,12 @@ impl State {
     pub(crate) fn fate(&mut self, id: &str, fate: Fate) {
         if let Some(delivery) = self.delivery(id) {
             delivery.fate = fate;
+        }
+    }
+
+    pub(crate) fn stored(&mut self, id: &str) {
+        if let Some(delivery) = self.delivery(id) {
+            delivery.stored = true;
         }
     }
 

@@ -371,6 +371,7 @@ fn title(conversation: &Conversation) -> String {
 fn tick(row: &Element, delivery: &Delivery) {
     let icon = delivery.icon();
     let _ = row.set_attribute("data-tick", icon);
+    let _ = row.toggle_attribute_with_force("data-stored", delivery.stored);
     if let Ok(Some(place)) = row.query_selector(".icon") {
         // Only our own words and names of icons become markup; people's words go the other way.
         place.set_inner_html(&format!(
