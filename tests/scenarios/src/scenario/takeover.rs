@@ -308,12 +308,12 @@ pub fn a_server_that_knows_is_not_told<F: Face>(face: &F) {
     sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
 
     let mut sim = Sim::with(face, |config| {
-        config.reconnection_delay = secs(46);
-        config.reconnection_delay_max = secs(46);
+        config.reconnection_delay = secs(66);
+        config.reconnection_delay_max = secs(66);
     });
     let socket = offered(&mut sim);
     sim.cut("w1");
-    sim.advance(secs(46));
+    sim.advance(secs(66));
     sim.ws_opened("w2");
     sim.handshake("w2", &[]);
     sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
