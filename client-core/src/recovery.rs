@@ -268,7 +268,9 @@ impl<P> Recovery<P> {
                 true
             }
             (_, pid) => {
-                self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed: false });
+                // The answer to a claim that was made before the namespace was left and joined again.
+                let claimed = none_offered && outage.is_some_and(|outage| outage.claim != Claim::None);
+                self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }
         };
@@ -408,7 +410,12 @@ impl<P> Recovery<P> {
         self.left = false;
         match &mut self.outage {
             // A server that was asked to resume the session may have done so on this transport.
-            Some(outage) if outage.claim != Claim::None => outage.notice = notice,
+            Some(outage) if outage.claim != Claim::None => {
+                outage.notice = notice;
+                if self.session.is_none() {
+                    outage.claim = Claim::None;
+                }
+            }
             None if was_connected => _ = self.outage_since(heard, notice),
             Some(_) | None => {}
         }

@@ -374,6 +374,27 @@ pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
     sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
 }
 
+/// Who leaves and joins again before the answer gets the session that was asked for: it was resumed once.
+pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    sim.connect("/a");
+    let socket = offered(&mut sim);
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.server("w2", "40{S1 P1}");
+    sim.server("w2", "42<2@2>");
+    sim.events();
+    sim.cut("w2");
+    sim.advance(secs(2));
+    sim.open_websocket("w3");
+    let lines = sim.lines();
+    assert!(lines.contains(&"w3 40".to_string()), "{lines:?}");
+}
+
 /// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
 pub fn an_unknown_session_may_be_elsewhere<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| {
