@@ -391,8 +391,7 @@ pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
     sim.cut("w2");
     sim.advance(secs(2));
     sim.open_websocket("w3");
-    let lines = sim.lines();
-    assert!(lines.contains(&"w3 40".to_string()), "{lines:?}");
+    assert!(sim.lines().contains(&"w3 40".to_string()));
 }
 
 /// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
