@@ -138,6 +138,14 @@ impl<P, A> Held<P, A> {
 /// Events before the answer to CONNECT, with their ack ids.
 type Early<P> = VecDeque<(P, Option<u64>)>;
 
+/// Events wait until the application has made good what it missed.
+struct Resync<P> {
+    number: u32,
+    /// Unix time before which none of them came.
+    since: Duration,
+    held: Held<P, Option<AckId>>,
+}
+
 /// See the module.
 pub(crate) struct Recovery<P> {
     session: Option<Session>,
@@ -150,8 +158,7 @@ pub(crate) struct Recovery<P> {
     /// A session was left on this transport, whose last events may still come.
     left: bool,
     early: Held<P, Option<u64>>,
-    /// Events that wait until the application has made good what it missed.
-    resync: Option<(u32, Held<P, Option<AckId>>)>,
+    resync: Option<Resync<P>>,
     resyncs: u32,
 }
 
@@ -261,7 +268,9 @@ impl<P> Recovery<P> {
                 true
             }
             (_, pid) => {
-                self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed: false });
+                // The answer to a claim that was made before the namespace was left and joined again.
+                let claimed = none_offered && outage.is_some_and(|outage| outage.claim != Claim::None);
+                self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }
         };
@@ -336,10 +345,11 @@ impl<P> Recovery<P> {
     }
 
     /// Events of the namespace wait from now on. Returns the number of this time.
-    pub(crate) fn begin_resync(&mut self) -> u32 {
+    pub(crate) fn begin_resync(&mut self, now: Duration) -> u32 {
         self.resyncs = self.resyncs.wrapping_add(1);
-        let held = self.resync.take().map(|(_, held)| held).unwrap_or_default();
-        self.resync = Some((self.resyncs, held));
+        let before = self.resync.take().map(|Resync { since, held, .. }| (since, held));
+        let (since, held) = before.unwrap_or_else(|| (now, Held::default()));
+        self.resync = Some(Resync { number: self.resyncs, since, held });
         self.resyncs
     }
 
@@ -350,13 +360,13 @@ impl<P> Recovery<P> {
 
     /// Another one that waits. False if there are more than may be held.
     pub(crate) fn hold_back(&mut self, payload: P, ack: Option<AckId>, size: usize, config: &Config) -> bool {
-        self.resync.as_mut().is_none_or(|(_, held)| held.push(payload, ack, size, config))
+        self.resync.as_mut().is_none_or(|resync| resync.held.push(payload, ack, size, config))
     }
 
     /// What was missed is made good: the events that waited, unless it is a later time by now.
     pub(crate) fn end_resync(&mut self, number: u32) -> VecDeque<(P, Option<AckId>)> {
         match self.resync.take() {
-            Some((current, held)) if current == number => held.events,
+            Some(resync) if resync.number == number => resync.held.events,
             other => {
                 self.resync = other;
                 VecDeque::new()
@@ -366,18 +376,25 @@ impl<P> Recovery<P> {
 
     /// More came than may be held, so the connection was ended: nothing is resumed, or it would come again.
     pub(crate) fn overflowed(&mut self, heard: Duration) {
-        self.resync = None;
         self.session = None;
         self.outage_since(heard, Notice::Given).reason = Some(GapReason::Overflow);
+        self.stop_resync();
     }
 
     /// The namespace is left: what the server keeps is not wanted, and may be somebody else's when it comes back.
     pub(crate) fn forget(&mut self, heard: Duration, was_connected: bool) {
         self.take_early();
         self.session = None;
-        self.resync = None;
         if was_connected || self.outage.is_some() {
             self.outage_since(heard, Notice::Given).reason = Some(GapReason::NamespaceDisconnect);
+        }
+        self.stop_resync();
+    }
+
+    /// Events that waited are thrown away: they are missing too.
+    fn stop_resync(&mut self) {
+        if let (Some(Resync { since, .. }), Some(outage)) = (self.resync.take(), &mut self.outage) {
+            outage.since = outage.since.min(since);
         }
     }
 
@@ -393,7 +410,12 @@ impl<P> Recovery<P> {
         self.left = false;
         match &mut self.outage {
             // A server that was asked to resume the session may have done so on this transport.
-            Some(outage) if outage.claim != Claim::None => outage.notice = notice,
+            Some(outage) if outage.claim != Claim::None => {
+                outage.notice = notice;
+                if self.session.is_none() {
+                    outage.claim = Claim::None;
+                }
+            }
             None if was_connected => _ = self.outage_since(heard, notice),
             Some(_) | None => {}
         }

@@ -17,7 +17,7 @@ use scenarios::Face;
 use server::{Proof, Retried, answers};
 use socketio_client_core::{
     AckId, Auth, AuthRequest, BufferPolicy, Command, Config, DisconnectReason, EmitId, EmitOptions, Event,
-    Fate, Flush, Frame, Input, Instant, Manager, Message, SocketId, SocketOptions, TransportError,
+    Fate, Flush, Frame, Input, Instant, Manager, Message, ResyncId, SocketId, SocketOptions, TransportError,
     TransportId, TransportKind,
 };
 
@@ -67,6 +67,13 @@ struct World {
     replayed: Option<(SocketId, usize)>,
     /// Namespaces whose session was left.
     left: BTreeSet<SocketId>,
+    /// The last time of each namespace in which its events wait, and those before.
+    resyncs: BTreeMap<SocketId, ResyncId>,
+    stale_resyncs: Vec<ResyncId>,
+    /// What waited is told.
+    released: bool,
+    /// Namespaces that have just joined: a gap may be told.
+    may_tell: BTreeSet<SocketId>,
     /// What was told of each emit last.
     fates: BTreeMap<(SocketId, EmitId), Fate>,
     /// What each WebSocket was handed: bytes, and the packet.
@@ -173,6 +180,10 @@ impl World {
             retried: Retried::new(limit),
             replayed: None,
             left: BTreeSet::new(),
+            resyncs: BTreeMap::new(),
+            stale_resyncs: Vec::new(),
+            released: false,
+            may_tell: BTreeSet::new(),
             fates: BTreeMap::new(),
             handed: BTreeMap::new(),
             stuck: BTreeSet::new(),
@@ -183,11 +194,17 @@ impl World {
         let socket = self.sockets[self.dice.roll(3) as usize];
         match self.dice.roll(24) {
             0 => self.manager.connect(socket, self.now),
-            1 if self.dice.roll(2) == 0 => self.manager.disconnect(socket, self.now),
+            1 if self.dice.roll(2) == 0 => {
+                self.resyncs.remove(&socket);
+                self.manager.disconnect(socket, self.now);
+            }
             2..=5 => self.emit(socket),
             6 => self.manager.reconnect_now(self.now),
             7 => self.flush(socket),
-            11 if self.dice.roll(4) == 0 => self.manager.close(self.now),
+            11 if self.dice.roll(4) == 0 => {
+                self.resyncs.clear();
+                self.manager.close(self.now);
+            }
             12 if self.dice.roll(4) == 0 => self.manager.set_reconnection(self.dice.roll(2) == 0),
             13 if !self.wanted_acks.is_empty() => {
                 let ack =
@@ -218,6 +235,12 @@ impl World {
                 }
             }
             17 if self.dice.roll(8) == 0 => self.manager.set_heartbeat_deadline(self.now),
+            18 if self.dice.roll(4) == 0 => self.manager.resume(self.now),
+            19 if self.dice.roll(4) == 0 => {
+                let on = self.dice.roll(2) == 0;
+                self.manager.set_resync(socket, on);
+            }
+            20 if self.dice.roll(2) == 0 => self.resynced(socket),
             9..=10 => self.pass_time(),
             _ => self.world(),
         }
@@ -237,6 +260,24 @@ impl World {
         } else if socket == self.sockets[0] {
             self.accepted.push(number);
             self.proof.numbers.insert(emit, number);
+        }
+    }
+
+    /// Sometimes of a time that is over, which must not matter.
+    fn resynced(&mut self, socket: SocketId) {
+        if !self.stale_resyncs.is_empty() && self.dice.roll(2) == 0 {
+            let at = self.dice.roll(self.stale_resyncs.len() as u64) as usize;
+            self.manager.resynced(self.stale_resyncs[at]);
+            let event = self.manager.poll_event();
+            assert!(event.is_none(), "{event:?} came of a time that is over");
+        } else if let Some(resync) = self.resyncs.remove(&socket) {
+            self.manager.resynced(resync);
+            self.stale_resyncs.push(resync);
+            self.released = true;
+            while let Some(event) = self.manager.poll_event() {
+                self.hear(event);
+            }
+            self.released = false;
         }
     }
 
@@ -444,7 +485,12 @@ impl World {
     }
 
     fn hear(&mut self, event: Event<Integer>) {
-        if let Event::Gap { .. } = event {
+        if let Event::Gap { socket, resync, told, .. } = event {
+            assert!(self.may_tell.remove(&socket), "a gap without a connection, or a second one");
+            assert!(told || resync.is_none(), "events wait for what is not told");
+            if let Some(resync) = resync {
+                self.stale_resyncs.extend(self.resyncs.insert(socket, resync));
+            }
             return;
         }
         if let Some((expected, left)) = self.replayed.take().filter(|(_, left)| *left > 0) {
@@ -459,17 +505,25 @@ impl World {
             }
             Event::Connected { socket, recovered, replayed } => {
                 assert!(self.connected.insert(socket), "connected twice");
+                self.may_tell.insert(socket);
                 assert!(!(self.left.remove(&socket) && recovered), "recovered what was left");
                 self.replayed = Some((socket, replayed));
             }
             Event::Disconnected { socket, reason, .. } => {
                 assert!(self.connected.remove(&socket), "disconnected twice");
+                if !matches!(reason, DisconnectReason::TransportClose | DisconnectReason::PingTimeout) {
+                    // Left, or more had come than may wait.
+                    self.resyncs.remove(&socket);
+                }
                 if matches!(reason, DisconnectReason::ClientDisconnect | DisconnectReason::ServerDisconnect) {
                     self.left.insert(socket);
                 }
             }
             Event::Message { socket, ack, .. } => {
-                assert!(self.connected.contains(&socket), "a message while disconnected");
+                assert!(!self.resyncs.contains_key(&socket), "a message that ought to wait");
+                let may_come = self.released || self.connected.contains(&socket);
+                assert!(may_come, "a message while disconnected");
+                self.may_tell.remove(&socket);
                 self.wanted_acks.extend(ack);
             }
             Event::Authenticate { request, .. } => self.auth_requests.push(request),
@@ -507,6 +561,7 @@ impl World {
         for socket in self.sockets.clone() {
             self.manager.disconnect(socket, self.now);
         }
+        self.resyncs.clear();
         self.drain();
         self.now = self.now + std::time::Duration::from_secs(60);
         self.manager.handle_timeout(self.now);

@@ -59,6 +59,8 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) leaving: bool,
     /// `pingInterval + pingTimeout`.
     patience: Duration,
+    /// By so much more a server waits that has heard anything since its ping.
+    pub(crate) grace: Duration,
     /// When the session counts as lost unless a ping comes.
     pub(crate) heartbeat: Instant,
     /// When the last message came.
@@ -115,6 +117,7 @@ impl<C: Codec> Engine<C> {
             max_payload: handshake.max_payload,
             leaving: false,
             patience,
+            grace: handshake.ping_timeout,
             heartbeat: now + patience,
             heard: now,
             probe: None,

@@ -154,7 +154,7 @@ impl<C: Codec> Manager<C> {
         self.events.push_back(Event::Connected { socket, recovered, replayed: 0 });
         if let Some(gap) = gap {
             let told = !gap.recovered || self.config.gap == GapLevel::All;
-            let number = (told && target.resync).then(|| target.recovery.begin_resync());
+            let number = (told && target.resync).then(|| target.recovery.begin_resync(gap.until));
             let resync = number.map(|number| ResyncId { socket, number });
             self.events.push_back(Event::Gap { socket, gap, told, resync });
         }

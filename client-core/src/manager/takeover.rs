@@ -126,9 +126,10 @@ const SLACK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl<C: Codec> Manager<C> {
-    /// When the server finds out by itself that a session has lost its connection.
+    /// When the server finds out by itself that a session has lost its connection. Anything that it hears after its ping
+    /// makes it wait once more for as long.
     pub(super) fn noticed_by(engine: &Engine<C>) -> Instant {
-        engine.heartbeat + SLACK
+        engine.heartbeat + engine.grace + SLACK
     }
 
     /// A session ends here. Whether the server knows is for the namespaces that it carried.

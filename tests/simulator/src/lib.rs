@@ -10,6 +10,7 @@
 mod client;
 pub mod dice;
 mod disk;
+pub mod incoming;
 mod laws;
 pub mod network;
 mod plan;

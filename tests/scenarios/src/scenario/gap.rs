@@ -211,3 +211,28 @@ pub fn leaving_ends_a_resync<F: Face>(face: &F) {
     sim.manager.resynced(resync);
     sim.expect_events(&[]);
 }
+
+/// Events that waited and are thrown away are missing: the next gap begins where they did.
+pub fn what_waited_in_vain_is_missing<F: Face>(face: &F) {
+    for end in ["leave", "thrown out", "overflow"] {
+        let mut sim = Sim::with(face, |config| config.buffer_size = 2);
+        let socket = resyncing(&mut sim);
+        next(&mut sim, "w1", "w2", "40{S2 P2}");
+        let joined = sim.manager.status(socket).last_gap.unwrap().until;
+        sim.advance(millis(500));
+        sim.server("w2", "42<1@1>");
+        sim.advance(millis(500));
+        match end {
+            "leave" => sim.manager.disconnect(socket, sim.now),
+            "thrown out" => sim.server("w2", "41"),
+            _ => (0..2).for_each(|_| sim.server("w2", "42<1@1>")),
+        }
+        sim.lines();
+        sim.events();
+        sim.manager.connect(socket, sim.now);
+        sim.advance(millis(2000));
+        sim.open_websocket("w3");
+        sim.server("w3", "40{S3 P3}");
+        assert_eq!(sim.manager.status(socket).last_gap.unwrap().since, joined, "{end}");
+    }
+}

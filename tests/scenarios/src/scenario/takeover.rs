@@ -307,17 +307,24 @@ pub fn a_server_that_knows_is_not_told<F: Face>(face: &F) {
     sim.handshake("w2", &[]);
     sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
 
-    let mut sim = Sim::with(face, |config| {
-        config.reconnection_delay = secs(46);
-        config.reconnection_delay_max = secs(46);
-    });
-    let socket = offered(&mut sim);
-    sim.cut("w1");
-    sim.advance(secs(46));
-    sim.ws_opened("w2");
-    sim.handshake("w2", &[]);
-    sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
-    assert!(!sim.manager.status(socket).connected);
+    // A server that has heard anything since its ping waits once more for the answer.
+    for (delay, told) in [(65, true), (66, false)] {
+        let mut sim = Sim::with(face, |config| {
+            config.reconnection_delay = secs(delay);
+            config.reconnection_delay_max = secs(delay);
+        });
+        let socket = offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(delay));
+        sim.ws_opened("w2");
+        if told {
+            sim.expect_lines(&["open w2", "w2 2probe"]);
+        } else {
+            sim.handshake("w2", &[]);
+            sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
+        }
+        assert!(!sim.manager.status(socket).connected);
+    }
 }
 
 /// Nothing to resume, nothing to tell: no recovery, no offset, or not wanted.
@@ -365,6 +372,26 @@ pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
     sim.server("w5", "42<2@2>");
     sim.server("w5", "40{S1 P1}");
     sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
+}
+
+/// Who leaves and joins again before the answer gets the session that was asked for: it was resumed once.
+pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    sim.connect("/a");
+    let socket = offered(&mut sim);
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.server("w2", "40{S1 P1}");
+    sim.server("w2", "42<2@2>");
+    sim.events();
+    sim.cut("w2");
+    sim.advance(secs(2));
+    sim.open_websocket("w3");
+    assert!(sim.lines().contains(&"w3 40".to_string()));
 }
 
 /// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.

@@ -1,0 +1,182 @@
+//! The client's shell and its application.
+
+use socketio_client_core::codec::{Json, Payload};
+use socketio_client_core::{
+    Command, ConnectFailure, DisconnectReason, Event, Frame, Input, Message, SocketId, TransportError,
+};
+
+use super::wire::{Arrival, Conn, Connection, Kind, To};
+use super::world::World;
+
+impl World {
+    pub(super) fn at_client(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Accepted(conn) => {
+                if let Some(of) = self.wire.conns.get_mut(&conn) {
+                    of.accepted = true;
+                }
+                self.input(conn, |transport| Input::Opened { transport });
+            }
+            Arrival::ToClient(conn, text) => {
+                self.input(conn, |transport| Input::Message {
+                    transport,
+                    message: Message::Text(text.into()),
+                });
+            }
+            Arrival::Pong(conn) => self.input(conn, |transport| Input::Pong { transport }),
+            Arrival::Answer(conn, 200, body) => {
+                let kind = self.wire.conns.get(&conn).map(|of| of.kind);
+                self.last(conn, |transport| match kind {
+                    Some(Kind::Get) => Input::Got { transport, body: body.into() },
+                    _ => Input::Posted { transport },
+                });
+            }
+            Arrival::Answer(conn, status, body) => {
+                let error = TransportError::Status { status, body };
+                self.last(conn, |transport| Input::Closed { transport, error });
+            }
+            Arrival::ClientSees(conn, code) => {
+                let error = match code {
+                    Some(code) => TransportError::Closed { code: Some(code), reason: String::new() },
+                    None => TransportError::Lost { cause: "cut".into() },
+                };
+                self.last(conn, |transport| Input::Closed { transport, error });
+            }
+            Arrival::Rejoin(space) => self.manager.connect(self.sockets[space], self.instant()),
+            Arrival::Resynced(resync) => {
+                self.manager.resynced(resync);
+                self.drain();
+                let law = &mut self.laws[resync.parts().0.number() as usize];
+                law.resyncing = law.resyncing.take().filter(|current| *current != resync);
+            }
+            Arrival::Request(_) | Arrival::ToServer(..) | Arrival::Ping(_) | Arrival::ServerSees(_) => {
+                unreachable!("at the server")
+            }
+        }
+        self.drain();
+    }
+
+    fn input(&mut self, conn: Conn, input: impl FnOnce(socketio_client_core::TransportId) -> Input<Json>) {
+        if !self.wire.live.contains(&conn) {
+            return;
+        }
+        let Some(of) = self.wire.conns.get(&conn) else { return };
+        self.manager.handle_input(input(of.transport), self.instant());
+    }
+
+    /// Nothing comes after it on this connection.
+    fn last(&mut self, conn: Conn, input: impl FnOnce(socketio_client_core::TransportId) -> Input<Json>) {
+        if !self.wire.live.contains(&conn) {
+            return;
+        }
+        self.wire.live.remove(&conn);
+        let Some(of) = self.wire.conns.get(&conn) else { return };
+        let (transport, kind) = (of.transport, of.kind);
+        if kind != Kind::WebSocket {
+            self.wire.end(conn);
+        }
+        self.manager.handle_input(input(transport), self.instant());
+    }
+
+    /// Does what the core wants, and hears what it tells.
+    pub(super) fn drain(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(command) = self.manager.poll_command() {
+                quiet = false;
+                self.command(command);
+            }
+            for conn in self.wire.live.iter().copied().collect::<Vec<_>>() {
+                let Some(of) = self.wire.conns.get(&conn) else { continue };
+                let (transport, kind) = (of.transport, of.kind);
+                if kind != Kind::WebSocket || !of.accepted {
+                    continue;
+                }
+                while let Some(frame) = self.manager.poll_message(transport) {
+                    quiet = false;
+                    let arrival = match frame {
+                        Frame::Message(Message::Text(text)) => Arrival::ToServer(conn, text.to_string()),
+                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
+                        Frame::Ping => Arrival::Ping(conn),
+                    };
+                    self.wire.send(conn, To::Server, arrival, self.now, &mut self.dice);
+                }
+            }
+            if quiet {
+                break;
+            }
+        }
+        while let Some(event) = self.manager.poll_event() {
+            self.hear(event);
+        }
+    }
+
+    fn command(&mut self, command: Command<Json>) {
+        let (transport, url, kind, body) = match command {
+            Command::Open { transport, url } => (transport, url, Kind::WebSocket, String::new()),
+            Command::Get { transport, url } => (transport, url, Kind::Get, String::new()),
+            Command::Post { transport, url, body } => (transport, url, Kind::Post, body.to_string()),
+            Command::Close { transport } => {
+                for conn in self.wire.of(transport) {
+                    self.wire.live.remove(&conn);
+                    self.wire.send(conn, To::Server, Arrival::ServerSees(conn), self.now, &mut self.dice);
+                }
+                return;
+            }
+            other => panic!("{other:?} was not asked for"),
+        };
+        let conn = self.wire.open(Connection::new(transport, kind, &url, body));
+        if self.down_until <= self.now {
+            self.wire.send(conn, To::Server, Arrival::Request(conn), self.now, &mut self.dice);
+        } else {
+            self.wire.lose(conn, To::Server);
+            self.wire.lose(conn, To::Client);
+            if !self.swallows {
+                let time = self.now + 1 + self.dice.roll(self.plan.latency);
+                self.wire.at(time, Arrival::ClientSees(conn, None));
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Event<Json>) {
+        let space = |socket: SocketId| socket.number() as usize;
+        match event {
+            Event::Connected { socket, recovered, replayed } => {
+                self.joined(space(socket), recovered, replayed)
+            }
+            Event::Gap { socket, gap, told, resync } => {
+                assert!(told, "{gap:?} was not told");
+                self.gap(space(socket), &gap);
+                if let Some(resync) = resync {
+                    self.laws[space(socket)].resyncing = Some(resync);
+                    let time = self.now + 1 + self.dice.roll(3000);
+                    self.wire.at(time, Arrival::Resynced(resync));
+                }
+            }
+            Event::Message { socket, payload, ack } => {
+                let args: serde_json::Value = serde_json::from_str(payload.json()).unwrap();
+                self.delivered(space(socket), args[1].as_u64().unwrap());
+                if let Some(ack) = ack {
+                    let _ = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
+                }
+            }
+            Event::Disconnected { socket, reason, .. } => {
+                self.laws[space(socket)].joined = None;
+                if matches!(reason, DisconnectReason::ServerDisconnect | DisconnectReason::ClientDisconnect) {
+                    self.rejoin(space(socket));
+                }
+            }
+            Event::ConnectError { socket, error: ConnectFailure::Refused(_) | ConnectFailure::NoSid } => {
+                self.figures.count("refused");
+                self.rejoin(space(socket));
+            }
+            _ => {}
+        }
+    }
+
+    /// Later.
+    pub(super) fn rejoin(&mut self, space: usize) {
+        let time = self.now + 1 + self.dice.roll(5000);
+        self.wire.at(time, Arrival::Rejoin(space));
+    }
+}

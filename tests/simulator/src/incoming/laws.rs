@@ -1,0 +1,169 @@
+//! What must be true of every event.
+
+use socketio_client_core::{Gap, ResyncId};
+
+use super::engine::How;
+use super::world::World;
+use super::{EPOCH, NAMESPACES};
+
+/// An event that nothing stands in the way of has been delivered by then.
+pub(super) const PATIENCE: u64 = 5000;
+
+#[derive(Debug)]
+pub(super) struct Sent {
+    at: u64,
+    /// When it arrives, or would have: after all that was sent to the client before.
+    due: u64,
+    how: How,
+    delivered: bool,
+}
+
+/// Of one namespace.
+#[derive(Debug, Default)]
+pub(super) struct Law {
+    pub(super) sent: Vec<Sent>,
+    /// The client has joined once.
+    pub(super) began: bool,
+    /// Since when the client is connected.
+    pub(super) joined: Option<u64>,
+    pub(super) resyncing: Option<ResyncId>,
+    /// A gap may be told now, and now only.
+    may_tell: bool,
+    last: Option<u64>,
+    /// When the last event was delivered.
+    heard: u64,
+    gaps: Vec<(u64, u64)>,
+}
+
+/// An event that the client ought to hear.
+#[derive(Debug)]
+pub(super) struct Watch {
+    until: u64,
+    space: usize,
+    number: usize,
+    joined: u64,
+}
+
+impl World {
+    pub(super) fn sent(&mut self, space: usize, how: How) {
+        let due = self.wire.latest.max(self.now);
+        let law = &mut self.laws[space];
+        law.sent.push(Sent { at: self.now, due, how, delivered: false });
+        self.figures.count(match how {
+            How::Kept => "kept",
+            How::Acked => "acked",
+            How::Volatile => "volatile",
+        });
+        if self.server.is_waiting() {
+            self.waiting.push((space, law.sent.len() - 1));
+        }
+        if let Some(joined) = law.joined.filter(|joined| *joined > self.harm)
+            && how != How::Volatile
+        {
+            let number = law.sent.len() - 1;
+            self.watches.push_back(Watch { until: self.now + PATIENCE, space, number, joined });
+        }
+    }
+
+    /// What waited is on its way, or never will be.
+    pub(super) fn written(&mut self) {
+        if !self.waiting.is_empty() && !self.server.is_waiting() {
+            for (space, number) in self.waiting.drain(..) {
+                self.laws[space].sent[number].due = self.wire.latest.max(self.now);
+            }
+        }
+    }
+
+    pub(super) fn joined(&mut self, space: usize, recovered: bool, replayed: usize) {
+        self.figures.count("joins");
+        let law = &mut self.laws[space];
+        assert!(law.joined.replace(self.now).is_none(), "joined twice");
+        law.began = true;
+        law.may_tell = true;
+        if recovered {
+            self.figures.count("recovered");
+            self.figures.add("replayed", replayed as u64);
+            if law.resyncing.is_none() {
+                let known = self.server.missed[space] - replayed;
+                self.figures.add("dropped as known", known as u64);
+            }
+        }
+    }
+
+    pub(super) fn gap(&mut self, space: usize, gap: &Gap) {
+        let millis = |time: std::time::Duration| time.as_millis() as u64;
+        let law = &mut self.laws[space];
+        assert!(std::mem::take(&mut law.may_tell), "{gap:?} without a connection, or a second time");
+        let (since, until) = (millis(gap.since) - EPOCH, millis(gap.until) - EPOCH);
+        assert_eq!(until, self.now, "{gap:?}");
+        assert!(since <= until, "{gap:?}");
+        assert!(since >= law.heard, "{gap:?} begins before what was heard at {}", law.heard);
+        law.gaps.push((since, until));
+        self.figures.count(gap.reason.as_str());
+    }
+
+    pub(super) fn delivered(&mut self, space: usize, number: u64) {
+        let now = self.now;
+        let law = &mut self.laws[space];
+        law.may_tell = false;
+        // What waited was heard before.
+        if law.resyncing.is_none() {
+            law.heard = now;
+        }
+        let sent = &mut law.sent[number as usize];
+        let name = NAMESPACES[space];
+        assert!(!std::mem::replace(&mut sent.delivered, true), "{number} of {name} twice, at {now}");
+        assert!(
+            law.last.is_none_or(|last| last < number),
+            "{number} of {name} after {:?}, at {now}",
+            law.last
+        );
+        law.last = Some(number);
+        self.figures.count("delivered");
+    }
+
+    /// Nobody is deaf, and nobody talks to a connection that is dead.
+    pub(super) fn check_time(&mut self) {
+        while let Some(Watch { until, space, number, joined }) =
+            self.watches.pop_front_if(|watch| watch.until <= self.now)
+        {
+            let law = &self.laws[space];
+            let quiet = law.joined == Some(joined) && joined > self.harm && law.resyncing.is_none();
+            let sent = &law.sent[number];
+            assert!(
+                !quiet || sent.delivered,
+                "deaf in {}: {number}, sent at {}, was not heard by {until}, joined at {joined}",
+                NAMESPACES[space],
+                sent.at
+            );
+        }
+        let now = self.now;
+        self.silent.retain(|(deadline, conn)| {
+            let lives = self.wire.live.contains(conn);
+            assert!(!lives || now < *deadline, "the connection {conn} is dead, and in use until {now}");
+            lives
+        });
+    }
+
+    pub(super) fn check(&mut self) {
+        self.figures.add("take-overs", self.server.takeovers);
+        self.figures.add("polling sessions ended", self.server.ended_by_post);
+        for (law, name) in self.laws.iter().zip(NAMESPACES) {
+            for (number, Sent { at, due, how, delivered }) in law.sent.iter().enumerate() {
+                if *delivered {
+                    continue;
+                }
+                let covered = law.gaps.iter().any(|(since, until)| since <= due && at <= until);
+                self.figures.count(match (covered, how) {
+                    (true, _) => "in a gap",
+                    (false, How::Kept) => {
+                        panic!("{number} of {name} is lost: sent at {at}, due at {due}, gaps {:?}", law.gaps)
+                    }
+                    (false, _) => "passed by",
+                });
+            }
+            let heard = law.sent.last().is_some_and(|sent| sent.delivered);
+            assert!(heard, "the last event of {name} was not heard");
+        }
+    }
+}

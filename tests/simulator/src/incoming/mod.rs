@@ -1,0 +1,31 @@
+//! Events on their way to a client, through an hour of outages.
+//!
+//! What is promised of an event that the server sends after the client has first joined the namespace:
+//!
+//! - it is delivered at most once, and after those of its namespace that were sent before it;
+//! - one that the server keeps (neither acked nor volatile) is delivered, or lies in a gap that was told: it would not have
+//!   arrived before the gap's `since`, and was sent before its `until`;
+//! - of one that the server does not keep nothing is promised if no connection carried it to the client, as the server
+//!   forgets it at once. One that came to a client that was connected is delivered, or lies in a gap;
+//! - a client that is connected, over a connection to which nothing happened since it joined, hears each event within
+//!   [`PATIENCE`](laws::PATIENCE); one to which something happened finds out when the heartbeat says so;
+//! - a gap is told right after the namespace was joined, at most once, and its times are true.
+//!
+//! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
+//! travels for less than the second by which a server's heartbeat may be late.
+
+mod app;
+mod engine;
+mod laws;
+mod plan;
+mod rooms;
+mod trouble;
+mod wire;
+mod world;
+
+pub use plan::{Figures, Plan};
+pub use world::World;
+
+/// Unix time at which the clocks of both sides begin.
+const EPOCH: u64 = 1_795_252_372_157;
+const NAMESPACES: [&str; 2] = ["/", "/n"];

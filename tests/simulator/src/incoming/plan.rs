@@ -1,0 +1,98 @@
+//! What kind of hour it is, and what happened in it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+
+use socketio_client_core::TransportKind;
+
+use crate::dice::Dice;
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub transports: Vec<TransportKind>,
+    /// Whether the shell sees the status of a WebSocket that is refused; a browser does not.
+    pub tells_status: bool,
+    pub takeover: bool,
+    /// Events that the client may hold.
+    pub held: usize,
+    /// Whether the application makes good what it missed, and has events wait meanwhile.
+    pub resyncs: [bool; 2],
+    /// The server's `pingInterval` and `pingTimeout`.
+    pub heartbeat: (u64, u64),
+    /// Whether the server has connection state recovery, and its `maxDisconnectionDuration`.
+    pub keeps: Option<u64>,
+    pub skips_middlewares: bool,
+    /// So many CONNECTs go by until one is refused, about.
+    pub refuses: u64,
+    /// A message is on its way for less than this.
+    pub latency: u64,
+    /// Something goes wrong once in so many milliseconds, about.
+    pub troubles: u64,
+    /// An event is sent once in so many milliseconds, about; and in quiet times.
+    pub events: (u64, u64),
+    /// How long it goes on.
+    pub wild: u64,
+}
+
+impl Plan {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed.wrapping_mul(37));
+        let (websocket, polling) = (TransportKind::WebSocket, TransportKind::Polling);
+        Self {
+            transports: match dice.roll(6) {
+                0 => vec![polling],
+                1 => vec![polling, websocket],
+                2 => vec![websocket, polling],
+                _ => vec![websocket],
+            },
+            tells_status: !dice.one_in(3),
+            takeover: !dice.one_in(6),
+            held: [60, 10_000][dice.roll(2) as usize],
+            resyncs: [dice.one_in(4), dice.one_in(2)],
+            heartbeat: [(25_000, 20_000), (3000, 3000), (6000, 3000)][dice.roll(3) as usize],
+            keeps: (!dice.one_in(12)).then(|| [10_000, 120_000][dice.roll(2) as usize]),
+            skips_middlewares: dice.one_in(2),
+            refuses: 5 + dice.roll(100),
+            latency: [10, 60, 400][dice.roll(3) as usize],
+            troubles: 4000 + dice.roll(40_000),
+            events: (100 + dice.roll(1000), 20_000 + dice.roll(100_000)),
+            wild: 3_600_000,
+        }
+    }
+}
+
+/// How often each kind of thing happened.
+#[derive(Debug, Default, Clone)]
+pub struct Figures(BTreeMap<&'static str, u64>);
+
+impl Figures {
+    pub(super) fn count(&mut self, what: &'static str) {
+        self.add(what, 1);
+    }
+
+    pub(super) fn add(&mut self, what: &'static str, times: u64) {
+        *self.0.entry(what).or_default() += times;
+    }
+
+    #[must_use]
+    pub fn of(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or_default()
+    }
+}
+
+impl AddAssign for Figures {
+    fn add_assign(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(what, times)| self.add(what, times));
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (what, times)) in self.0.iter().enumerate() {
+            write!(f, "{}{what} {times}", if at > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}

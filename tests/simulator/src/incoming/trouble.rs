@@ -1,0 +1,117 @@
+//! What goes wrong.
+
+use super::wire::{Arrival, Kind, To};
+use super::world::World;
+
+impl World {
+    pub(super) fn trouble(&mut self) {
+        self.harm = self.now + 1;
+        // Often several things go wrong at once.
+        let pause = if self.dice.one_in(3) { 1500 } else { 2 * self.plan.troubles };
+        self.next_trouble = self.now + 1 + self.dice.roll(pause);
+        match self.dice.roll(20) {
+            0..=3 => {
+                self.figures.count("cuts");
+                self.cut(true, true);
+            }
+            4..=6 => {
+                self.figures.count("half-open: ours was closed");
+                self.cut(true, false);
+            }
+            7..=9 => {
+                self.figures.count("half-open: silence");
+                self.cut(false, false);
+            }
+            10 => {
+                self.figures.count("half-open: the server's was closed");
+                self.cut(false, true);
+            }
+            11 => {
+                self.figures.count("half-open: deaf one way");
+                self.lose(To::Client);
+            }
+            12..=13 => self.outage(),
+            14 => {
+                self.figures.count("closed by the server");
+                self.server.gone_all(self.now);
+            }
+            15 => {
+                self.figures.count("restarts with memory");
+                self.server.gone_all(self.now);
+                self.cut(true, true);
+                self.rest(false);
+            }
+            16 if self.dice.one_in(2) => {
+                self.figures.count("restarts without memory");
+                self.server.forget(self.now);
+                let told = !self.dice.one_in(3);
+                self.cut(told, true);
+                self.rest(false);
+            }
+            16..=17 => {
+                let space = self.dice.roll(2) as usize;
+                if self.dice.one_in(2) {
+                    self.figures.count("thrown out");
+                    self.server.throw_out(space);
+                } else {
+                    self.figures.count("left");
+                    self.manager.disconnect(self.sockets[space], self.instant());
+                    self.drain();
+                    self.rejoin(space);
+                }
+            }
+            18 => {
+                self.figures.count("clock set");
+                self.server.skew += i64::try_from(self.dice.roll(20_000)).unwrap() - 10_000;
+            }
+            _ => {
+                self.figures.count("woken up");
+                self.manager.resume(self.instant());
+            }
+        }
+        self.obey();
+    }
+
+    fn lose(&mut self, to: To) {
+        let (interval, patience) = self.plan.heartbeat;
+        let deadline = self.now + (interval + patience + 2000).max(25_000);
+        for conn in self.wire.live.clone() {
+            self.wire.lose(conn, to);
+            if self.wire.conns[&conn].kind != Kind::Post {
+                self.silent.push((deadline, conn));
+            }
+        }
+    }
+
+    /// Every connection is dead. One side may be told.
+    fn cut(&mut self, client: bool, server: bool) {
+        self.lose(To::Server);
+        self.lose(To::Client);
+        for conn in self.wire.live.clone() {
+            if client {
+                let time = self.now + self.dice.roll(50);
+                self.wire.at(time, Arrival::ClientSees(conn, None));
+            }
+            if server {
+                let time = self.now + self.dice.roll(200);
+                self.wire.at(time, Arrival::ServerSees(conn));
+            }
+        }
+    }
+
+    /// For a while there is no network.
+    fn outage(&mut self) {
+        self.figures.count("outages");
+        let (client, server) = (self.dice.one_in(2), self.dice.one_in(3));
+        self.cut(client, server);
+        let swallows = self.dice.one_in(2);
+        self.rest(swallows);
+    }
+
+    fn rest(&mut self, swallows: bool) {
+        let most = [200, 2000, 20_000, 100_000, 300_000, 900_000][self.dice.roll(6) as usize];
+        self.swallows = swallows;
+        self.down_until = self.now + self.dice.roll(most);
+        self.next_trouble = self.next_trouble.max(self.now + self.dice.roll(most));
+    }
+}

@@ -1,0 +1,163 @@
+//! Connections: WebSockets and HTTP requests. Each way keeps its order, and each may be lost by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use socketio_client_core::{ResyncId, TransportId};
+
+use crate::dice::Dice;
+
+pub(super) type Conn = u32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    WebSocket,
+    Get,
+    Post,
+}
+
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// At the server: a handshake or a request.
+    Request(Conn),
+    ToServer(Conn, String),
+    /// A WebSocket ping, which no server code sees.
+    Ping(Conn),
+    /// The server learns that it is closed.
+    ServerSees(Conn),
+    /// At the client.
+    Accepted(Conn),
+    ToClient(Conn, String),
+    Pong(Conn),
+    /// An HTTP status and body.
+    Answer(Conn, u16, String),
+    /// The client learns that it is closed: with a WebSocket's close code, or without a word.
+    ClientSees(Conn, Option<u16>),
+    /// The application wants to join a namespace again.
+    Rejoin(usize),
+    /// It has made good what it missed.
+    Resynced(ResyncId),
+}
+
+impl Arrival {
+    pub(super) const fn is_at_server(&self) -> bool {
+        matches!(self, Self::Request(_) | Self::ToServer(..) | Self::Ping(_) | Self::ServerSees(_))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Way {
+    /// When the last message arrives that was sent; the next comes no sooner.
+    last: u64,
+    dead: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) transport: TransportId,
+    pub(super) kind: Kind,
+    pub(super) sid: Option<String>,
+    pub(super) body: String,
+    up: Way,
+    down: Way,
+    /// The client knows that the server has accepted it.
+    pub(super) accepted: bool,
+}
+
+impl Connection {
+    pub(super) fn new(transport: TransportId, kind: Kind, url: &str, body: String) -> Self {
+        let sid = url.split_once("sid=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
+        Self { transport, kind, sid, body, up: Way::default(), down: Way::default(), accepted: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Server,
+    Client,
+}
+
+#[derive(Debug)]
+pub(super) struct Wire {
+    latency: u64,
+    arrivals: BTreeMap<(u64, u64), (Option<(Conn, To)>, Arrival)>,
+    count: u64,
+    pub(super) conns: BTreeMap<Conn, Connection>,
+    /// Those that the client has open.
+    pub(super) live: BTreeSet<Conn>,
+    next: Conn,
+    /// When the last of all that was sent to the client arrives, or would have.
+    pub(super) latest: u64,
+}
+
+impl Wire {
+    pub(super) fn new(latency: u64) -> Self {
+        let (arrivals, conns, live) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { latency, arrivals, count: 0, conns, live, next: 0, latest: 0 }
+    }
+
+    pub(super) fn open(&mut self, connection: Connection) -> Conn {
+        self.next += 1;
+        self.conns.insert(self.next, connection);
+        self.live.insert(self.next);
+        self.next
+    }
+
+    /// Neither side has it any more.
+    pub(super) fn end(&mut self, conn: Conn) {
+        self.conns.remove(&conn);
+        self.live.remove(&conn);
+    }
+
+    /// Something that cannot be lost, and overtakes.
+    pub(super) fn at(&mut self, time: u64, arrival: Arrival) {
+        self.put(time, None, arrival);
+    }
+
+    fn put(&mut self, time: u64, way: Option<(Conn, To)>, arrival: Arrival) {
+        self.count += 1;
+        self.arrivals.insert((time, self.count), (way, arrival));
+    }
+
+    pub(super) fn send(&mut self, conn: Conn, to: To, arrival: Arrival, now: u64, dice: &mut Dice) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let way = if to == To::Server { &mut connection.up } else { &mut connection.down };
+        way.last = way.last.max(now + 1 + dice.roll(self.latency));
+        let time = way.last;
+        if to == To::Client {
+            self.latest = self.latest.max(time);
+        }
+        self.put(time, Some((conn, to)), arrival);
+    }
+
+    /// What is on its way is lost, and what will be sent.
+    pub(super) fn lose(&mut self, conn: Conn, to: To) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let way = if to == To::Server { &mut connection.up } else { &mut connection.down };
+        way.dead = true;
+    }
+
+    /// Those of a transport that the client has open.
+    pub(super) fn of(&self, transport: TransportId) -> Vec<Conn> {
+        let is_of = |conn: &&Conn| self.conns.get(*conn).is_some_and(|of| of.transport == transport);
+        self.live.iter().filter(is_of).copied().collect()
+    }
+
+    pub(super) fn next_time(&self) -> Option<u64> {
+        self.arrivals.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    pub(super) fn take(&mut self, now: u64) -> Option<Arrival> {
+        while self.next_time().is_some_and(|time| time <= now) {
+            let (_, (way, arrival)) = self.arrivals.pop_first()?;
+            let lost = way.is_some_and(|(conn, to)| {
+                self.conns
+                    .get(&conn)
+                    .is_none_or(|of| if to == To::Server { of.up.dead } else { of.down.dead })
+            });
+            if !lost {
+                return Some(arrival);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,228 @@
+//! A client, a server and what is between them, for an hour of virtual time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use socketio_client_core::codec::Json;
+use socketio_client_core::{Auth, Config, Delivery, EmitOptions, Instant, Manager, SocketId};
+
+use super::engine::{Doing, How, Server};
+use super::laws::{Law, Watch};
+use super::plan::{Figures, Plan};
+use super::wire::{Arrival, Conn, Kind, To, Wire};
+use super::{EPOCH, NAMESPACES};
+use crate::dice::Dice;
+
+pub struct World {
+    pub(super) dice: Dice,
+    pub(super) plan: Plan,
+    pub(super) now: u64,
+    pub(super) manager: Manager<Json>,
+    pub(super) sockets: [SocketId; 2],
+    pub(super) wire: Wire,
+    pub(super) server: Server,
+    pub(super) laws: [Law; 2],
+    /// Events that are sent after something that waits for a GET.
+    pub(super) waiting: Vec<(usize, usize)>,
+    pub(super) watches: VecDeque<Watch>,
+    /// Connections over which nothing comes any more, and when the client must have found out.
+    pub(super) silent: Vec<(u64, Conn)>,
+    /// When something last happened to connections.
+    pub(super) harm: u64,
+    /// Until then there is no network, which either says so, or swallows what is sent.
+    pub(super) down_until: u64,
+    pub(super) swallows: bool,
+    /// Until then the server does nothing.
+    pub(super) frozen_until: u64,
+    pub(super) next_trouble: u64,
+    next_event: u64,
+    quiet: bool,
+    pub figures: Figures,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "World at {} ms", self.now)
+    }
+}
+
+impl World {
+    #[must_use]
+    pub fn new(plan: Plan, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut config = Config::new("http://server").unwrap();
+        config.unix_epoch = Duration::from_millis(EPOCH);
+        config.transports.clone_from(&plan.transports);
+        config.tells_status = plan.tells_status;
+        config.recovery_takeover = plan.takeover;
+        config.buffer_size = plan.held;
+        config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
+        let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
+        let sockets =
+            NAMESPACES.map(|name| manager.socket(name, Delivery::default().options(Auth::None, "")));
+        for (socket, on) in sockets.into_iter().zip(plan.resyncs) {
+            manager.set_resync(socket, on);
+            manager.connect(socket, Instant::default());
+        }
+        Self {
+            dice,
+            now: 0,
+            manager,
+            sockets,
+            wire: Wire::new(plan.latency),
+            server: Server::new(plan.clone()),
+            laws: Default::default(),
+            waiting: Vec::new(),
+            watches: VecDeque::new(),
+            silent: Vec::new(),
+            harm: 0,
+            down_until: 0,
+            swallows: false,
+            frozen_until: 0,
+            next_trouble: plan.troubles,
+            next_event: 0,
+            quiet: false,
+            plan,
+            figures: Figures::default(),
+        }
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        Instant::from_millis(self.now)
+    }
+
+    /// Lets it all happen, then a calm in which everything must come back, and be heard.
+    pub fn run(&mut self) {
+        while self.now < self.plan.wild {
+            self.step(true);
+        }
+        (self.down_until, self.frozen_until, self.server.refuses) = (self.now, self.now, false);
+        let (interval, patience) = self.plan.heartbeat;
+        let calm = self.now + 60_000 + 2 * (interval + patience);
+        while self.now < calm {
+            self.step(false);
+        }
+        for space in 0..2 {
+            assert!(self.laws[space].joined.is_some(), "{} is not connected", NAMESPACES[space]);
+            self.emit(space, How::Kept, false);
+        }
+        self.next_event = u64::MAX;
+        let end = self.now + 10_000;
+        while self.now < end {
+            self.step(false);
+        }
+        self.check();
+    }
+
+    fn step(&mut self, wild: bool) {
+        let timer = self.manager.poll_timeout().map_or(u64::MAX, |at| {
+            u64::try_from(at.since_epoch().as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        });
+        let server = self.server.next_time().max(self.frozen_until);
+        let trouble = if wild { self.next_trouble } else { u64::MAX };
+        let arrival = self.wire.next_time().unwrap_or(u64::MAX);
+        let next = timer.min(server).min(trouble).min(arrival).min(self.next_event);
+        self.now = self.now.max(next);
+        // A process that was stopped looks at its clock before it looks at what has come.
+        if server <= self.now {
+            self.server.pass_time(self.now);
+            self.obey();
+        }
+        while let Some(arrival) = self.wire.take(self.now) {
+            if arrival.is_at_server() && self.now < self.frozen_until {
+                // In the kernel's hands meanwhile.
+                self.wire.at(self.frozen_until, arrival);
+            } else {
+                self.arrive(arrival);
+            }
+        }
+        if timer <= self.now {
+            self.manager.handle_timeout(self.instant());
+        }
+        if self.next_event <= self.now {
+            self.send_something();
+        }
+        if trouble <= self.now {
+            self.trouble();
+        }
+        self.drain();
+        self.check_time();
+    }
+
+    fn send_something(&mut self) {
+        if self.dice.one_in(200) {
+            self.quiet = !self.quiet;
+        }
+        let (busy, quiet) = self.plan.events;
+        // Quiet times end by themselves.
+        self.quiet &= !self.dice.one_in(6);
+        self.next_event = self.now + 1 + self.dice.roll(2 * if self.quiet { quiet } else { busy });
+        if self.now < self.frozen_until {
+            return;
+        }
+        if self.dice.one_in(20) {
+            let socket = self.sockets[self.dice.roll(2) as usize];
+            let payload = socketio_client_core::codec::Payload::event("up", &1).unwrap();
+            let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
+            let _ = self.manager.emit(socket, payload, volatile, self.instant());
+        }
+        let space = self.dice.roll(2) as usize;
+        let how = match self.dice.roll(8) {
+            0 => How::Acked,
+            1 => How::Volatile,
+            _ => How::Kept,
+        };
+        let to_room = self.dice.one_in(2);
+        self.emit(space, how, to_room);
+    }
+
+    /// Events begin with the client's first connection.
+    fn emit(&mut self, space: usize, how: How, to_room: bool) {
+        if !self.laws[space].began {
+            return;
+        }
+        let number = self.laws[space].sent.len() as u64;
+        self.server.emit(space, number, how, to_room, self.now);
+        self.obey();
+        self.sent(space, how);
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Request(conn) => {
+                let Some(of) = self.wire.conns.get(&conn) else { return };
+                let (kind, sid, body) = (of.kind, of.sid.clone(), of.body.clone());
+                self.server.request(conn, kind, sid.as_deref(), &body, self.now, &mut self.dice);
+            }
+            Arrival::ToServer(conn, text) => self.server.message(conn, &text, self.now, &mut self.dice),
+            Arrival::Ping(conn) => {
+                self.wire.send(conn, To::Client, Arrival::Pong(conn), self.now, &mut self.dice);
+            }
+            Arrival::ServerSees(conn) => {
+                self.server.gone(conn, self.now);
+                if !self.wire.live.contains(&conn) {
+                    self.wire.end(conn);
+                }
+            }
+            other => return self.at_client(other),
+        }
+        self.obey();
+    }
+
+    pub(super) fn obey(&mut self) {
+        for doing in std::mem::take(&mut self.server.doings) {
+            let (conn, arrival) = match doing {
+                Doing::Accept(conn) => (conn, Arrival::Accepted(conn)),
+                Doing::Send(conn, text) => (conn, Arrival::ToClient(conn, text)),
+                Doing::Answer(conn, status, body) => (conn, Arrival::Answer(conn, status, body)),
+                Doing::Close(conn) => match self.wire.conns.get(&conn).map(|of| of.kind) {
+                    Some(Kind::WebSocket) => (conn, Arrival::ClientSees(conn, Some(1005))),
+                    Some(_) => (conn, Arrival::Answer(conn, 200, "1".into())),
+                    None => continue,
+                },
+            };
+            self.wire.send(conn, To::Client, arrival, self.now, &mut self.dice);
+        }
+        self.written();
+    }
+}
