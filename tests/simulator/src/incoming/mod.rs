@@ -11,6 +11,9 @@
 //!   [`PATIENCE`](laws::PATIENCE); one to which something happened finds out when the heartbeat says so;
 //! - a gap is told right after the namespace was joined, at most once, and its times are true.
 //!
+//! A server that is stopped for longer than its heartbeat allows (`Plan::stops`) is left out: it is taken to have noticed what
+//! it notices only when it goes on, and a session that is claimed in between is deaf.
+//!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
 

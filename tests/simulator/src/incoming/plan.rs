@@ -31,6 +31,8 @@ pub struct Plan {
     pub troubles: u64,
     /// An event is sent once in so many milliseconds, about; and in quiet times.
     pub events: (u64, u64),
+    /// Whether the server's process is stopped now and then, and goes on where it was.
+    pub stops: bool,
     /// How long it goes on.
     pub wild: u64,
 }
@@ -58,6 +60,7 @@ impl Plan {
             latency: [10, 60, 400][dice.roll(3) as usize],
             troubles: 4000 + dice.roll(40_000),
             events: (100 + dice.roll(1000), 20_000 + dice.roll(100_000)),
+            stops: false,
             wild: 3_600_000,
         }
     }

@@ -5,7 +5,7 @@ use super::world::World;
 
 impl World {
     pub(super) fn trouble(&mut self) {
-        self.harm = self.now + 1;
+        self.harm = self.harm.max(self.now + 1);
         // Often several things go wrong at once.
         let pause = if self.dice.one_in(3) { 1500 } else { 2 * self.plan.troubles };
         self.next_trouble = self.now + 1 + self.dice.roll(pause);
@@ -59,6 +59,12 @@ impl World {
                     self.drain();
                     self.rejoin(space);
                 }
+            }
+            18 if self.plan.stops && self.dice.one_in(2) => {
+                self.figures.count("stopped");
+                let most = [2000, 20_000, 100_000, 300_000][self.dice.roll(4) as usize];
+                self.frozen_until = self.now + self.dice.roll(most);
+                self.harm = self.frozen_until + 1;
             }
             18 => {
                 self.figures.count("clock set");

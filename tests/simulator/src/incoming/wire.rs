@@ -76,10 +76,13 @@ pub(super) enum To {
     Client,
 }
 
+/// On which way, if it can be lost.
+type Travelling = (Option<(Conn, To)>, Arrival);
+
 #[derive(Debug)]
 pub(super) struct Wire {
     latency: u64,
-    arrivals: BTreeMap<(u64, u64), (Option<(Conn, To)>, Arrival)>,
+    arrivals: BTreeMap<(u64, u64), Travelling>,
     count: u64,
     pub(super) conns: BTreeMap<Conn, Connection>,
     /// Those that the client has open.

@@ -102,8 +102,8 @@ impl World {
         while self.now < calm {
             self.step(false);
         }
-        for space in 0..2 {
-            assert!(self.laws[space].joined.is_some(), "{} is not connected", NAMESPACES[space]);
+        for (space, name) in NAMESPACES.into_iter().enumerate() {
+            assert!(self.laws[space].joined.is_some(), "{name} is not connected");
             self.emit(space, How::Kept, false);
         }
         self.next_event = u64::MAX;
