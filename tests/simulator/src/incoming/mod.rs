@@ -8,7 +8,7 @@
 //! - of one that the server does not keep nothing is promised if no connection carried it to the client, as the server
 //!   forgets it at once. One that came to a client that was connected is delivered, or lies in a gap;
 //! - a client that is connected, over a connection to which nothing happened since it joined, hears each event within
-//!   [`PATIENCE`](laws::PATIENCE); one to which something happened finds out when the heartbeat says so;
+//!   `PATIENCE`; one to which something happened finds out when the heartbeat says so;
 //! - a gap is told right after the namespace was joined, at most once, and its times are true.
 //!
 //! A server that is stopped for longer than its heartbeat allows (`Plan::stops`) is left out: it is taken to have noticed what
