@@ -203,12 +203,21 @@ impl<P> Recovery<P> {
     }
 
     /// Whether the server should be told that this transport is gone before it is asked to resume the session.
-    pub(crate) fn needs_notice(&self, of: TransportId, now: Instant) -> bool {
-        let Some(Outage { notice: notice @ Notice::Expected { ghost, .. }, .. }) = self.outage else {
+    pub(crate) fn needs_notice(&self, of: TransportId) -> bool {
+        let Some(Outage { notice: Notice::Expected { ghost, .. }, .. }) = self.outage else {
             return false;
         };
         let resumable = self.session.as_ref().is_some_and(|session| session.known.last().is_some());
-        resumable && ghost == of && !notice.is_given(now)
+        resumable && ghost == of
+    }
+
+    /// The server says that it still has this transport, whatever the time: it may have been stopped meanwhile.
+    pub(crate) fn is_held(&mut self, of: TransportId) {
+        if let Some(Outage { notice: Notice::Expected { by, ghost }, .. }) = &mut self.outage
+            && *ghost == of
+        {
+            *by = Instant::NEVER;
+        }
     }
 
     /// The server knows that a transport is gone.

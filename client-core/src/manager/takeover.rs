@@ -26,8 +26,6 @@ pub(super) struct Ghost {
     pub(super) id: TransportId,
     pub(super) sid: String,
     carrier: Carrier,
-    /// By then the server knows.
-    pub(super) by: Instant,
     /// Where it was. `None`: not known, so it is taken for the one that is tried next.
     address: Option<Address>,
     asked: Asked,
@@ -53,6 +51,8 @@ pub(super) struct Takeover {
     transport: TransportId,
     step: Step,
     until: Instant,
+    /// The server has said that it has the session.
+    held: bool,
     /// When the server is asked again, and how much longer it has the time after.
     again: Option<Instant>,
     pause: Duration,
@@ -143,7 +143,7 @@ impl<C: Codec> Manager<C> {
             id,
             sid: engine.sid.clone(),
             carrier: engine.carrier(),
-            by,
+
             address: Some(self.config.address.clone()),
             asked: Asked::NotYet,
         });
@@ -159,7 +159,7 @@ impl<C: Codec> Manager<C> {
             Some(ghost) if ghost.sid == sid => ghost.id,
             _ => {
                 let id = self.transport_id();
-                self.ghost = Some(Ghost { id, sid, carrier, by, address: None, asked: Asked::NotYet });
+                self.ghost = Some(Ghost { id, sid, carrier, address: None, asked: Asked::NotYet });
                 id
             }
         };
@@ -190,10 +190,10 @@ impl<C: Codec> Manager<C> {
     }
 
     fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
-        let Some(ghost @ Ghost { id, sid, carrier, by, .. }) = &self.ghost else { return false };
-        let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id, now));
+        let Some(ghost @ Ghost { id, sid, carrier, .. }) = &self.ghost else { return false };
+        let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id));
         let wanted = self.config.recovery && self.config.recovery_takeover && self.online;
-        if !wanted || !helps || *by <= now || !ghost.is_at(&self.config.address) {
+        if !wanted || !helps || !ghost.is_at(&self.config.address) {
             return false;
         }
         let step = match carrier {
@@ -208,6 +208,7 @@ impl<C: Codec> Manager<C> {
             transport,
             step,
             until,
+            held: false,
             again: None,
             pause: PAUSE,
             attempt,
@@ -339,6 +340,9 @@ impl<C: Codec> Manager<C> {
             (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Step::Asking, Answer::Held) if in_time => {
                 let sid = sid.clone();
                 self.go_on(Step::Opening, &sid);
+                if let Phase::TakingOver(takeover) = &mut self.phase {
+                    takeover.held = true;
+                }
             }
             (_, Step::Checking, Answer::Held) => self.check_later(),
             // The answer itself was lost.
@@ -371,7 +375,8 @@ impl<C: Codec> Manager<C> {
     /// The attempt goes on.
     fn takeover_ended(&mut self, answer: &Answer, now: Instant) {
         let Phase::TakingOver(takeover) = core::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Takeover { transport, attempt, deadline, .. } = takeover;
+        let Takeover { transport, attempt, deadline, held, .. } = takeover;
+        let answer = if held && matches!(answer, Answer::None) { &Answer::Held } else { answer };
         self.close_transport(transport);
         // A balancer may have asked another node, which knows nothing of it.
         let elsewhere = !self.config.others.is_empty();
@@ -384,6 +389,8 @@ impl<C: Codec> Manager<C> {
             for socket in &mut self.sockets {
                 if noticed(socket.recovery.is_in_memory()) {
                     socket.recovery.noticed(id);
+                } else if matches!(answer, Answer::Held) {
+                    socket.recovery.is_held(id);
                 }
             }
         }
@@ -398,10 +405,12 @@ impl<C: Codec> Manager<C> {
                 let step = takeover.step;
                 self.check(step);
             }
-            _ => {
+            Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) => {
                 self.asked_in_vain();
                 self.takeover_ended(&Answer::None, now);
             }
+            // It had it, and nobody says that it has not any more.
+            _ => self.takeover_ended(&Answer::Held, now),
         }
     }
 }
