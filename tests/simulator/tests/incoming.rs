@@ -1,7 +1,6 @@
 //! An hour of random outages: every event of the server is delivered once, or lies in a gap that was told.
 //!
-//! `SIMULATOR_SEED` and `SIMULATOR_RUNS` choose other runs; a failure names its seed. With `SIMULATOR_STOPS=1` the server's
-//! process is stopped now and then.
+//! `SIMULATOR_SEED` and `SIMULATOR_RUNS` choose other runs; a failure names its seed.
 
 // Tests: a wrong assumption is to end them.
 #![allow(clippy::unwrap_used)]
@@ -38,10 +37,6 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn plan(seed: u64) -> Plan {
-    Plan { stops: variable("SIMULATOR_STOPS", 0) == 1, ..Plan::new(seed) }
-}
-
 #[test]
 fn each_event_comes_once_or_lies_in_a_gap() {
     let first = variable("SIMULATOR_SEED", 1);
@@ -49,12 +44,12 @@ fn each_event_comes_once_or_lies_in_a_gap() {
     let mut figures = Figures::default();
     for seed in first..first + runs {
         let result = std::panic::catch_unwind(|| {
-            let mut world = World::new(plan(seed), seed);
+            let mut world = World::new(Plan::new(seed), seed);
             world.run();
             world.figures
         });
         let Ok(of_seed) = result else {
-            panic!("SIMULATOR_SEED={seed} SIMULATOR_RUNS=1 shows it again: {:?}", plan(seed))
+            panic!("SIMULATOR_SEED={seed} SIMULATOR_RUNS=1 shows it again: {:?}", Plan::new(seed))
         };
         figures += of_seed;
     }

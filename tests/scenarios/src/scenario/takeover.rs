@@ -330,7 +330,7 @@ pub fn a_server_that_knows_is_not_told<F: Face>(face: &F) {
         let (mut lines, mut takes_over, mut said) = (sim.lines(), false, None);
         assert_eq!(lines, ["get p1"]);
         while said.is_none() {
-            for line in core::mem::replace(&mut lines, Vec::new()) {
+            for line in core::mem::take(&mut lines) {
                 match (line.split_once(' ').unwrap(), answers) {
                     (("get", name), Some(3)) => {
                         takes_over = true;

@@ -11,8 +11,8 @@
 //!   `PATIENCE`; one to which something happened finds out when the heartbeat says so;
 //! - a gap is told right after the namespace was joined, at most once, and its times are true.
 //!
-//! A server that is stopped for longer than its heartbeat allows (`Plan::stops`) is left out: it is taken to have noticed what
-//! it notices only when it goes on, and a session that is claimed in between is deaf.
+//! A server may be stopped for longer than its heartbeat allows, and notices only when it goes on, unless `takeover` is off: who
+//! does not ask claims a session too early then.
 //!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.

@@ -42,15 +42,18 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(37));
         let (websocket, polling) = (TransportKind::WebSocket, TransportKind::Polling);
+        let transports = match dice.roll(6) {
+            0 => vec![polling],
+            1 => vec![polling, websocket],
+            2 => vec![websocket, polling],
+            _ => vec![websocket],
+        };
+        let tells_status = !dice.one_in(3);
+        let takeover = !dice.one_in(6);
         Self {
-            transports: match dice.roll(6) {
-                0 => vec![polling],
-                1 => vec![polling, websocket],
-                2 => vec![websocket, polling],
-                _ => vec![websocket],
-            },
-            tells_status: !dice.one_in(3),
-            takeover: !dice.one_in(6),
+            transports,
+            tells_status,
+            takeover,
             held: [60, 10_000][dice.roll(2) as usize],
             resyncs: [dice.one_in(4), dice.one_in(2)],
             heartbeat: [(25_000, 20_000), (3000, 3000), (6000, 3000)][dice.roll(3) as usize],
@@ -60,7 +63,8 @@ impl Plan {
             latency: [10, 60, 400][dice.roll(3) as usize],
             troubles: 4000 + dice.roll(40_000),
             events: (100 + dice.roll(1000), 20_000 + dice.roll(100_000)),
-            stops: false,
+            // Who does not ask cannot know.
+            stops: takeover,
             wild: 3_600_000,
         }
     }
