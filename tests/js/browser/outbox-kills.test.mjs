@@ -35,7 +35,7 @@ const emit = (burst, unstored) => {
   globalThis.begun ??= 0;
   const end = globalThis.begun + burst;
   const next = () => {
-    if (globalThis.begun === end) return;
+    if (globalThis.begun >= end) return;
     const n = globalThis.begun++;
     globalThis.note("begun", n);
     globalThis.unsettled += 1;

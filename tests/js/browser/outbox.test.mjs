@@ -86,7 +86,12 @@ for (const name of upstream ? [] : browsers) {
         navigator.locks.request = (...args) => opened.then(() => request(...args));
       });
       await connected(next, { exactlyOnce: true });
-      await next.evaluate(() => void globalThis.socket.io.once("open", globalThis.opened));
+      // It may be open already.
+      await next.evaluate(() => {
+        const { io } = globalThis.socket;
+        if (io._readyState === "open") globalThis.opened();
+        else io.once("open", globalThis.opened);
+      });
       await when(next, () => globalThis.socket.connected);
       for (const answer of answers) answer("done");
       await when(next, () => globalThis.told.settled.length === 1);
