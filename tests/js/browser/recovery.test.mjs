@@ -63,11 +63,13 @@ for (const name of browsers) {
     test("polling: a close packet ends the session", async (t) => {
       const { page, io, proxy, requests } = await tabBehind(t, browser);
       await page.evaluate(join, proxy.url, { transports: ["polling"], reconnectionDelay: 300 });
-      const lost = page.evaluate(() => new Promise((resolve) => globalThis.socket.once("disconnect", resolve)));
+      await page.evaluate(() => {
+        globalThis.lost = new Promise((resolve) => globalThis.socket.once("disconnect", () => resolve()));
+      });
       // Browsers repeat a GET that was cut.
       proxy.down = true;
       proxy.cut();
-      await lost;
+      await page.evaluate(() => globalThis.lost);
       proxy.down = false;
       io.emit("missed", 1);
       await page.waitForFunction(() => globalThis.told.length === 3);
