@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::engine::url::{Address, UrlError};
 use crate::gap::GapLevel;
+use crate::time::Instant;
 
 /// A way to carry Engine.IO packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -219,6 +220,11 @@ impl Config {
     /// If the URL has no host, another scheme, or a port that is none.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         Address::parse(url).map(Self::at)
+    }
+
+    /// The Unix time of a point on the shell's clock.
+    pub(crate) fn unix(&self, at: Instant) -> Duration {
+        self.unix_epoch.saturating_add(at.since_epoch())
     }
 
     /// The defaults for an address.

@@ -272,7 +272,7 @@ impl<C: Codec> Manager<C> {
                 return;
             }
         };
-        let (heard, notice) = (self.unix(engine.heard), self.notice(&engine, error.as_ref()));
+        let (heard, notice) = (self.config.unix(engine.heard), self.notice(&engine, error.as_ref()));
         self.abandon(engine);
         self.session_ended(reason, error, (heard, notice), now);
     }
@@ -375,7 +375,7 @@ impl<C: Codec> Manager<C> {
                     self.close_transport(transport);
                 }
                 self.end_lingering();
-                let (heard, notice) = (self.unix(engine.heard), self.notice(&engine, None));
+                let (heard, notice) = (self.config.unix(engine.heard), self.notice(&engine, None));
                 for socket in &mut self.sockets {
                     socket.session_lost(heard, notice);
                 }

@@ -386,11 +386,6 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// The Unix time of a point on the shell's clock.
-    fn unix(&self, at: Instant) -> Duration {
-        self.config.unix_epoch.saturating_add(at.since_epoch())
-    }
-
     fn transport_id(&mut self) -> TransportId {
         self.next_transport = self.next_transport.wrapping_add(1);
         TransportId(self.next_transport)

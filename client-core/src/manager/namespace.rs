@@ -241,7 +241,7 @@ impl<C: Codec> Manager<C> {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         target.sessions = target.sessions.wrapping_add(1);
         target.state = SocketState::Connected { sid, session: target.sessions };
-        let until = self.config.unix_epoch.saturating_add(now.since_epoch());
+        let until = self.config.unix(now);
         let gap = target.recovery.connected(pid.filter(|_| self.config.recovery), until, now);
         target.outbox.restart();
         self.backoff.reset();

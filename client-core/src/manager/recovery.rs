@@ -32,9 +32,9 @@ impl<C: Codec> Manager<C> {
     #[must_use]
     pub fn saved_session(&self, socket: SocketId) -> Option<SavedSession> {
         let Phase::Open(engine) = &self.phase else { return None };
-        let noticed_by = self.unix(Self::noticed_by(engine));
+        let noticed_by = self.config.unix(Self::noticed_by(engine));
         let target = self.sockets.get(socket.0 as usize)?;
-        target.recovery.saved(self.unix(engine.heard), engine.saved(noticed_by))
+        target.recovery.saved(self.config.unix(engine.heard), engine.saved(noticed_by))
     }
 
     /// Whether events of a namespace wait after each gap that is told, until the application has made good what it missed.
@@ -71,8 +71,8 @@ impl<C: Codec> Manager<C> {
     /// Unix time of the last packet of the session that is open.
     pub(super) fn heard(&self) -> Duration {
         match &self.phase {
-            Phase::Open(engine) => self.unix(engine.heard),
-            _ => self.unix(self.now),
+            Phase::Open(engine) => self.config.unix(engine.heard),
+            _ => self.config.unix(self.now),
         }
     }
 
@@ -84,13 +84,13 @@ impl<C: Codec> Manager<C> {
         ack: Option<u64>,
         replayed: bool,
     ) -> bool {
-        let (now, today) = (self.now, self.unix(self.now));
+        let now = self.now;
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
         if target.recovery.is_offered() {
             // One that wants an ack has no offset: its last argument is the application's.
             let offset = if ack.is_none() { self.codec.offset(&payload) } else { None };
             if let Some(offset) = offset
-                && !target.recovery.note(offset, replayed, now, today)
+                && !target.recovery.note(offset, replayed, now, self.config.unix(now))
             {
                 return false;
             }

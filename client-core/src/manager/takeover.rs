@@ -143,7 +143,6 @@ impl<C: Codec> Manager<C> {
             id,
             sid: engine.sid.clone(),
             carrier: engine.carrier(),
-
             address: Some(self.config.address.clone()),
             asked: Asked::NotYet,
         });
@@ -153,7 +152,7 @@ impl<C: Codec> Manager<C> {
     /// A process that is gone had this connection.
     pub(super) fn restore_link(&mut self, link: SavedLink) -> Notice {
         let SavedLink { sid, carrier, noticed_by } = link;
-        let unix = self.unix(Instant::default());
+        let unix = self.config.unix(Instant::default());
         let by = Instant::from_epoch(noticed_by.saturating_sub(unix));
         let id = match &self.ghost {
             Some(ghost) if ghost.sid == sid => ghost.id,
