@@ -46,6 +46,20 @@ fn resumed<F: Face>(sim: &mut Sim<'_, F>, name: &str) {
     sim.expect_events(&["connected 0 recovered true replayed 0"]);
 }
 
+/// Resumed once, and lost for the second time, as far as the next attempt.
+fn lost_again<F: Face>(sim: &mut Sim<'_, F>) {
+    offered(sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    resumed(sim, "w3");
+    sim.cut("w3");
+    sim.advance(secs(1));
+    sim.lines();
+}
+
 /// Another WebSocket takes the place of the one that was cut, and is closed. Once the server has noticed that, the session is
 /// resumed.
 pub fn a_websocket_is_taken_over<F: Face>(face: &F) {
@@ -82,16 +96,7 @@ pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
         (false, status(3, "Bad request"), "40"),
     ] {
         let mut sim = Sim::new(face);
-        offered(&mut sim);
-        sim.cut("w1");
-        sim.advance(secs(1));
-        sim.closed("w2", unknown_to_websocket());
-        sim.ws_opened("w3");
-        sim.handshake("w3", &[]);
-        resumed(&mut sim, "w3");
-        sim.cut("w3");
-        sim.advance(secs(1));
-        sim.lines();
+        lost_again(&mut sim);
         sim.ws_opened("w4");
         sim.expect_lines(&["w4 2probe"]);
         if answered {
@@ -115,16 +120,7 @@ pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
 /// One that never notices is not asked to resume a session that it may have resumed before.
 pub fn a_server_that_does_not_let_go<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
-    offered(&mut sim);
-    sim.cut("w1");
-    sim.advance(secs(1));
-    sim.closed("w2", unknown_to_websocket());
-    sim.ws_opened("w3");
-    sim.handshake("w3", &[]);
-    resumed(&mut sim, "w3");
-    sim.cut("w3");
-    sim.advance(secs(1));
-    sim.lines();
+    lost_again(&mut sim);
     sim.ws_opened("w4");
     sim.raw("w4", "3probe");
     sim.expect_lines(&["w4 2probe", "w4 5", "close w4", "open w5"]);
