@@ -111,7 +111,7 @@ export async function playCuts({ client, seed, cuts, listeners: many, both }) {
     if (done < cuts) problems.push(`cut ${done} times only: a client did not come back`);
     const faults = client.ours ? [...broken(counts, { recovered: cuts }), ...(out ? brokenSent(out, promises.exactlyOnce) : [])] : [];
     const kinds = tally(plans.flatMap((plan, at) => plan.slice(0, made[at]).map(({ kind }) => kind)));
-    const words = listeners.flatMap(({ child }) => child.words.slice(-10));
+    const words = listeners.flatMap(({ client }) => client.words.slice(-10));
     return { listeners: many, kinds, counts, out, faults, problems, words, seconds: (performance.now() - begin) / 1000 };
   } finally {
     await Promise.all([server.stop(), ...listeners.map((listener) => listener.stop())]);

@@ -16,6 +16,9 @@ export const rows = Object.fromEntries(
   [...Object.entries(cuts), ...Object.entries(scenes)].map(([name, { row }]) => [name, row]),
 );
 
+/** Whether it is for this one of the clients. */
+export const isFor = (name, client) => !client.rows || client.rows.includes(rows[name]);
+
 /** Whether it is long in full, so that it is best played beside others. */
 export const isLong = (name) => rows[name] === 6;
 

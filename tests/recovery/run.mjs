@@ -7,7 +7,7 @@ import { root } from "../../client-wasm/js/cargo.mjs";
 import { conditions, rewrite } from "../cuts/publish.mjs";
 import { freshSeed } from "../cuts/random.mjs";
 import { clients } from "./clients.mjs";
-import { isLong, play, rows } from "./rows.mjs";
+import { isFor, isLong, play, rows } from "./rows.mjs";
 import { notes, table } from "./table.mjs";
 
 const usage = `node run.mjs [options], with these defaults:
@@ -42,9 +42,10 @@ console.log(`seed ${settings.seed}; once more: --seed ${settings.seed}`);
 // Of now, not of when it ends.
 const where = conditions();
 // Built before anything runs.
-const programs = Object.fromEntries(names.map((name) => [name, { ...clients[name], program: clients[name].program() }]));
+const programs = {};
+for (const name of names) programs[name] = { ...clients[name], program: await clients[name].program() };
 const planned = Object.keys(rows).flatMap((name) => names.map((client) => ({ name, client })));
-const chosen = planned.filter(({ name }) => wanted.includes(rows[name]));
+const chosen = planned.filter(({ name, client }) => wanted.includes(rows[name]) && isFor(name, clients[client]));
 const begin = ({ name, client }) => play(name, programs[client], settings);
 // The long ones go on beside all others.
 const long = chosen.filter(({ name }) => isLong(name)).map((it) => [it, begin(it)]);
@@ -56,6 +57,7 @@ for (const it of chosen) {
   console.log(`row ${result.row}, ${it.name}, ${client}: ${Math.round(result.seconds)} s`);
 }
 console.log(["", table(played), "", ...notes(played)].join("\n"));
+await Promise.all(Object.values(programs).map(({ program }) => program.close()));
 const failed = played.filter(({ promised, faults, problems }) => promised && faults.length + problems.length > 0);
 for (const { name, words } of failed) console.log(`\nBROKEN: ${name}\n${words.join("\n")}`);
 if (values.publish) {

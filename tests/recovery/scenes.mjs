@@ -338,7 +338,7 @@ export async function playScene(name, client, { full = false } = {}) {
     await act(stage, full).catch((error) => problems.push(error.message));
     const counts = judge(stage.listener.lines, stage.next - 1);
     const faults = [...stage.faults, ...broken(counts, { recovered: resumed(full), reasons: gaps(full) })];
-    const words = stage.listener.child.words.slice(-10);
+    const words = stage.listener.client.words.slice(-10);
     return { row, counts, faults, problems, words, seconds: (performance.now() - begin) / 1000 };
   } finally {
     await stage.close();
