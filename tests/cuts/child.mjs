@@ -24,9 +24,9 @@ export class Child extends Speaker {
       this.process.on("error", (error) => resolve({ error: error.message }));
       this.process.on("close", (code, signal) => resolve({ code, signal }));
     });
-    this.exit.then(() => {
+    this.exit.then(({ error, signal, code }) => {
       children.delete(this);
-      this.end();
+      this.end(error ?? signal ?? `exit code ${code}`);
     });
   }
 

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 
 /** Emits `line` with each value that it says, and `ended` when it says no more. What else it said is in `words`. */
 export class Speaker extends EventEmitter {
+  /** How, once it is true. */
   ended = false;
   words = [];
 
@@ -26,7 +27,7 @@ export class Speaker extends EventEmitter {
         const found = wanted(value);
         if (found) settle(resolve, found);
       };
-      const ended = () => fail("it ended");
+      const ended = () => fail(`it ended (${this.ended})`);
       const timer = setTimeout(() => fail(`nothing within ${limit} ms`), limit);
       this.on(event, look);
       this.on("ended", ended);
@@ -44,8 +45,9 @@ export class Speaker extends EventEmitter {
     this.emit("word");
   }
 
-  end() {
-    this.ended = true;
+  /** `how` it ended. */
+  end(how) {
+    this.ended = how;
     this.emit("ended");
   }
 }

@@ -11,8 +11,8 @@ export function start(io, { url, name, transports, ahead = 0, exactlyOnce }, pri
     reconnectionDelay: 2,
     reconnectionDelayMax: 10,
     randomizationFactor: 0,
-    // After a cut between the WebSocket handshake and the server's first packet the published client waits for that.
-    timeout: 1000,
+    // After a cut between the WebSocket handshake and the server's first packet it waits for that.
+    ...(isOurs ? {} : { timeout: 1000 }),
     // The proxy reads along.
     perMessageDeflate: false,
     ...reliable,

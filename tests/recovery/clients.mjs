@@ -74,6 +74,7 @@ export class Listener {
     this.client = client;
     this.proxy = proxy;
     client.on("line", (line) => {
+      if (process.env.DUMP) line.at = Date.now();
       this.lines.push(line);
       if (line.joined) this.joins += 1;
     });

@@ -83,7 +83,7 @@ class PageClient extends Speaker {
 
   async kill() {
     if (this.ended) return;
-    this.end();
+    this.end("closed");
     await this.#page.left();
   }
 }
