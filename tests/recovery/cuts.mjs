@@ -106,7 +106,6 @@ export async function playCuts({ client, seed, cuts, listeners: many, both }) {
     const final = listeners.map((listener) => hears(listener, last));
     await server.emit(["n", last]);
     await Promise.all(final);
-    if (process.env.DUMP) (await import("node:fs")).writeFileSync(process.env.DUMP, JSON.stringify({ made, plans, lines: listeners.map(({ lines }) => lines), here: server.here, gone: server.gone }));
     const counts = sum(listeners.map((listener) => judge(listener.lines, last)));
     const out = both ? sum(listeners.map((listener) => ({ ...sent(listener, server.runs), reasons: {} }))) : undefined;
     const done = made.reduce((a, b) => a + b, 0);

@@ -12,7 +12,6 @@ import { notes, table } from "./table.mjs";
 
 const full = Boolean(process.env.TESTS_FULL);
 const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
-const settings = { seed, count: full ? 1000 : 50, full };
 const promised = (name) => Boolean(clients[name].ours);
 const names = process.env.CLIENTS?.split(",") ?? Object.keys(clients).filter((name) => full || promised(name));
 const work = join(root, "tests/.work");
@@ -21,11 +20,11 @@ const played = [];
 // By client and name: what was begun before its turn.
 const begun = new Map();
 
-const rowsFor = (client) => Object.keys(rows).filter((name) => isFor(name, clients[client]));
+const rowsFor = (client) => Object.keys(rows).filter((name) => isFor(name, clients[client], full));
 
 function begin(client, name) {
   const program = { ...clients[client], program: programs[client] };
-  return play(name, program, settings);
+  return play(name, program, { seed, count: full ? 1000 : (program.share?.cuts ?? 50), full });
 }
 
 before(async () => {

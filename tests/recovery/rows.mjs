@@ -17,7 +17,10 @@ export const rows = Object.fromEntries(
 );
 
 /** Whether it is for this one of the clients. */
-export const isFor = (name, client) => !client.rows || client.rows.includes(rows[name]);
+export function isFor(name, { rows: all, share }, full) {
+  const wanted = (full ? undefined : share?.rows) ?? all;
+  return !wanted || wanted.includes(rows[name]);
+}
 
 /** Whether it is long in full, so that it is best played beside others. */
 export const isLong = (name) => rows[name] === 6;

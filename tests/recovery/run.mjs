@@ -45,7 +45,7 @@ const where = conditions();
 const programs = {};
 for (const name of names) programs[name] = { ...clients[name], program: await clients[name].program() };
 const planned = Object.keys(rows).flatMap((name) => names.map((client) => ({ name, client })));
-const chosen = planned.filter(({ name, client }) => wanted.includes(rows[name]) && isFor(name, clients[client]));
+const chosen = planned.filter(({ name, client }) => wanted.includes(rows[name]) && isFor(name, clients[client], true));
 const begin = ({ name, client }) => play(name, programs[client], settings);
 // The long ones go on beside all others.
 const long = chosen.filter(({ name }) => isLong(name)).map((it) => [it, begin(it)]);
