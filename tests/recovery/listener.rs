@@ -2,17 +2,20 @@
 //!
 //! Whoever includes it names the client `socketio`, as with `tests/app`.
 
-use std::time::Duration;
+#[path = "../cuts/client.rs"]
+mod client;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use socketio::{AckError, ClientBuilder, ConnectError, Gap, Message, Socket, Transport};
+use socketio::{ClientBuilder, ConnectError, Gap, Message, Socket};
+
+pub(crate) use self::client::told;
 
 /// What is to be done.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Job {
-    pub(crate) url: String,
+    url: String,
     pub(crate) name: String,
     transports: Vec<String>,
     /// Emits that are unsettled at all times.
@@ -23,17 +26,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn builder(&self, builder: ClientBuilder) -> ClientBuilder {
-        let transports = self.transports.iter().map(|name| match name.as_str() {
-            "polling" => Transport::Polling,
-            _ => Transport::WebSocket,
-        });
-        builder
-            .transports(transports)
-            .reconnection_delay(Duration::from_millis(2))
-            .reconnection_delay_max(Duration::from_millis(10))
-            .randomization_factor(0.0)
-            .exactly_once(self.exactly_once)
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        client::quick(&self.url, &self.transports).exactly_once(self.exactly_once)
     }
 }
 
@@ -87,12 +81,4 @@ fn heard(message: &Message) -> Value {
     let args: Option<Value> = serde_json::from_str(&format!("[{}]", message.args_json())).ok();
     let bytes: Vec<_> = message.attachments().iter().map(|bytes| bytes.to_vec()).collect();
     json!({"heard": message.event(), "args": args, "bytes": bytes, "replayed": message.is_replayed()})
-}
-
-/// What became of an emit.
-pub(crate) fn tell(n: u64, settled: Result<Value, AckError>) -> Value {
-    match settled {
-        Ok(value) => json!({"settled": n, "fate": "acknowledged", "value": value}),
-        Err(error) => json!({"settled": n, "fate": "error", "error": error.to_string()}),
-    }
 }

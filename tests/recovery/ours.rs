@@ -3,18 +3,18 @@
 extern crate socketio_client_native as socketio;
 
 mod listener;
+#[path = "../cuts/process.rs"]
+mod process;
 
 use std::error::Error;
-use std::io::{BufRead as _, stdin};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use socketio::Client;
-use tokio::sync::mpsc;
+use serde_json::json;
 
-use self::listener::{Job, tell, watch};
+use self::listener::{Job, told, watch};
+use self::process::{commands, print};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,14 +25,10 @@ enum Command {
     Disconnect,
 }
 
-fn print(value: &Value) {
-    println!("{value}");
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let job: Job = serde_json::from_str(&std::env::args().nth(1).ok_or("usage: recovery JOB")?)?;
-    let client = job.builder(Client::builder(&job.url)).build()?;
+    let client = job.builder().build()?;
     let socket = client.default_socket();
     watch(&socket, print);
     let mut commands = commands();
@@ -48,31 +44,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         tokio::select! {
             Some((n, settled)) = pending.next() => {
-                print(&tell(n, settled));
+                print(&told(n, settled));
                 if stopped && pending.is_empty() {
                     print(&json!({"done": true}));
                 }
             }
-            command = commands.recv() => match command {
-                Some(Command::Stop) => stopped = true,
-                Some(Command::Connect) => socket.connect(),
-                Some(Command::Disconnect) => socket.disconnect(),
-                None => return Ok(()),
+            Some(line) = commands.recv() => match serde_json::from_str(&line)? {
+                Command::Stop => stopped = true,
+                Command::Connect => socket.connect(),
+                Command::Disconnect => socket.disconnect(),
             },
         }
     }
-}
-
-/// The lines on standard input.
-fn commands() -> mpsc::UnboundedReceiver<Command> {
-    let (sender, commands) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in stdin().lock().lines().map_while(Result::ok) {
-            let Ok(command) = serde_json::from_str(&line) else { return };
-            if sender.send(command).is_err() {
-                return;
-            }
-        }
-    });
-    commands
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use socketio::{Client, Socket, spawn};
 use wasm_bindgen::prelude::*;
 
-use self::listener::{Job, tell, watch};
+use self::listener::{Job, told, watch};
 
 #[wasm_bindgen(js_namespace = console)]
 extern "C" {
@@ -45,10 +45,10 @@ pub struct Commands {
 pub fn start(job: &str, print: js_sys::Function) -> Result<Commands, JsError> {
     std::panic::set_hook(Box::new(|info| error(&info.to_string())));
     let job: Job = serde_json::from_str(job)?;
-    let client = job.builder(Client::builder(&job.url)).build()?;
+    let client = job.builder().build()?;
     let socket = client.default_socket();
-    let told = print.clone();
-    watch(&socket, move |line| say(&told, line));
+    let lines = print.clone();
+    watch(&socket, move |line| say(&lines, line));
     let emits = Rc::new(Emits {
         socket,
         name: job.name,
@@ -76,7 +76,7 @@ impl Emits {
             // First, for the handler's line must not come before it.
             say(&self.print, &json!({"sent": n}));
             let answer = self.socket.emit_with_ack("op", &json!({"client": self.name, "n": n})).send();
-            say(&self.print, &tell(n, answer.await));
+            say(&self.print, &told(n, answer.await));
         }
         self.lanes.set(self.lanes.get() - 1);
         if self.lanes.get() == 0 {
