@@ -7,6 +7,7 @@ import { root } from "../../client-wasm/js/cargo.mjs";
 import { conditions, rewrite } from "../cuts/publish.mjs";
 import { freshSeed } from "../cuts/random.mjs";
 import { clients } from "./clients.mjs";
+import { judge } from "./judge.mjs";
 import { isFor, isLong, play, rows } from "./rows.mjs";
 import { notes, table } from "./table.mjs";
 
@@ -46,7 +47,14 @@ const programs = {};
 for (const name of names) programs[name] = { ...clients[name], program: await clients[name].program() };
 const planned = Object.keys(rows).flatMap((name) => names.map((client) => ({ name, client })));
 const chosen = planned.filter(({ name, client }) => wanted.includes(rows[name]) && isFor(name, clients[client], true));
-const begin = ({ name, client }) => play(name, programs[client], settings);
+/** One that cannot be played is not the end of the others. */
+async function begin({ name, client }) {
+  try {
+    return await play(name, programs[client], settings);
+  } catch (error) {
+    return { name, row: rows[name], counts: judge([], 0), faults: [], problems: [error.message], words: [], seconds: 0 };
+  }
+}
 // The long ones go on beside all others.
 const long = chosen.filter(({ name }) => isLong(name)).map((it) => [it, begin(it)]);
 const played = [];
