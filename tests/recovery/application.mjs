@@ -1,7 +1,7 @@
 // What uses a JavaScript client, in a process or in a page. `README.md` has the job, the lines and the commands.
 
 /** Begins; each line goes to `print`. Returns the commands by name; `isOurs`: not the published client. */
-export function start(io, { url, name, transports, ahead = 0, exactlyOnce }, print, isOurs) {
+export function start(io, { url, name, transports, ahead = 0, exactlyOnce, store }, print, isOurs) {
   /** As often as it takes; the published client has no more than that. */
   const reliable = ahead > 0 && { retries: Infinity, ackTimeout: 10_000, ...(exactlyOnce && isOurs && { exactlyOnce }) };
 
@@ -15,6 +15,7 @@ export function start(io, { url, name, transports, ahead = 0, exactlyOnce }, pri
     ...(isOurs ? {} : { timeout: 1000 }),
     // The proxy reads along.
     perMessageDeflate: false,
+    ...(store && { recoveryStore: "session" }),
     ...reliable,
   });
 

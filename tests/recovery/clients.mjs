@@ -37,22 +37,22 @@ const inBrowser = (name, kind) => {
 };
 
 /** Rows that are worth a browser: the others are the server's times. Firefox takes its time to connect again. */
-const inPages = { rows: [1, 2, 3, 5, 7], share: { cuts: 20 } };
+const inPages = { rows: [1, 2, 3, 4, 5, 7], share: { cuts: 20 } };
 const inPagesToo = { ...inPages, share: { rows: [1, 2], cuts: 20 } };
 
 const pages = browsers.flatMap((browser) => [
-  [browser, { ours: true, ...inPages, program: () => inBrowser(browser, "ours") }],
+  [browser, { ours: true, stores: true, ...inPages, program: () => inBrowser(browser, "ours") }],
   [`${browser}-rust`, { ours: true, ...inPagesToo, program: () => inBrowser(browser, "rust") }],
   [`${browser}-upstream`, { ...inPages, program: () => inBrowser(browser, "upstream") }],
 ]);
 
 /**
- * `program()`: a promise of `{ start(job), close() }`; `ours`: it has promises to keep; `rows`: those that are for it, if not
+ * `program()`: a promise of `{ start(job), close() }`; `ours`: it has promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not
  * all; `share`: rows and cuts, where not everything is played at its full length. `ours` is the native client, `npm` our package in Node, and the browsers have our package in a page, our Rust face
  * there, and the published client.
  */
 export const clients = {
-  ours: { ours: true, program: async () => processes(buildNative("recovery", "tests"), []) },
+  ours: { ours: true, stores: true, program: async () => processes(buildNative("recovery", "tests"), []) },
   npm: { ours: true, program: async () => inNode("ours") },
   upstream: { program: async () => inNode("upstream") },
   ...Object.fromEntries(pages),
@@ -65,7 +65,10 @@ export class Listener {
 
   /** Of a program, to a server at `port`. */
   static async start(program, port, job) {
-    const proxy = await new Proxy(port).listen();
+    return Listener.behind(await new Proxy(port).listen(), program, job);
+  }
+
+  static async behind(proxy, program, job) {
     const url = `http://127.0.0.1:${proxy.port}`;
     const client = await program.start({ url, name: "c", transports: ["websocket"], ...job });
     return new Listener(client, proxy);

@@ -23,6 +23,9 @@ pub(crate) struct Job {
     pub(crate) ahead: usize,
     #[serde(default)]
     exactly_once: bool,
+    /// Where a session outlives this process.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) store: Option<std::path::PathBuf>,
 }
 
 impl Job {

@@ -28,7 +28,11 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let job: Job = serde_json::from_str(&std::env::args().nth(1).ok_or("usage: recovery JOB")?)?;
-    let client = job.builder().build()?;
+    let mut builder = job.builder();
+    if let Some(store) = &job.store {
+        builder = builder.recovery_store(store.join("session"));
+    }
+    let client = builder.build()?;
     let socket = client.default_socket();
     watch(&socket, print);
     let mut commands = commands();

@@ -102,6 +102,13 @@ class Page {
     return page;
   }
 
+  /** What another one has stored, which is something. */
+  async copy(other) {
+    const stored = () => sessionStorage.length > 0 && Object.entries({ ...sessionStorage });
+    const entries = await (await other.#tab.waitForFunction(stored)).jsonValue();
+    await this.#tab.evaluate((entries) => entries.forEach((entry) => sessionStorage.setItem(...entry)), entries);
+  }
+
   /** Whether somebody lives in it. */
   get used() {
     return this.#clients.some(({ ended }) => !ended);
@@ -150,10 +157,15 @@ export class Browser {
     return browser;
   }
 
-  /** Clients that are there at the same time share a page: those in the background have slower timers. */
+  /**
+   * Clients that are there at the same time share a page: those in the background have slower timers. With a `store` the next
+   * one has a copy of the page, as when a tab is duplicated.
+   */
   async start(job) {
-    if (!this.#page?.used) {
+    const last = this.#page?.used ? this.#page : undefined;
+    if (!last || job.store) {
       this.#page = await Page.open(this.#browser, `http://127.0.0.1:${this.#site.address().port}/`, this.#kind);
+      if (last) await this.#page.copy(last);
     }
     return this.#page.begin(job, this.#name);
   }

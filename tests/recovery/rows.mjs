@@ -17,7 +17,8 @@ export const rows = Object.fromEntries(
 );
 
 /** Whether it is for this one of the clients. */
-export function isFor(name, { rows: all, share }, full) {
+export function isFor(name, { stores, rows: all, share }, full) {
+  if (scenes[name]?.stored && !stores) return false;
   const wanted = (full ? undefined : share?.rows) ?? all;
   return !wanted || wanted.includes(rows[name]);
 }
