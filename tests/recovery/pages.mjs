@@ -96,6 +96,9 @@ class Page {
   static async open(browser, url, kind) {
     const page = new Page();
     page.#tab = await open(browser, url);
+    // By nobody here, if somebody lives in it.
+    page.#tab.on("close", () => page.#tell({ threw: "the page is gone" }));
+    page.#tab.on("error", (error) => page.#tell({ threw: error.message }));
     page.#tab.on("console", (message) => page.#tell({ word: message.text() }));
     await page.#tab.exposeFunction("tell", (lines) => lines.forEach(([id, line]) => page.#clients[id].emit("line", line)));
     await page.#tab.evaluate(prepare, kind, modules[kind]);

@@ -13,7 +13,7 @@ import { notes, table } from "./table.mjs";
 const full = Boolean(process.env.TESTS_FULL);
 const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
 const promised = (name) => Boolean(clients[name].ours);
-const names = process.env.CLIENTS?.split(",") ?? Object.keys(clients).filter((name) => full || promised(name));
+const names = process.env.CLIENTS?.split(",") ?? Object.keys(clients).filter((name) => promised(name) || (full && name === "upstream"));
 const work = join(root, "tests/.work");
 const programs = {};
 const played = [];

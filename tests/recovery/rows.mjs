@@ -29,6 +29,7 @@ export const isLong = (name) => rows[name] === 6;
 /** `{ name, row, counts, out, kinds, cuts, faults, problems, words, seconds }` of a client from `clients`, with its program. */
 export async function play(name, client, { seed, count, full }) {
   if (!cuts[name]) return { name, ...(await playScene(name, client, { full })) };
-  const settings = { client, seed, cuts: count, listeners: Math.min(LISTENERS, count) };
+  const made = Math.min(count, client.most?.[rows[name]] ?? count);
+  const settings = { client, seed, cuts: made, listeners: Math.min(LISTENERS, made) };
   return { name, ...cuts[name], ...(await playCuts({ ...settings, ...cuts[name] })) };
 }
