@@ -48,7 +48,7 @@ const pages = browsers.flatMap((browser) => [
 ]);
 
 /**
- * `program()`: a promise of `{ start(job), close() }`; `ours`: it has promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not
+ * `program()`: a promise of `{ start(job), close(), host() }`, where a host of its own is for each proxy; `ours`: it has promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not
  * all; `share`: rows and cuts, where not everything is played at its full length; `most`: cuts, by row. `ours` is the native client, `npm` our package in Node, and the browsers have our package in a page, our Rust face
  * there, and the published client.
  */
@@ -66,12 +66,11 @@ export class Listener {
 
   /** Of a program, to a server at `port`. */
   static async start(program, port, job) {
-    return Listener.behind(await new Proxy(port).listen(), program, job);
+    return Listener.behind(await new Proxy(port).listen(program.host?.()), program, job);
   }
 
   static async behind(proxy, program, job) {
-    const url = `http://127.0.0.1:${proxy.port}`;
-    const client = await program.start({ url, name: "c", transports: ["websocket"], ...job });
+    const client = await program.start({ url: proxy.url, name: "c", transports: ["websocket"], ...job });
     return new Listener(client, proxy);
   }
 

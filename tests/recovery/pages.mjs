@@ -149,6 +149,7 @@ export class Browser {
   #site = createServer(answer);
   #browser;
   #page;
+  #hosts = 0;
 
   /** `kind`: whose client its pages use. */
   static async launch(name, kind) {
@@ -158,6 +159,12 @@ export class Browser {
     await new Promise((resolve) => browser.#site.listen(0, "127.0.0.1", resolve));
     browser.#browser = await launch(name);
     return browser;
+  }
+
+  /** Another one each time: a browser has one WebSocket at a time on its way to a host, and one that gets no answer delays the rest. */
+  host() {
+    this.#hosts += 1;
+    return `127.0.1.${1 + (this.#hosts % 250)}`;
   }
 
   /**

@@ -58,17 +58,9 @@ async function begin({ name, client }) {
 // The long ones go on beside all others.
 const long = chosen.filter(({ name }) => isLong(name)).map((it) => [it, begin(it)]);
 const played = [];
-for (const it of chosen) {
-  const { client } = it;
-  const result = await (long.find(([other]) => other === it)?.[1] ?? begin(it));
-  played.push({ client, promised: Boolean(clients[client].ours), ...result });
-  console.log(`row ${result.row}, ${it.name}, ${client}: ${Math.round(result.seconds)} s`);
-}
-console.log(["", table(played), "", ...notes(played)].join("\n"));
-await Promise.all(Object.values(programs).map(({ program }) => program.close()));
-const failed = played.filter(({ promised, faults, problems }) => promised && faults.length + problems.length > 0);
-for (const { name, words } of failed) console.log(`\nBROKEN: ${name}\n${words.join("\n")}`);
-if (values.publish) {
+
+/** Each row as it comes: who ends this early has those. */
+function publish() {
   rewrite(dirname(fileURLToPath(import.meta.url)), where, settings, played, [
     `seed ${settings.seed}, ${settings.count} cuts.`,
     "",
@@ -77,5 +69,17 @@ if (values.publish) {
     ...notes(played),
   ]);
 }
+
+for (const it of chosen) {
+  const { client } = it;
+  const result = await (long.find(([other]) => other === it)?.[1] ?? begin(it));
+  played.push({ client, promised: Boolean(clients[client].ours), ...result });
+  console.log(`row ${result.row}, ${it.name}, ${client}: ${Math.round(result.seconds)} s`);
+  if (values.publish) publish();
+}
+console.log(["", table(played), "", ...notes(played)].join("\n"));
+await Promise.all(Object.values(programs).map(({ program }) => program.close()));
+const failed = played.filter(({ promised, faults, problems }) => promised && faults.length + problems.length > 0);
+for (const { name, words } of failed) console.log(`\nBROKEN: ${name}\n${words.join("\n")}`);
 // Nothing that was started is left; a socket that lingers is no reason to stay.
 process.exit(failed.length ? 1 : 0);
