@@ -36,8 +36,10 @@ const inBrowser = (name, kind) => {
   return Browser.launch(name, kind);
 };
 
-/** Rows that are worth a browser: the others are the server's times. Firefox takes its time to connect again, and row 2 has the
- * cuts of row 1 too. */
+/**
+ * Rows that are worth a browser: the others are the server's times. Firefox takes its time to connect again, and row 2 has the
+ * cuts of row 1 too.
+ */
 const inPages = { rows: [1, 2, 3, 4, 5, 7], most: { 1: 300 }, share: { cuts: 20 } };
 const inPagesToo = { ...inPages, share: { rows: [1, 2], cuts: 20 } };
 

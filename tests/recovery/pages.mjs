@@ -161,7 +161,7 @@ export class Browser {
     return browser;
   }
 
-  /** Another one each time: a browser has one WebSocket at a time on its way to a host, and one that gets no answer delays the rest. */
+  /** Another one each time: a browser has one WebSocket at a time on its way to a host, and one without an answer delays the rest. */
   host() {
     this.#hosts += 1;
     return `127.0.1.${1 + (this.#hosts % 250)}`;

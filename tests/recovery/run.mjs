@@ -36,6 +36,9 @@ if (values.help || !names.every((name) => clients[name])) {
   console.error(usage);
   process.exit(values.help ? 0 : 2);
 }
+// Browsers take these for themselves, and nothing would end.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
 const settings = { seed: Number(values.seed), count: Number(values.cuts), full: values.full };
 
 mkdirSync(join(root, "tests/.work/tmp"), { recursive: true });
