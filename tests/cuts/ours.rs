@@ -1,15 +1,22 @@
 //! Our client natively, as `drivers/js.mjs` has the others; `README.md` has the protocol.
 
+extern crate socketio_client_native as socketio;
+
+mod client;
+mod process;
+
 use std::error::Error;
-use std::io::{BufRead as _, stdin};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use socketio_client_native::{AckError, Client, ClientBuilder, ClientEvent, Transport};
+use socketio::{Client, ClientBuilder, ClientEvent};
 use tokio::sync::mpsc;
+
+use self::client::{quick, told};
+use self::process::{commands, print};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -38,16 +45,7 @@ struct Options {
 
 impl Job {
     fn client(&self) -> Result<Client, Box<dyn Error>> {
-        let transports = self.transports.iter().map(|name| match name.as_str() {
-            "polling" => Transport::Polling,
-            _ => Transport::WebSocket,
-        });
-        let builder = Client::builder(&self.url)
-            .transports(transports)
-            .reconnection_delay(Duration::from_millis(2))
-            .reconnection_delay_max(Duration::from_millis(10))
-            .randomization_factor(0.0);
-        Ok(self.options.apply(builder).build()?)
+        Ok(self.options.apply(quick(&self.url, &self.transports)).build()?)
     }
 }
 
@@ -64,29 +62,11 @@ impl Options {
     }
 }
 
-fn print(value: &Value) {
-    println!("{value}");
-}
-
 #[tokio::main]
 async fn main() -> Outcome {
     let job: Job = serde_json::from_str(&std::env::args().nth(1).ok_or("usage: cuts JOB")?)?;
     let mut commands = commands();
     if job.goodbyes > 0 { say_goodbye(&job, &mut commands).await } else { send(&job, &mut commands).await }
-}
-
-/// The lines on standard input. When it ends, so does this.
-fn commands() -> mpsc::UnboundedReceiver<String> {
-    let (sender, commands) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-        std::process::exit(1)
-    });
-    commands
 }
 
 /// Emits as long as nobody says stop, and has `ahead` of them unsettled at all times.
@@ -106,7 +86,7 @@ async fn send(job: &Job, commands: &mut mpsc::UnboundedReceiver<String>) -> Outc
         }
         tokio::select! {
             settled = pending.next() => match settled {
-                Some((n, settled)) => tell(n, settled),
+                Some((n, settled)) => print(&told(n, settled)),
                 None => break,
             },
             _ = commands.recv(), if !stopped => stopped = true,
@@ -116,13 +96,6 @@ async fn send(job: &Job, commands: &mut mpsc::UnboundedReceiver<String>) -> Outc
     client.close();
     client.closed().await;
     Ok(())
-}
-
-fn tell(n: u64, settled: Result<Value, AckError>) {
-    print(&match settled {
-        Ok(value) => json!({"settled": n, "fate": "acknowledged", "value": value}),
-        Err(error) => json!({"settled": n, "fate": "error", "error": error.to_string()}),
-    });
 }
 
 /// Each on a connection of its own: `emit`, and `disconnect` in the same breath.

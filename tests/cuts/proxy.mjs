@@ -212,9 +212,10 @@ export class Proxy extends EventEmitter {
     if (port !== undefined) for (const client of this.#waiting.splice(0)) if (!client.destroyed) this.#accept(client);
   }
 
-  async listen() {
-    await new Promise((resolve, reject) => this.#server.on("error", reject).listen(0, "127.0.0.1", resolve));
+  async listen(host = "127.0.0.1") {
+    await new Promise((resolve, reject) => this.#server.on("error", reject).listen(0, host, resolve));
     this.port = this.#server.address().port;
+    this.url = `http://${host}:${this.port}`;
     return this;
   }
 

@@ -1,4 +1,5 @@
 // The rows as a table.
+import { markdown, outcome } from "./markdown.mjs";
 
 const columns = {
   server: ({ server, inDoubt }) => (inDoubt ? `${server}, in doubt: ${inDoubt}` : server),
@@ -15,16 +16,10 @@ const columns = {
   "in doubt": ({ counts }) => counts.inDoubt,
   "errors told (of what ran)": ({ counts }) => (counts.errors ? `${counts.errors} (${counts.falseErrors})` : 0),
   unaccounted: ({ counts }) => counts.unaccounted,
-  promise: ({ promised, faults, problems }) => (promised ? (faults.length + problems.length ? "BROKEN" : "kept") : "–"),
-  s: ({ seconds }) => Math.round(seconds),
+  ...outcome,
 };
 
-/** Markdown. */
-export function table(rows) {
-  const cells = rows.map((row) => Object.values(columns).map((cell) => cell(row)));
-  const lines = [Object.keys(columns), Object.keys(columns).map(() => "---"), ...cells];
-  return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
-}
+export const table = (rows) => markdown(columns, rows);
 
 /** What the table does not say, one line each. */
 export function notes(rows) {

@@ -4,21 +4,61 @@ import { join } from "node:path";
 import { root } from "../../client-wasm/js/cargo.mjs";
 import { Child } from "../cuts/child.mjs";
 import { Proxy } from "../cuts/proxy.mjs";
-import { buildNative } from "../wasm/build.mjs";
+import { browsers } from "../page/harness.mjs";
+import { build, buildNative } from "../wasm/build.mjs";
+import { Browser } from "./pages.mjs";
 
 const driver = join(root, "tests/recovery/driver.mjs");
 
-function npm() {
-  const built = join(root, "client-wasm/js/dist/node.mjs");
-  if (!existsSync(built)) throw new Error("client-wasm/js/dist is not built: tests/run only package");
-  return { command: process.execPath, args: [driver], env: { CLIENT: "" } };
-}
+/** A program that is started for each client. */
+const processes = (command, args, env) => ({
+  start: async (job) => new Child(command, [...args, JSON.stringify(job)], env),
+  close() {},
+});
 
-/** `program()`: `{ command, args, env }`; `ours`: it has promises to keep. */
+/** What a client needs before it can be started. */
+const builds = {
+  ours() {
+    const built = join(root, "client-wasm/js/dist/node.mjs");
+    if (!existsSync(built)) throw new Error("client-wasm/js/dist is not built: tests/run only package");
+  },
+  upstream() {},
+  rust: () => void build("recover", "web"),
+};
+
+const inNode = (kind) => {
+  builds[kind]();
+  return processes(process.execPath, [driver], { CLIENT: kind === "ours" ? "" : kind });
+};
+
+const inBrowser = (name, kind) => {
+  builds[kind]();
+  return Browser.launch(name, kind);
+};
+
+/**
+ * Rows that are worth a browser: the others are the server's times. Firefox takes its time to connect again, and row 2 has the
+ * cuts of row 1 too.
+ */
+const inPages = { rows: [1, 2, 3, 4, 5, 7], most: { 1: 300 }, share: { cuts: 20 } };
+const inPagesToo = { ...inPages, share: { rows: [1, 2], cuts: 20 } };
+
+const pages = browsers.flatMap((browser) => [
+  [browser, { ours: true, stores: true, ...inPages, program: () => inBrowser(browser, "ours") }],
+  [`${browser}-rust`, { ours: true, ...inPagesToo, program: () => inBrowser(browser, "rust") }],
+  [`${browser}-upstream`, { ...inPages, program: () => inBrowser(browser, "upstream") }],
+]);
+
+/**
+ * `program()`: a promise of `{ start(job), close(), host() }`, where a host of its own is for each proxy; `ours`: it has promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not
+ * all; `share`: rows and cuts, where not everything is played at its full length; `most`: cuts, by row. `ours` is the native client, `npm` our package in Node, and the browsers have our package in a page, our Rust face
+ * there, and the published client.
+ */
 export const clients = {
-  ours: { ours: true, program: () => ({ command: buildNative("recovery", "tests"), args: [] }) },
-  npm: { ours: true, program: npm },
-  upstream: { program: () => ({ command: process.execPath, args: [driver], env: { CLIENT: "upstream" } }) },
+  ours: { ours: true, stores: true, program: async () => processes(buildNative("recovery", "tests"), []) },
+  npm: { ours: true, program: async () => inNode("ours") },
+  upstream: { program: async () => inNode("upstream") },
+  ...Object.fromEntries(pages),
 };
 
 /** What a client says, in order; `README.md` has the lines. */
@@ -26,16 +66,20 @@ export class Listener {
   lines = [];
   joins = 0;
 
+  /** Of a program, to a server at `port`. */
   static async start(program, port, job) {
-    const proxy = await new Proxy(port).listen();
-    return new Listener(program, proxy, job);
+    return Listener.behind(await new Proxy(port).listen(program.host?.()), program, job);
   }
 
-  constructor({ command, args, env }, proxy, job) {
+  static async behind(proxy, program, job) {
+    const client = await program.start({ url: proxy.url, name: "c", transports: ["websocket"], ...job });
+    return new Listener(client, proxy);
+  }
+
+  constructor(client, proxy) {
+    this.client = client;
     this.proxy = proxy;
-    const url = `http://127.0.0.1:${proxy.port}`;
-    this.child = new Child(command, [...args, JSON.stringify({ url, name: "c", transports: ["websocket"], ...job })], env);
-    this.child.on("line", (line) => {
+    client.on("line", (line) => {
       this.lines.push(line);
       if (line.joined) this.joins += 1;
     });
@@ -47,20 +91,20 @@ export class Listener {
       const found = wanted(line);
       if (found) return found;
     }
-    return this.child.next(what, wanted, { limit });
+    return this.client.next(what, wanted, { limit });
   }
 
   /** Resolves once it has joined so many times. */
   async joined(times, limit) {
-    if (this.joins < times) await this.child.next(`${times} joins`, () => this.joins >= times, { limit });
+    if (this.joins < times) await this.client.next(`${times} joins`, () => this.joins >= times, { limit });
   }
 
   send(command) {
-    this.child.send(command);
+    this.client.send(command);
   }
 
   async stop() {
-    await this.child.kill();
+    await this.client.kill();
     this.proxy.close();
   }
 }

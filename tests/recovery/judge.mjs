@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 /** Nothing that happens is an excuse for these. */
-const never = ["untold", "twice", "inversions", "deaf", "wronglyClaimed"];
+const never = ["untold", "twice", "inversions", "deaf", "wronglyClaimed", "threw"];
 
 /**
  * `lines` of the client, in order; `last`: the number of the last event, which came when all was quiet again.
@@ -17,6 +17,7 @@ const never = ["untold", "twice", "inversions", "deaf", "wronglyClaimed"];
  * wronglyClaimed  of those: how many followed an outage that swallowed events
  * gaps            that it told
  * deaf            1 if it did not hear the last
+ * threw           exceptions that nobody caught, in a page; a process ends with one
  */
 export function judge(lines, last) {
   const heard = new Set();
@@ -77,6 +78,7 @@ export function judge(lines, last) {
     gaps: gaps.length,
     reasons: tally(gaps.map(({ reason }) => reason)),
     deaf: heard.has(last) ? 0 : 1,
+    threw: lines.filter(({ threw }) => threw).length,
   };
 }
 

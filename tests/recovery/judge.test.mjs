@@ -44,6 +44,11 @@ test("a resumed session that goes deaf was not resumed", () => {
   assert.deepEqual(counts([], 3), { joins: 0, events: 0, recovered: 0, deaf: 1, lost: 1, untold: 1 });
 });
 
+test("an exception in a page is no better than a loss", () => {
+  const one = judge([...join(false), ...n(1), { threw: "Error: x" }, ...n(2)], 2);
+  assert.deepEqual(broken(one, { recovered: 0 }), ["threw: 1"]);
+});
+
 test("what is broken is named", () => {
   const one = judge([...join(false), ...n(1), ...left, ...join(true), ...n(3)], 3);
   assert.deepEqual(broken(one, { recovered: 1 }), ["untold: 1", "wronglyClaimed: 1"]);

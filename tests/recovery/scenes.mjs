@@ -1,4 +1,7 @@
 // Rows 3, 5, 6 and 7, and some of 2: one thing after the other, each once the last has been seen.
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../client-wasm/js/cargo.mjs";
 import { Listener } from "./clients.mjs";
 import { broken, judge } from "./judge.mjs";
 import { RecoveryServer } from "./server.mjs";
@@ -16,7 +19,7 @@ class Stage {
 
   static async open(client, { job, ...settings } = {}) {
     const stage = new Stage();
-    stage.settings = settings;
+    Object.assign(stage, { client, job, settings });
     stage.server = await RecoveryServer.start(settings);
     stage.listener = await Listener.start(client.program, stage.server.port, job);
     await stage.joined(1);
@@ -144,6 +147,24 @@ async function cannotBeTakenOver(stage, rounds) {
   }
 }
 
+/** Row 4. Another process with the same file, or a tab that is a copy, comes to the same server. */
+async function oneSessionForTwo(stage) {
+  const { client, job, listener, server } = stage;
+  await stage.live();
+  const other = await Listener.behind(listener.proxy, client.program, job);
+  try {
+    await other.joined(1);
+    stage.check(server.here.at(-1).auth.pid === undefined, "the other one claimed the session");
+    stage.check(server.gone.length === 0, "a session ended");
+    const n = stage.next;
+    const heard = other.until("an event", (line) => line.heard === "n" && line.args[0] === n, { limit: HEAR_LIMIT });
+    await stage.live();
+    await heard.catch((error) => stage.check(false, error.message));
+  } finally {
+    await other.client.kill();
+  }
+}
+
 /** Trailing arguments that look like an offset, or are one, of another time. */
 const trailing = {
   deleted: () => "deleted",
@@ -248,7 +269,15 @@ export const scenes = {
     resumed: (full) => (full ? 10 : 3),
     gaps: (full) => ({ "server-not-noticed": full ? 10 : 3 }),
   },
-  // Row 4, two clients with one stored session, is to follow here.
+  "two clients with one stored session": {
+    row: 4,
+    stored: true,
+    settings: () => ({ job: { store: mkdtempSync(join(root, "tests/.work/tmp/session-")) } }),
+    act: async (stage) => {
+      await oneSessionForTwo(stage);
+      rmSync(stage.job.store, { recursive: true });
+    },
+  },
   "trailing texts that are no offsets": {
     row: 5,
     act: offsets,
@@ -338,7 +367,7 @@ export async function playScene(name, client, { full = false } = {}) {
     await act(stage, full).catch((error) => problems.push(error.message));
     const counts = judge(stage.listener.lines, stage.next - 1);
     const faults = [...stage.faults, ...broken(counts, { recovered: resumed(full), reasons: gaps(full) })];
-    const words = stage.listener.child.words.slice(-10);
+    const words = stage.listener.client.words.slice(-10);
     return { row, counts, faults, problems, words, seconds: (performance.now() - begin) / 1000 };
   } finally {
     await stage.close();

@@ -6,6 +6,9 @@ import { Child } from "../cuts/child.mjs";
 /** So short, so that what nobody tells is found out soon. ms */
 export const HEARTBEAT = { pingInterval: 300, pingTimeout: 300 };
 
+/** Pages are of another origin. */
+const anywhere = { cors: { origin: "*" } };
+
 /** So long it takes a server, at most, to find out by itself, on a busy machine. ms */
 export const NOTICE_LIMIT = 10_000;
 
@@ -24,7 +27,7 @@ export class RecoveryServer {
   }
 
   constructor({ options, ...settings }) {
-    const argument = JSON.stringify({ ...settings, options: { ...HEARTBEAT, ...options } });
+    const argument = JSON.stringify({ ...settings, options: { ...HEARTBEAT, ...anywhere, ...options } });
     this.child = new Child(process.execPath, [join(root, "tests/servers/recovery.mjs"), argument]);
     this.child.on("line", ({ run, here, gone, asked, sessions, upgraded }) => {
       if (run) this.runs.push(run);

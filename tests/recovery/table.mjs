@@ -1,4 +1,5 @@
 // The rows as a table.
+import { markdown, outcome } from "../cuts/markdown.mjs";
 
 const columns = {
   row: ({ row }) => row,
@@ -15,21 +16,16 @@ const columns = {
   "deaf at the end": ({ counts, listeners = 1 }) => `${counts.deaf} of ${listeners}`,
   "gaps told": ({ counts }) => Object.entries(counts.reasons).map(([reason, count]) => `${count} ${reason}`).join(", ") || "–",
   "sent, lost, run twice": ({ out }) => (out ? `${out.events}, ${out.lost}, ${out.twice}` : "–"),
-  promise: ({ promised, faults, problems }) => (promised ? (faults.length + problems.length ? "BROKEN" : "kept") : "–"),
-  s: ({ seconds }) => Math.round(seconds),
+  ...outcome,
 };
 
-/** Markdown. */
-export function table(rows) {
-  const cells = rows.map((row) => Object.values(columns).map((cell) => cell(row)));
-  const lines = [Object.keys(columns), Object.keys(columns).map(() => "---"), ...cells];
-  return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
-}
+export const table = (rows) => markdown(columns, rows);
 
 /** What the table does not say, one line each. */
 export function notes(rows) {
-  return rows.flatMap(({ row, name, client, kinds, faults, problems }) => {
+  return rows.flatMap(({ row, name, client, kinds, others, faults, problems }) => {
     const cuts = kinds ? [`cuts: ${Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`).join(", ")}`] : [];
+    if (others) cuts.push(`${others} outages besides, of a machine that was busy`);
     const wrong = [...cuts, ...faults, ...problems];
     return wrong.length ? [`- Row ${row}, ${name}, ${client}: ${wrong.join("; ")}.`] : [];
   });

@@ -181,6 +181,8 @@ impl<C: Codec> Manager<C> {
             Some(ghost) if ghost.asked == Asked::InVain => ghost.asked = Asked::Again,
             _ => return false,
         }
+        // Asking in vain may have taken all the time of an attempt.
+        let deadline = deadline.max(now + self.config.recovery_takeover_timeout);
         let begun = self.take_over(attempt, deadline, now);
         if begun {
             self.close_transport(reached);

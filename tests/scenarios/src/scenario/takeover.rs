@@ -251,10 +251,10 @@ pub fn a_takeover_that_fails_costs_a_second<F: Face>(face: &F) {
     }
 }
 
-/// A server that could not be asked, and is there a moment later, is asked then: once.
+/// A server that could not be asked, and is there a moment later, is asked then: once, and with time to answer.
 pub fn a_server_that_comes_back_is_asked_again<F: Face>(face: &F) {
     for takes in [true, false] {
-        let mut sim = Sim::new(face);
+        let mut sim = Sim::with(face, |config| config.timeout = millis(1_010));
         offered(&mut sim);
         sim.cut("w1");
         sim.advance(secs(1));
@@ -264,6 +264,7 @@ pub fn a_server_that_comes_back_is_asked_again<F: Face>(face: &F) {
         sim.ws_opened("w3");
         sim.handshake("w3", &[]);
         sim.expect_lines(&["open w4", "close w3"]);
+        sim.advance(millis(50));
         let next = if takes {
             sim.ws_opened("w4");
             sim.raw("w4", "3probe");
