@@ -149,10 +149,10 @@ impl Shared {
             inner.outboxes_linger(None);
             inner.manager.close(now);
             inner.lingering = Some(Rc::clone(self));
-            let mut namespaces = std::mem::take(&mut inner.namespaces);
+            let forgotten = std::mem::take(&mut inner.namespaces);
             #[cfg(feature = "outbox")]
-            inner.keep_outboxes(&mut namespaces);
-            (namespaces, std::mem::take(&mut inner.listeners))
+            let forgotten = inner.keep_outboxes(forgotten);
+            (forgotten, std::mem::take(&mut inner.listeners))
         });
         // Outside the borrow: what the application's closures own is dropped with them.
         drop(forgotten);

@@ -32,13 +32,17 @@ impl Inner {
     }
 
     /// Nobody listens any longer; what is acknowledged while the goodbye leaves is erased all the same.
-    pub(crate) fn keep_outboxes(&mut self, forgotten: &mut BTreeMap<SocketId, Namespace>) {
-        for (socket, namespace) in forgotten {
+    pub(crate) fn keep_outboxes(
+        &mut self,
+        mut forgotten: BTreeMap<SocketId, Namespace>,
+    ) -> BTreeMap<SocketId, Namespace> {
+        for (socket, namespace) in &mut forgotten {
             if let Some(link) = namespace.outbox.take() {
                 let kept = self.namespaces.entry(*socket).or_insert_with(|| Namespace::new(&namespace.name));
                 kept.outbox = Some(link);
             }
         }
+        forgotten
     }
 
     /// The outboxes of which that has changed, and how long what is under way has if they are not to lead.
