@@ -183,7 +183,7 @@ const variants = {
   "node.cjs": { ...node, ...commonjs, ...location, banner: commonjs.banner + located },
   "separate.mjs": { separate: true },
   // As the others are loaded, so that its JavaScript is the same for all.
-  "outbox.mjs": { entry: 'export { Durable } from "./src/durable.js"; export { openSessions } from "./src/sessions.js";', alone: true },
+  "outbox.mjs": { entry: 'export { Durable } from "./src/durable.js"; export { openSessions, shareSessions } from "./src/sessions.js";', alone: true },
   "socket.io.esm.min.js": { minify: true },
   "socket.io.min.js": script,
 };

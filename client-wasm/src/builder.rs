@@ -189,8 +189,8 @@ impl ClientBuilder {
 
     /// A name under which emits are kept in the browser until they are settled, so that they outlive the page (`outbox`): one
     /// database for each namespace, shared by all tabs of the origin that give it this name. One tab sends for all of them,
-    /// and another one goes on where it ends. What an earlier page has left is sent first, once its namespace is asked for
-    /// ([`Client::socket`]), and told as [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled); what is wrong with
+    /// and another one goes on where it ends, or its namespace is not connected, nor will be by itself. What an earlier page
+    /// has left is sent first, once its namespace is asked for ([`Client::socket`]), and told as [`ClientEvent::OutboxSettled`](crate::ClientEvent::OutboxSettled); what is wrong with
     /// the database as [`ClientEvent::OutboxError`](crate::ClientEvent::OutboxError).
     ///
     /// Implies [`retries`](Self::retries) without limit, unless there are some; with

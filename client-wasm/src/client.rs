@@ -132,6 +132,8 @@ impl Client {
     /// [`Socket::connect`] is called.
     pub fn close(&self) {
         let sockets = self.handle.call(|inner, now| {
+            #[cfg(feature = "outbox")]
+            inner.outboxes_linger(None);
             inner.manager.close(now);
             inner.namespaces.keys().copied().collect::<Vec<_>>()
         });

@@ -138,16 +138,21 @@ impl Shared {
         }
         drop(inner);
         #[cfg(feature = "outbox")]
-        self.reserve_ids();
+        self.tend_outboxes();
         result
     }
 
     /// The last handle is gone: leaves, and keeps what is needed until that is done.
     pub(crate) fn close_for_good(self: &Rc<Self>) {
         let forgotten = self.call(|inner, now| {
+            #[cfg(feature = "outbox")]
+            inner.outboxes_linger(None);
             inner.manager.close(now);
             inner.lingering = Some(Rc::clone(self));
-            (std::mem::take(&mut inner.namespaces), std::mem::take(&mut inner.listeners))
+            let forgotten = std::mem::take(&mut inner.namespaces);
+            #[cfg(feature = "outbox")]
+            let forgotten = inner.keep_outboxes(forgotten);
+            (forgotten, std::mem::take(&mut inner.listeners))
         });
         // Outside the borrow: what the application's closures own is dropped with them.
         drop(forgotten);
@@ -164,7 +169,7 @@ fn react(shared: &Weak<Shared>, act: impl FnOnce(&mut Inner, Instant)) {
         inner.drive(now);
     }
     #[cfg(feature = "outbox")]
-    shared.reserve_ids();
+    shared.tend_outboxes();
     shared.dispatch();
 }
 

@@ -316,7 +316,11 @@ impl Socket {
     /// [`close_timeout`](crate::ClientBuilder::close_timeout). The connection stays open for the others, and is closed with
     /// the last.
     pub fn disconnect(&self) {
-        self.handle.call(|inner, now| inner.manager.disconnect(self.id, now));
+        self.handle.call(|inner, now| {
+            #[cfg(feature = "outbox")]
+            inner.outboxes_linger(Some(self.id));
+            inner.manager.disconnect(self.id, now);
+        });
         self.handle.gave_up(self.id);
     }
 

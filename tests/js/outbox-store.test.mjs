@@ -25,6 +25,17 @@ test("without a database emits live as long as the page, which is told", options
   assert.equal(await socket.emitWithAck("echo", 5), 5);
 });
 
+test("a session is kept beside an outbox only, and here neither is kept", options, async (t) => {
+  const { url } = await sioServer(t);
+  const recoveryStore = "outbox";
+  const message = /^recoveryStore "outbox" needs the option outbox$/;
+  assert.throws(() => connect(t, url, { ...WS, recoveryStore, autoConnect: false }), { name: "TypeError", message });
+  const socket = connect(t, url, { ...WS, recoveryStore, outbox: name() });
+  const [[error], [gap]] = await Promise.all([once(socket, "outbox_error"), once(socket, "gap")]);
+  assert.deepEqual([error.code, gap.reason, socket.recovered], ["unavailable", "storage", false]);
+  assert.equal(await socket.emitWithAck("echo", 5), 5);
+});
+
 test("what is emitted before it is loaded, and plain and volatile events", options, async (t) => {
   const { url } = await sioServer(t);
   const socket = connect(t, url, { ...WS, outbox: name() });

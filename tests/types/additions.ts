@@ -41,6 +41,7 @@ import type { DefaultEventsMap, Delivery, EventsMap, Fate, FateChange, FinalFate
   chat.on("outbox_settled", ({ seq, fate, args }) => [seq.toFixed(), fate, args]);
   chat.on("outbox_error", ({ code, kept, lost }) => [code, kept, lost]);
   io({ recoveryTakeover: false, recoveryTakeoverTimeout: 500, recoveryOverlap: 100, recoveryDedupe: "content", gap: "all", recoveryStore: "session" });
+  io({ outbox: "orders", recoveryStore: "outbox" });
   io({ urls: ["https://other.example.com"], shuffleUrls: true, holdEvents: ["news"], holdSize: 10 });
   io({ offset: { key: "serverOffset", of: (event, ...args) => args[1] }, resync: async ({ since }: Gap) => since.toFixed() });
   // @ts-expect-error no such level

@@ -133,6 +133,16 @@ impl Tab {
         Ok(format!("{stored} {cancelled} {fate:?} {:?}", socket.fate(ticket)))
     }
 
+    /// Connects again.
+    pub fn connect(&self) {
+        self.socket.connect();
+    }
+
+    /// Leaves; other tabs may send.
+    pub fn disconnect(&self) {
+        self.socket.disconnect();
+    }
+
     /// Empties the outbox. What went wrong, if anything.
     pub async fn clear(&self) -> Option<String> {
         let client = self.client.clone();

@@ -103,6 +103,39 @@ for (const name of browsers) {
     assert.deepEqual(await third.evaluate(() => globalThis.lines.filter((line) => /^(settled|error)/.test(line))), []);
   });
 
+  test(`${name}: a tab whose client is not connected does not keep the others from sending`, async (t) => {
+    const [site, node, browser] = [await serve(t), await server(t), await launch(name)];
+    t.after(() => browser.close());
+    const begin = async () => {
+      const tab = await open(browser, site);
+      await tab.waitForFunction(() => globalThis.ready, { polling: 20 });
+      await tab.evaluate((url) => globalThis.start(url, "lead", true), node.url);
+      return tab;
+    };
+    const ask = (tab, number) => tab.evaluate((number) => globalThis.tab.ask("run", number), number);
+    const one = await begin();
+    assert.equal(await ask(one, 1), 7);
+    const two = await begin();
+    assert.equal(await ask(two, 2), 14);
+    // It leads, and leaves with what waits unsent: the other sends that, and its own.
+    await one.evaluate(() => globalThis.tab.disconnect());
+    assert.equal(await one.evaluate(() => globalThis.tab.store("run", 3)), true);
+    assert.equal(await ask(two, 4), 28);
+    assert.deepEqual(node.ran(), [1, 2, 3, 4]);
+    const acknowledged = () => globalThis.lines.filter((line) => /^fate \d+ acknowledged$/.test(line)).length === 2;
+    await one.waitForFunction(acknowledged, { polling: 20 });
+    // The other way round.
+    await one.evaluate(() => globalThis.tab.connect());
+    await two.evaluate(() => globalThis.tab.disconnect());
+    assert.equal(await ask(one, 5), 35);
+    // Nobody has the client any longer: what is under way is answered, and erased, and the lead is free.
+    await two.evaluate(() => globalThis.tab.connect());
+    await one.evaluate(() => globalThis.tab.free());
+    assert.equal(await ask(two, 6), 42);
+    assert.deepEqual(node.ran(), [1, 2, 3, 4, 5, 6]);
+    for (const tab of [one, two]) assert.deepEqual(tab.problems, []);
+  });
+
   test(`${name}: without room the newest is refused, or dropped, and nothing that is stored`, async (t) => {
     const [site, browser] = [await serve(t), await launch(name)];
     t.after(() => browser.close());

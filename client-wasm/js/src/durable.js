@@ -2,12 +2,15 @@
 // first: an emit is handed to the core with the ack id that the store gave it, in whichever tab that is.
 //
 // A file of its own, which is loaded where it is wanted. `context` is what outbox.js gives it.
+import { SharedSession } from "./shared-session.js";
 import { openOutbox } from "./store/index.js";
 
 /** Without a word from the lock by then another tab leads, and this one connects without the outbox's name. */
 const PATIENCE = 1000;
 /** What the leader before has said may still be on its way. */
 const LATE = 1000;
+/** A page that is on its way out may still lead for so long. */
+const GOING = 50;
 
 const isFinal = (fate) => fate !== "held" && fate !== "inFlight";
 
@@ -27,6 +30,8 @@ export class Durable {
   /** That it gives up the lead, once nothing that it has is under way. */
   #retiring = false;
   #retires;
+  /** With `recoveryStore`. */
+  #session;
   /** Whether emits outlive the page. */
   #outlive = true;
 
@@ -36,6 +41,8 @@ export class Durable {
     const { bufferSize, bufferBytes } = context;
     const handlers = {
       sequence: () => context.sequence(),
+      session: () => this.#session?.wanted,
+      onLeave: (why) => this.#session?.leaves(why),
       onLeader: (opened) => this.#lead(opened),
       onFollower: () => this.#follow(),
       onEntry: (record) => this.#take(record, { maybeSent: false }),
@@ -46,24 +53,41 @@ export class Durable {
       onError: (error) => context.failed(error),
     };
     this.#store = openOutbox(context.name, handlers, { bufferSize, bufferBytes });
+    if (context.session) this.#session = new SharedSession(context.session, this.#store);
+    this.#retiring = idle;
     if (idle) this.#store.retire();
     else this.#learnRole();
   }
 
+  get #knowsRole() {
+    return this.#session ? !this.#session.undecided || this.#retiring : this.#role !== undefined;
+  }
+
   /** The store says who leads only to who does. */
   async #learnRole() {
-    setTimeout(() => this.#role ?? this.#follow(), PATIENCE).unref?.();
-    const locks = await globalThis.navigator?.locks?.query?.().catch(() => {});
-    const taken = locks?.held?.some(({ name }) => name === `sio-outbox:${this.#context.name}`);
-    if (taken && this.#role === undefined) this.#follow();
+    const isTaken = async () => {
+      const locks = await globalThis.navigator?.locks?.query?.().catch(() => {});
+      return locks?.held?.some(({ name }) => name === `sio-outbox:${this.#context.name}`) && !this.#store.elected;
+    };
+    const follow = () => this.#knowsRole || this.#follow();
+    // With the lock, and a session to wait for, it is known soon enough.
+    const late = () => (this.#session && this.#store.elected) || follow();
+    setTimeout(late, PATIENCE).unref?.();
+    if (!(await isTaken())) return;
+    if (this.#session) {
+      await new Promise((resolve) => setTimeout(resolve, GOING));
+      if (!(await isTaken())) return;
+    }
+    follow();
   }
 
   // --- Who leads --------------------------------------------------------------------------------------------------
 
-  #lead({ id, next, reserved, records, gone, durable }) {
+  #lead({ id, next, reserved, records, gone, durable, session }) {
     this.#outlive = durable;
     this.#role = "leader";
     this.#reserved = reserved;
+    this.#session?.leads(session, durable);
     this.#context.lead(id, next, () => {
       for (const record of records) {
         // The leader before has said what became of it, and had no time to erase it.
@@ -72,6 +96,7 @@ export class Durable {
       }
     });
     this.#gone(gone);
+    this.#session?.decided();
   }
 
   /** The leader before has settled these, and nothing more is known. */
@@ -86,6 +111,7 @@ export class Durable {
     for (const { entry } of this.#adopted.values()) if (entry) entry.key = undefined;
     this.#adopted.clear();
     this.#context.resign();
+    if (!this.#retiring) this.#session?.decided();
   }
 
   /** The socket connects. */
@@ -93,7 +119,22 @@ export class Durable {
     clearTimeout(this.#retires);
     this.#retiring = false;
     this.#store.stand();
-    if (this.#role === undefined) this.#learnRole();
+    if (!this.#knowsRole) this.#learnRole();
+  }
+
+  /** The core's session is to be stored. */
+  save(session) {
+    this.#session?.save(session);
+  }
+
+  noted(session) {
+    this.#session?.noted(session);
+  }
+
+  /** `then` sends CONNECT, perhaps with the core's session. */
+  claim(then) {
+    if (this.#session) this.#session.claim(then);
+    else then();
   }
 
   /** The socket is not connected, nor will be by itself: another tab may send. What is under way has so long. */
@@ -234,6 +275,8 @@ export class Durable {
       if (entry.message) this.#context.forget(entry.message);
       entry.message = undefined;
     }
+    // It has reached the server before the disk.
+    if (change.fate === "acknowledged") this.#context.kept(ref, true);
     this.#context.changed(ref, change);
   }
 

@@ -47,6 +47,8 @@ export class Manager extends Emitter {
   #numbers = new Map();
   #settings;
   #servers;
+  /** How often it was closed by the application. */
+  #closes = 0;
   /** With `recoveryStore`: where sessions outlive the page. */
   _store;
 
@@ -73,7 +75,7 @@ export class Manager extends Emitter {
     this._links = new Links(this);
     this._dispatch = new Dispatch(this);
     const { recoveryStore } = this.opts;
-    const store = recoveryStore === "session" ? this.#openStore() : undefined;
+    const store = (recoveryStore ?? "memory") === "memory" ? undefined : this.#openStore(recoveryStore);
     if (pending === undefined && store === undefined) this.#start();
     else Promise.all([pending, store]).then(() => this.#start(), (error) => this.#unavailable(error));
     // What is stored is asked for with the first namespace.
@@ -147,6 +149,7 @@ export class Manager extends Emitter {
   /** Closes the connection, and does not open another by itself. Sockets stay active. */
   _close() {
     this._reconnecting = false;
+    this.#closes += 1;
     const lingers = this._readyState === "open";
     this._leave((core) => core.act(ACT.CLOSE), true);
     this._retire(lingers);
@@ -168,12 +171,19 @@ export class Manager extends Emitter {
     for (const socket of this._sockets) socket?._outbox?.retire(lingers);
   }
 
-  _open(open) {
+  /** `wanted`: whether it still is where that had to wait. */
+  _open(open, wanted = () => true) {
     // A mistake in the options is the caller's.
     transportNames(this.opts);
     target(this);
     for (const socket of this._sockets) if (socket?.active) socket._outbox?.stand();
-    this._call((core) => this._dispatch.follow(open(core)));
+    const before = this.#closes;
+    const go = () => {
+      const undecided = this._sockets.map((socket) => (socket?.active ? socket._outbox?.undecided : undefined)).filter(Boolean);
+      if (undecided.length > 0) Promise.all(undecided).then(() => before === this.#closes && wanted() && go());
+      else this._dispatch.follow(open(this._core));
+    };
+    this._call(go);
   }
 
   /** `always`: `close` is told even if nothing was open. */
@@ -210,13 +220,20 @@ export class Manager extends Emitter {
     for (const call of this.#backlog.splice(0)) guarded(() => call(this._core));
   }
 
-  async #openStore() {
+  /** Whose sessions they are. */
+  get _name() {
     const { secure, hostname, port } = target(this);
-    const name = `${secure ? "https" : "http"}://${hostname}:${port}${this.opts.path}`;
+    return `${secure ? "https" : "http"}://${hostname}:${port}${this.opts.path}`;
+  }
+
+  async #openStore(kind) {
+    const name = this._name;
     const ref = new WeakRef(this);
     // The page's listeners must not keep this manager.
     const saved = () => ref.deref()?._saved() ?? [];
-    this._store = await import("#durable").then(({ openSessions }) => openSessions(name, saved)).catch(() => UNREADABLE);
+    const outbox = (nsp) => ref.deref()?.nsps[nsp]?._outbox;
+    const open = (durable) => (kind === "outbox" ? durable.shareSessions(saved, outbox) : durable.openSessions(name, saved));
+    this._store = await import("#durable").then(open).catch(() => UNREADABLE);
   }
 
   /** `[namespace, session]` of those that can be resumed. */
@@ -253,6 +270,9 @@ export class Manager extends Emitter {
   /** `retries` below 0: none; `retryWindow` 0 and `delivery` "" where the option is not given. */
   _register(socket, retries, retryWindow, delivery) {
     const { nsp } = socket;
+    if (this.opts.recoveryStore === "outbox" && !socket._opts.outbox) {
+      throw new TypeError('recoveryStore "outbox" needs the option outbox');
+    }
     if (!this.#numbers.has(nsp)) {
       // The core's reports have room for so many (report.rs).
       if (this.#numbers.size === NAMESPACES) throw new RangeError(`more than ${NAMESPACES} namespaces on one connection`);

@@ -37,7 +37,7 @@ const CHOICES = {
   bufferPolicy: ["refuse", "dropOldest", "dropNewest"],
   receipts: ["auto", "namespace", false],
   outboxDurability: ["storedFirst", "writeBehind"],
-  recoveryStore: ["memory", "session"],
+  recoveryStore: ["memory", "session", "outbox"],
   recoveryDedupe: [undefined, "offset", "content"],
   gap: ["likely", "all"],
 };

@@ -1,6 +1,6 @@
 // A socket's durable outbox (option `outbox`), as far as every page loads it. What it does stands in durable.js, which is
 // loaded only where there is one.
-import { json, outgoing, release, revived, value } from "../slots.js";
+import { json, outgoing, release, revived, take, value } from "../slots.js";
 import { ACT, LOOK, NOTE, SAY } from "./calls.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -17,6 +17,9 @@ export class Outbox {
   #stands = false;
   /** It is there, or is known not to be. */
   #loaded;
+  /** With `recoveryStore`, until it is known whether this tab takes up what is stored: the connection waits for it. */
+  undecided;
+  #decided;
 
   constructor(socket, io, index) {
     this.#socket = socket;
@@ -26,6 +29,10 @@ export class Outbox {
     const { bufferSize = Infinity, bufferBytes = Infinity, bufferPolicy } = io.opts;
     const options = { name: outbox, namespace: socket.nsp, exactlyOnce, bufferSize, bufferBytes, bufferPolicy };
     const context = { ...options, writeBehind: outboxDurability === "writeBehind", ...this.#core(), ...this.#tells() };
+    if (io.opts.recoveryStore === "outbox") {
+      this.undecided = new Promise((decided) => (this.#decided = decided));
+      context.session = this.#session();
+    }
     this.#loaded = new Promise((loaded) => {
       io._call(() =>
         import("#durable")
@@ -72,6 +79,32 @@ export class Outbox {
     };
   }
 
+  /** The part of the core in the namespace's session, where that is stored too. */
+  #session() {
+    const [io, index] = [this.#io, this.#index];
+    const act = (...args) => io._dispatch.follow(io._core.act(...args));
+    return {
+      key: `${io._name} ${this.#socket.nsp}`,
+      restore: (session) => io._core.say(SAY.RESTORE, session, index),
+      current: () => {
+        const slot = io._core.look(LOOK.SAVED, index);
+        return slot < 0 ? undefined : take(slot);
+      },
+      /** Who leaves a namespace has nothing to resume. */
+      forget: () => {
+        if (!io._isActive(index)) return;
+        act(ACT.DISCONNECT, index, true);
+        act(ACT.CONNECT, index);
+      },
+      decided: () => this.#decide(),
+    };
+  }
+
+  #decide() {
+    this.undecided = undefined;
+    this.#decided?.();
+  }
+
   #tells() {
     const socket = this.#socket;
     return {
@@ -89,6 +122,10 @@ export class Outbox {
     const failure = Object.assign(new Error("outbox: it cannot be loaded", { cause: error }), { code: "unavailable" });
     this.#socket.emitReserved("outbox_error", Object.assign(failure, { kept: null, lost: null }));
     for (const { again } of this.#waiting.splice(0)) again();
+    if (!this.#decided) return;
+    // Nor can it be said what was stored.
+    this.#io._core.say(SAY.RESTORE, "", this.#index);
+    this.#decide();
   }
 
   /** A number for an emit of this page. The core's own are higher. */
@@ -131,6 +168,22 @@ export class Outbox {
   retire(lingers) {
     this.#stands = false;
     this.#durable?.retire(lingers ? (this.#io.opts.closeTimeout ?? 2000) : 0);
+  }
+
+  /** The session, as it is to be stored. */
+  save(session) {
+    this.#durable?.save(session);
+  }
+
+  /** The same, of which not all need be stored. */
+  noted(session) {
+    this.#durable?.noted(session);
+  }
+
+  /** `then` sends CONNECT. */
+  claim(then) {
+    if (this.#durable) this.#durable.claim(then);
+    else then();
   }
 
   /** Empties it, for all tabs. */

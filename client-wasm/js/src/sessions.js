@@ -1,5 +1,9 @@
-// Sessions in sessionStorage, for the page that comes after this one in its tab. A tab that is duplicated gets a copy of them,
+// Sessions that outlive the page.
+//
+// In sessionStorage, for the page that comes after this one in its tab. A tab that is duplicated gets a copy of them,
 // so each names its page, which holds a Web Lock as long as it lives: another page's session is taken only with that lock.
+//
+// Or beside the outbox, where all tabs find them (shared-session.js).
 //
 // Loaded with the outbox, where it is wanted.
 import { randomId } from "./store/record.js";
@@ -63,20 +67,72 @@ export async function openSessions(name, saved) {
   return new Sessions(prefix, gone, saved);
 }
 
-class Sessions {
-  #prefix;
-  /** Pages that are gone. */
-  #gone;
+/** Beside the outboxes, which take them up themselves, and save them when the page goes away: `outbox(namespace)`. */
+export const shareSessions = (saved, outbox) => new SharedSessions(saved, outbox);
+
+/** Writes what can be resumed, now and then. */
+class Writer {
   #saved;
   #timer;
 
-  constructor(prefix, gone, saved) {
-    this.#prefix = prefix;
-    this.#gone = gone;
+  /** `events`, of the document too, after which there may be no other time. */
+  constructor(saved, events) {
     this.#saved = saved;
     const now = () => this.write();
-    // Of the document, too.
-    for (const event of ["pagehide", "freeze", "visibilitychange"]) addEventListener(event, now, true);
+    // Not in Node.
+    for (const event of events) globalThis.addEventListener?.(event, now, true);
+  }
+
+  heard() {
+    this.#timer ??= setTimeout(() => this.write(), PAUSE);
+    this.#timer.unref?.();
+  }
+
+  write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const [namespace, session] of this.#saved()) this.save(namespace, session);
+  }
+}
+
+class SharedSessions extends Writer {
+  #saved;
+  #outbox;
+  #soon;
+
+  constructor(saved, outbox) {
+    super(saved, ["visibilitychange"]);
+    this.#saved = saved;
+    this.#outbox = outbox;
+  }
+
+  take() {}
+
+  save(namespace, session) {
+    this.#outbox(namespace)?.save(session);
+  }
+
+  heard() {
+    super.heard();
+    this.#soon ??= setTimeout(() => this.#note());
+  }
+
+  /** Once for all that came in one turn. */
+  #note() {
+    this.#soon = undefined;
+    for (const [namespace, session] of this.#saved()) this.#outbox(namespace)?.noted(session);
+  }
+}
+
+class Sessions extends Writer {
+  #prefix;
+  /** Pages that are gone. */
+  #gone;
+
+  constructor(prefix, gone, saved) {
+    super(saved, ["pagehide", "freeze", "visibilitychange"]);
+    this.#prefix = prefix;
+    this.#gone = gone;
   }
 
   take(namespace) {
@@ -95,15 +151,5 @@ class Sessions {
 
   save(namespace, session) {
     write(this.#prefix + namespace, session);
-  }
-
-  heard() {
-    this.#timer ??= setTimeout(() => this.write(), PAUSE);
-  }
-
-  write() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const [namespace, session] of this.#saved()) this.save(namespace, session);
   }
 }

@@ -68,7 +68,7 @@ export class Socket extends AnyEmitter {
     if (this.connected) return this;
     this.io._retain(this, this.#index);
     this.#subscribe();
-    this.io._open((core) => core.act(ACT.CONNECT, this.#index));
+    this.io._open((core) => core.act(ACT.CONNECT, this.#index), () => this.active);
     return this;
   }
 
@@ -345,9 +345,9 @@ export class Socket extends AnyEmitter {
   }
 
   _authenticate(answer) {
-    const say = (data) => answer(this.#incoming.auth(data || undefined));
-    if (typeof this.auth === "function") this.auth(say);
-    else say(this.auth);
+    const connect = (data) => answer(this.#incoming.auth(data || undefined));
+    const say = (data) => (this._outbox ? this._outbox.claim(() => connect(data)) : connect(data));
+    return typeof this.auth === "function" ? this.auth(say) : say(this.auth);
   }
 
   _onconnect(id, recovered, replayed) {

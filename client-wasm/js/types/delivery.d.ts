@@ -46,7 +46,10 @@ export interface Delivery {
   readonly id: number | undefined;
   /** What is known now. */
   readonly fate: Fate;
-  /** Resolves to `true` once the emit is stored (option `outbox`); to `false` if it is settled before, or cannot be stored. */
+  /**
+   * Resolves to `true` once the emit is stored (option `outbox`), or acknowledged before that; to `false` if it ends otherwise
+   * before, or cannot be stored.
+   */
   readonly stored: Promise<boolean>;
   /** Resolves to the fate that stays. Never rejects. */
   readonly settled: Promise<FateChange<FinalFate>>;

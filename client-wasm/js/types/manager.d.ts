@@ -48,8 +48,14 @@ export interface ManagerOptions extends EngineOptions {
    * Where the session is kept that the server may be asked for. `"session"`: in the tab's `sessionStorage`, so that a page that is
    * loaded again goes on where it was. Namespaces then open the connection, and not the manager by itself. Where a browser has
    * no Web Locks (pages without HTTPS), and in Node, that is `"memory"`, the default.
+   *
+   * `"outbox"`: beside the namespace's `outbox`, which it needs, for the tab that sends for all. That is decided first, then
+   * it connects: a tab that leads takes up the session that a page before it has left there, also one of another tab; the others
+   * connect with a session of their own, which they store from when they lead. How far events have come is stored once a
+   * second: if the tab is closed, the last of them may come again. Where there is no database, the first connection has a gap;
+   * where there are no Web Locks a page may not know soon enough that it leads, and begins a session of its own.
    */
-  recoveryStore?: "memory" | "session";
+  recoveryStore?: "memory" | "session" | "outbox";
   /** Which gaps are told: those in which events are missing for all that is known, or also what may be. Default `"likely"`. */
   gap?: "likely" | "all";
   /** Other servers, which are tried in turn when one cannot be reached. Where one works, the next attempts begin there. */

@@ -5,6 +5,7 @@
 //! ticket is none of the core's: it is counted here.
 
 mod clear;
+mod lead;
 mod values;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +31,11 @@ use crate::driver::{Inner, Shared};
 extern "C" {
     pub(crate) type Durable;
     #[wasm_bindgen(constructor)]
-    fn new(context: &Object) -> Durable;
+    fn new(context: &Object, idle: bool) -> Durable;
+    #[wasm_bindgen(method)]
+    fn stand(this: &Durable);
+    #[wasm_bindgen(method)]
+    fn retire(this: &Durable, grace: f64);
     #[wasm_bindgen(method)]
     fn emit(this: &Durable, entry: &Object);
     #[wasm_bindgen(method)]
@@ -76,6 +81,10 @@ pub(crate) struct Link {
     left: BTreeMap<u64, Payload>,
     /// The core said that what was to be cancelled was never sent.
     cancelled: bool,
+    /// Whether its namespace is connected, or will be by itself: only then may this tab send for all.
+    stands: bool,
+    /// The application leaves, and what is under way has some time.
+    lingers: bool,
 }
 
 /// An emit of this page that is not settled.
@@ -144,7 +153,8 @@ impl Shared {
         let context = Context { shared: Rc::downgrade(self), socket };
         // The database has one namespace: its emits have one order.
         let name = format!("{}{namespace}", settings.name);
-        let durable = Rc::new(Durable::new(&context.object(&name, namespace, settings)));
+        let stands = self.read(|inner| inner.stands(socket));
+        let durable = Rc::new(Durable::new(&context.object(&name, namespace, settings), !stands));
         let link = Link {
             durable,
             emits: BTreeMap::new(),
@@ -154,6 +164,8 @@ impl Shared {
             settings: settings.clone(),
             left: BTreeMap::new(),
             cancelled: false,
+            stands,
+            lingers: false,
         };
         self.read(|inner| {
             if let Some(namespace) = inner.namespaces.get_mut(&socket) {
@@ -204,13 +216,14 @@ impl Shared {
 
 /// What happens to the core.
 impl Shared {
-    /// Ids that the core wants are asked for outside the borrow: the answer may come at once.
-    pub(crate) fn reserve_ids(&self) {
+    /// What outboxes are to do. Outside the borrow: they may answer at once.
+    pub(crate) fn tend_outboxes(&self) {
         while let Some((socket, up_to)) = self.read(|inner| inner.reserves.pop_front()) {
             if let Some(durable) = self.durable(socket) {
                 durable.reserve(exact(up_to));
             }
         }
+        self.stand_or_retire();
     }
 
     fn durable(&self, socket: SocketId) -> Option<Rc<Durable>> {

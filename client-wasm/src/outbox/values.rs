@@ -150,13 +150,17 @@ macro_rules! beside {
     )*};
 }
 beside! {
+    "/js/src/shared-session.js" SharedSession
     "/js/src/store/index.js" OutboxError
     "/js/src/store/outbox.js" Outbox
     "/js/src/store/database.js" Database
     "/js/src/store/election.js" Locks
     "/js/src/store/errors.js" Fenced
+    "/js/src/store/entries.js" Entries
     "/js/src/store/leader.js" Leader
     "/js/src/store/memory.js" Memory
+    "/js/src/store/page.js" PageLife
     "/js/src/store/record.js" Record
+    "/js/src/store/session.js" Session
     "/js/src/store/stock.js" Stock
 }

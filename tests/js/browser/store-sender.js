@@ -2,6 +2,9 @@
 // given, to whoever judges (store-tab.mjs), and gives numbers and fates. It shows how the outbox is wired.
 import { openOutbox } from "/store/index.js";
 
+/** By the machine's clock, which all tabs have; also where a test sets the page's. */
+const { now } = Date;
+
 const post = async (path, body) => (await fetch(path, { method: "POST", body: JSON.stringify(body) })).json();
 
 export class Sender {
@@ -97,7 +100,7 @@ export class Sender {
       const { tab, ref, text, attachments = [] } = this.held.get(seq);
       const bytes = attachments.map((part) => Array.from(new Uint8Array(part)));
       const by = `${this.tab} ${this.reigns}`;
-      const { fate } = await post("/send", { id: this.#id, seq, by, tab, ref, text, bytes });
+      const { fate } = await post("/send", { id: this.#id, seq, by, at: now(), tab, ref, text, bytes });
       if (fate && this.held.has(seq)) this.#settle(seq, fate);
     }
     this.#sending = false;

@@ -15,23 +15,29 @@ async function bodyOf(request) {
 }
 
 /** The other side: handles an event once, by its key, as the middleware does; and keeps what happened, in order. */
-class Judge {
-  /** `["appending" | "appended" | "handled", asker]`, and `["sends", reign]` where another leader begins to. */
+export class Judge {
+  /** `["appending" | "appended" | "handled", asker]`. */
   happened = [];
+  /** Of each leader when it sent its first request and its last, in the order in which they began to. */
+  reigns = new Map();
   /** What was handled: `{ id, seq, tab, ref, text, bytes }`. */
   handled = [];
   /** Sent for a second time; not handled again. */
   again = 0;
   /** Whether it answers. What comes meanwhile is not handled. */
   open = true;
+  /** Resolves once a request may arrive. */
+  delay = () => {};
   #keys = new Set();
   #waiting = [];
-  #by;
 
   async send(event) {
+    await this.delay(event);
     if (!this.open) await new Promise((resolve) => this.#waiting.push(resolve));
-    const { id, seq, by, tab, ref } = event;
-    if (by !== this.#by) this.happened.push(["sends", (this.#by = by)]);
+    const { id, seq, by, at, tab, ref } = event;
+    // A leader's last request may arrive when its tab is gone and another one sends: what counts is when it was sent.
+    const [first, last] = this.reigns.get(by) ?? [at, at];
+    this.reigns.set(by, [Math.min(first, at), Math.max(last, at)]);
     const key = `${id} ${seq}`;
     if (this.#keys.has(key)) {
       this.again += 1;
@@ -61,6 +67,15 @@ class Judge {
   get missing() {
     const handled = new Set(this.of("handled"));
     return this.of("appended").filter((asker) => !handled.has(asker));
+  }
+
+  /** Pairs of leaders of which one has sent between the other's first request and its last. */
+  get rivals() {
+    const reigns = [...this.reigns].toSorted(([, [a]], [, [b]]) => a - b);
+    return reigns.slice(1).flatMap(([by, [first]], index) => {
+      const before = reigns.slice(0, index + 1).filter(([, [, last]]) => last > first);
+      return before.map(([other]) => [other, by]);
+    });
   }
 
   of(what) {

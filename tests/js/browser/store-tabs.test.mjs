@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { browsers, launch } from "../../page/harness.mjs";
-import { emit, empty, leads, start, storeSite, told, until, when } from "./store-tab.mjs";
+import { Judge, emit, empty, leads, start, storeSite, told, until, when } from "./store-tab.mjs";
 
 /** How often the leader's tab is closed. */
 const CLOSES = process.env.TESTS_FULL ? 50 : 10;
@@ -65,8 +65,19 @@ function check(judge) {
   const seqs = judge.handled.map(({ seq }) => seq);
   assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b));
   assert.equal(new Set(judge.handled.map(({ id }) => id)).size, 1, "one delivery id");
-  assert.equal(new Set(judge.of("sends")).size, judge.of("sends").length, "two leaders");
+  assert.deepEqual(judge.rivals, [], "two leaders at one time");
 }
+
+test("the judge: two that send by turns are told, in whatever order that arrives; one after another are not", async () => {
+  const judge = new Judge();
+  const send = (by, at) => judge.send({ id: "box", seq: 0, by, at, tab: by, ref: 1 });
+  for (const [by, at] of [["one", 1], ["two", 5], ["one", 3], ["two", 6], ["three", 6]]) await send(by, at);
+  assert.deepEqual(judge.rivals, []);
+  await send("one", 8);
+  assert.deepEqual(judge.rivals, [["one", "two"], ["one", "three"]]);
+  await send("two", 7);
+  assert.deepEqual(judge.rivals, [["one", "two"], ["one", "three"], ["two", "three"]]);
+});
 
 for (const name of browsers) {
   describe(name, () => {
@@ -142,6 +153,27 @@ for (const name of browsers) {
       assert.deepEqual(judge.texts, ["[0]", "[3]"]);
     });
 
+    test("what a leader has sent arrives when its tab is gone and another leads: handled once, and no second leader", async (t) => {
+      const { judge, open } = await storeSite(t);
+      const [one, two] = [await open(browser), await open(browser)];
+      const tab = await start(one);
+      await leads(one);
+      let arrive;
+      judge.delay = (event) => event.tab === tab && !arrive && new Promise((resolve) => (arrive = resolve));
+      await emit(one, "[0]");
+      await until(() => arrive);
+      await start(two);
+      await one.close();
+      await emit(two, "[1]");
+      await until(() => judge.handled.length === 2);
+      arrive();
+      await until(() => judge.again === 1);
+      await emit(two, "[2]");
+      await empty(two);
+      assert.deepEqual([judge.texts, judge.reigns.size], [["[0]", "[1]", "[2]"], 2]);
+      check(judge);
+    });
+
     const closing = (prepare, closes) => async (t) => {
       const { judge, open } = await storeSite(t);
       const tabs = [];
@@ -154,12 +186,12 @@ for (const name of browsers) {
       for (let i = 0; i < 3; i += 1) await add();
       for (let round = 1; round <= closes; round += 1) {
         // It has led for a while.
-        const sent = judge.of("sends").length;
-        await until(() => judge.of("sends").length >= round, `leader ${round}`);
+        const reigns = judge.reigns.size;
+        await until(() => judge.reigns.size >= round, `leader ${round}`);
         const enough = judge.handled.length + 5;
         await until(() => judge.handled.length >= enough, "it sends");
         const leading = await Promise.all(tabs.map(isLeading));
-        assert.equal(leading.filter(Boolean).length, 1, `${sent}: ${leading}`);
+        assert.equal(leading.filter(Boolean).length, 1, `${reigns}: ${leading}`);
         const [leader] = tabs.splice(leading.indexOf(true), 1);
         if (name === "chromium" && round % 2 === 0) await crash(leader);
         else await leader.close();
@@ -173,7 +205,7 @@ for (const name of browsers) {
         await when(page, settled);
         assert.deepEqual([page.problems, await told(page, "onError")], [[], []]);
       }
-      t.diagnostic(`${judge.handled.length} handled, ${judge.again} sent again, ${judge.of("sends").length} leaders`);
+      t.diagnostic(`${judge.handled.length} handled, ${judge.again} sent again, ${judge.reigns.size} leaders`);
     };
 
     test(`three tabs, the leader's closed ${CLOSES} times while all of them emit`, closing(undefined, CLOSES));

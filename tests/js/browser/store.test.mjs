@@ -269,7 +269,7 @@ for (const name of browsers) {
       });
       await until(() => judge.handled.length === 2);
       assert.deepEqual(judge.texts, ['["from the worker"]', '["from the second"]']);
-      assert.equal(new Set(judge.of("sends")).size, 1);
+      assert.equal(judge.reigns.size, 1);
       await when(page, () => globalThis.second.fates.get(1) === "acknowledged");
     });
 

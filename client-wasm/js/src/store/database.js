@@ -87,6 +87,7 @@ function transact(db, strict, work) {
       last: async () => (await asked(records.openKeyCursor(null, "prev")))?.key ?? 0,
       get: (name) => asked(meta.get(name)),
       set: (name, value) => meta.put(value, name),
+      unset: (name) => meta.delete(name),
     };
     // It may have ended by itself, and then it can be neither committed nor aborted.
     const end = (method) => {

@@ -12,6 +12,8 @@ export class Locks {
   #events;
   #abort;
   #release;
+  /** Whether it is this tab's. */
+  gained = false;
 
   /** Whether there are any: they need a secure context. */
   static available = () => typeof navigator !== "undefined" && navigator.locks !== undefined;
@@ -25,10 +27,11 @@ export class Locks {
   join() {
     const abort = new AbortController();
     this.#abort = abort;
+    this.gained = false;
     let gained = false;
     const held = () => {
       if (abort.signal.aborted) return undefined;
-      gained = true;
+      gained = this.gained = true;
       this.#events.gained();
       return new Promise((release) => (this.#release = release));
     };
@@ -38,6 +41,7 @@ export class Locks {
   }
 
   leave() {
+    this.gained = false;
     this.#abort?.abort();
     this.#release?.();
   }

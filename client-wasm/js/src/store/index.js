@@ -6,18 +6,23 @@
 //
 // What the core is told
 //
-//   onLeader({ id, next, reserved, records, gone, durable })
+//   onLeader({ id, next, reserved, records, gone, durable, session })
 //       It connects with the delivery id `id`, counts its ack ids from `next`, and sends the records, which stand in
 //       the order of their seq. Ids below `reserved` may be used; for more, `reserve` first. A record whose `tab` is
 //       that of this outbox is of this page: `ref` tells which emit. `gone` are refs of this page that the leader
 //       before has settled; their fates may still come by `onFate`, or were lost with it (`uncertain`). `durable` is
-//       false if there is no database.
+//       false if there is no database. `session` is the one that was stored, if it was asked for, `{ text, by }`: this
+//       tab's from now on, and before that of the tab `by`; the text is empty if it cannot be read.
 //   onFollower()
 //       It sends nothing more, and forgets what is not its own; what is its own has a fate by `onFate`. Perhaps
 //       `onLeader` comes again, perhaps with another `id`.
 //   sequence()
 //       Leader: gives the next ack id, and counts on. Called within a transaction, synchronously; an id that is not
 //       used after all is a gap, no more.
+//   session()
+//       About to lead: under which key the session is stored that this tab wants; undefined if it wants none.
+//   onLeave(why)
+//       Leader, or to be: it gives that up, `idle` or because of the page. What is saved within the call is still stored.
 //   onEntry(record)
 //       Leader: takes up an emit of another tab, stored, with its seq. In their order, and before the promise of an
 //       `append` that comes after it.
@@ -57,12 +62,19 @@
 //       Where another tab leads: resolves to true if nobody will ever send it, to false if the leader has been asked.
 //   clear()
 //       Empties it for all tabs. The id and the numbers stay.
+//   save(key, session)
+//       Leader: stores the session for the next one, or with an empty text that there is none. Resolves to whether it did.
+//   claim(key)
+//       Before the server is asked for a session that this tab has stored or was given. Resolves to false if another tab
+//       has it now; otherwise nobody else finds it any longer.
 //   retire(), stand()
 //       Whether this tab may lead: not while its socket is not connected, and will not be by itself. In memory it does.
 //   flush(), close()
 //       Resolve once everything so far is stored.
 //   hasRoom(size)
 //       Whether one more would be stored, as far as is known here.
+//   elected
+//       Whether it has the lock, if not the lead yet.
 //   leading
 //       Whether to send at this moment: without Web Locks a page that was frozen learns late that another leads.
 //   tab

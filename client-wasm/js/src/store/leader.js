@@ -3,6 +3,7 @@
 import { FREE } from "./election.js";
 import { Fenced } from "./errors.js";
 import { randomId, sealed, sizeOf, unsealed } from "./record.js";
+import { takeSession } from "./session.js";
 import { weightOf } from "./stock.js";
 
 /** Ids are reserved by so many. */
@@ -17,7 +18,7 @@ const asker = ({ tab, ref }) => `${tab} ${ref}`;
  * Takes the lead: `{ leader, opened, lost, renamed }`. With a lease, `{ rival }` if another has it. Every record has
  * its seq afterwards.
  */
-export async function lead({ tx, stock, lease: span }, tab, sequence, lease) {
+export async function lead({ tx, stock, lease: span }, tab, { sequence, session: wanted }, lease) {
   const rival = await tx.get("leader");
   if (lease && isId(rival?.epoch) && rival.holder !== tab && !lease.isOver(rival)) return { rival };
   const stored = await tx.get("outbox");
@@ -47,11 +48,14 @@ export async function lead({ tx, stock, lease: span }, tab, sequence, lease) {
     leader.hold(key, record);
     tx.put(sealed(record), key);
   }
+  const place = wanted?.();
+  const session = place === undefined ? undefined : await takeSession(tx, place, tab);
   leader.reserved = next + BLOCK;
   leader.write(tx, span);
   stock.reset(records);
   records.sort((a, b) => a.seq - b.seq);
-  return { leader, opened: { id: leader.id, next, reserved: leader.reserved, records }, lost, renamed };
+  const opened = { id: leader.id, next, reserved: leader.reserved, records, session };
+  return { leader, opened, lost, renamed };
 }
 
 export class Leader {
@@ -108,6 +112,11 @@ export class Leader {
     this.#seen = Math.max(this.#seen, key);
     this.#seqs.set(asker({ tab, ref }), seq);
     if (this.#seqs.size > RECENT) this.#seqs.delete(this.#seqs.keys().next().value);
+  }
+
+  /** The seqs of what stands before or at a key. */
+  upTo(last) {
+    return [...this.held].filter(([, { key }]) => !(key > last)).map(([seq]) => seq);
   }
 
   #next() {

@@ -17,6 +17,7 @@ export class Memory {
       last: () => this.#key,
       get: (name) => this.#values.get(name),
       set: (name, value) => this.#values.set(name, value),
+      unset: (name) => this.#values.delete(name),
     });
   }
 

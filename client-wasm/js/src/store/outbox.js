@@ -2,9 +2,12 @@
 import { Database } from "./database.js";
 import { Lease, Locks, RENEWAL } from "./election.js";
 import { Fenced, OutboxError } from "./errors.js";
+import { append, goneOf, keysUpTo, takeBack } from "./entries.js";
 import { lead } from "./leader.js";
 import { Memory } from "./memory.js";
-import { randomId, recordOf, sealed, unsealed } from "./record.js";
+import { watchPage } from "./page.js";
+import { randomId, recordOf } from "./record.js";
+import { claimSession, saveSession } from "./session.js";
 import { Room, Stock, weightOf } from "./stock.js";
 
 /** What tabs say to each other; those of another version are not understood. */
@@ -38,6 +41,7 @@ export class Outbox {
   /** Emits of this page that another tab is to send: their keys by ref. */
   #mine = new Map();
   #channel;
+  #unwatch;
   #closed = false;
 
   constructor(name, handlers, bounds) {
@@ -49,7 +53,7 @@ export class Outbox {
     this.#channel.onmessage = ({ data }) => data?.v === VERSION && this.#hear(data);
     // Node would wait for it.
     this.#channel.unref?.();
-    this.#listen("addEventListener");
+    this.#unwatch = watchPage(() => this.#leave("page"), () => this.#return("page"));
     this.#ready = this.#open();
   }
 
@@ -65,6 +69,11 @@ export class Outbox {
     const { full, leader, seqs } = await appending.finally(() => this.#room.came(weight));
     if (full) throw new OutboxError("full");
     return leader !== undefined && leader === this.#leader ? seqs : undefined;
+  }
+
+  /** It is to lead, but for a transaction. */
+  get elected() {
+    return this.#election?.gained ?? false;
   }
 
   hasRoom(size) {
@@ -105,13 +114,27 @@ export class Outbox {
     return this.#enqueue({ strict: true, solo: true, run: (turn) => this.#clear(turn) });
   }
 
+  /** Resolves to whether it is stored. */
+  async save(key, session) {
+    const leader = this.#leader;
+    if (!this.leading) return false;
+    // Perhaps it was given up just now, and nobody has it yet.
+    const leads = (now) => now === leader || !this.#candidate;
+    const run = ({ tx, leader: now }) => leads(now) && saveSession(tx, key, this.tab, session);
+    return this.#enqueue({ run });
+  }
+
+  claim(key) {
+    return this.#enqueue({ run: ({ tx, leader }) => claimSession(tx, key, this.tab, leader !== undefined) });
+  }
+
   flush() {
     return this.#enqueue({ run() {} });
   }
 
   async close() {
     if (this.#closed) return;
-    this.#listen("removeEventListener");
+    this.#unwatch();
     this.#leave("closed");
     await this.flush().catch(() => {});
     this.#closed = true;
@@ -194,19 +217,10 @@ export class Outbox {
   }
 
   #append(turn, records) {
-    const { leader, tx, after, stock } = turn;
-    const weight = weightOf(leader ? records.filter((record) => !leader.has(turn, record)) : records);
-    if (weight.count > 0 && !this.#room.takes(weight, stock.weight)) return { full: true };
-    stock.add(weight);
-    const seqs = records.map((record) => {
-      const seq = leader?.add(turn, record);
-      const request = leader ? undefined : tx.add(sealed(record));
-      after.push(() => {
-        const key = leader ? leader.held.get(seq)?.key : request.result;
-        if (!leader || leader !== this.#leader) this.#mine.set(record.ref, key);
-      });
-      return seq;
-    });
+    const { leader, after } = turn;
+    const stored = (ref, key) => (leader && leader === this.#leader) || this.#mine.set(ref, key);
+    const seqs = append(turn, records, this.#room, stored);
+    if (seqs === undefined) return { full: true };
     if (leader) return { leader, seqs };
     const announce = () => this.#post({ type: "entry" });
     after.push(announce);
@@ -215,18 +229,10 @@ export class Outbox {
     return {};
   }
 
-  async #cancel({ tx, after, stock }, ref) {
-    const key = this.#mine.get(ref);
-    const record = key === undefined ? undefined : unsealed(await tx.row(key));
-    if (record?.tab !== this.tab || record.ref !== ref) return false;
-    if (record.seq === undefined) {
-      tx.delete(key);
-      stock.remove(weightOf([record]));
-      after.push(() => this.#mine.delete(ref));
-      return true;
-    }
-    this.#post({ type: "cancel", tab: this.tab, ref });
-    return false;
+  async #cancel(turn, ref) {
+    const cancelled = await takeBack(turn, this.#mine, this.tab, ref);
+    if (cancelled === undefined) this.#post({ type: "cancel", tab: this.tab, ref });
+    return cancelled ?? false;
   }
 
   async #clear({ tx, after, entries, stock }) {
@@ -241,9 +247,7 @@ export class Outbox {
   }
 
   #cleared(upTo, leader) {
-    const has = ([, key]) => !(key > upTo);
-    const seqs = [...(leader?.held ?? [])].filter(([seq, { key }]) => has([seq, key])).map(([seq]) => seq);
-    const refs = [...this.#mine].filter(has).map(([ref]) => ref);
+    const [seqs, refs] = [leader?.upTo(upTo) ?? [], keysUpTo(this.#mine, upTo)];
     for (const ref of refs) this.#mine.delete(ref);
     this.#call("onClear", { seqs, refs });
     for (const seq of seqs) leader.held.delete(seq);
@@ -281,7 +285,7 @@ export class Outbox {
     const isOver = () => term !== this.#term;
     const run = async (turn) => {
       if (isOver()) return undefined;
-      const outcome = await lead(turn, this.tab, this.#handlers.sequence, this.#lease);
+      const outcome = await lead(turn, this.tab, this.#handlers, this.#lease);
       if (outcome.leader) turn.after.push(() => isOver() || this.#begin(outcome, turn.lease));
       return outcome.rival;
     };
@@ -358,6 +362,7 @@ export class Outbox {
     this.#away.add(why);
     // Nobody else has what is in memory.
     if (!this.#durable || !stood) return;
+    this.#call("onLeave", why);
     if (this.#leader && this.#lease?.holds()) this.#free(this.#leader);
     this.#election?.leave();
     this.#resign();
@@ -414,17 +419,7 @@ export class Outbox {
 
   /** Another tab leads now. What the one before has erased, and had no time to tell, nobody tells any more. */
   async #reconcile() {
-    const run = async ({ tx }) => {
-      const gone = [];
-      for (const [ref, key] of this.#mine) {
-        // The database was a new one: it is stored again.
-        if (key === 0) continue;
-        const record = unsealed(await tx.row(key));
-        if (record?.tab !== this.tab || record.ref !== ref) gone.push(ref);
-      }
-      return gone;
-    };
-    const gone = await this.#enqueue({ run }).catch(() => []);
+    const gone = await this.#enqueue({ run: ({ tx }) => goneOf(tx, this.#mine, this.tab) }).catch(() => []);
     if (gone.length > 0) this.#call("onGone", gone);
   }
 
@@ -433,19 +428,6 @@ export class Outbox {
     await this.flush().catch(() => {});
     const seq = this.#leader?.seqOf(asker);
     if (seq !== undefined) this.#call("onCancel", seq);
-  }
-
-  /** Of the page's life. Workers and Node hear nothing of it. */
-  #page = {
-    pagehide: () => this.#leave("page"),
-    freeze: () => this.#leave("page"),
-    pageshow: () => this.#return("page"),
-    resume: () => this.#return("page"),
-  };
-
-  #listen(method) {
-    // Some are the document's.
-    for (const [event, listener] of Object.entries(this.#page)) globalThis[method]?.(event, listener, true);
   }
 
   #report(error) {
