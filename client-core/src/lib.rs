@@ -47,6 +47,7 @@ mod event;
 mod face;
 mod fate;
 mod gap;
+mod held;
 mod io;
 mod known;
 mod manager;
@@ -76,6 +77,7 @@ pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, Resy
 pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 pub use gap::{Gap, GapLevel, GapReason};
+pub use held::HeldEvents;
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use offset::{Offset, Shape};

@@ -353,6 +353,13 @@ impl<P> Recovery<P> {
         }
     }
 
+    /// Events that had come were thrown away.
+    pub(crate) const fn dropped(&mut self, since: Duration, until: Duration) -> Gap {
+        let gap = Gap::overflow(since, until, self.recovered);
+        self.last_gap = Some(gap);
+        gap
+    }
+
     /// Events of the namespace wait from now on. Returns the number of this time.
     pub(crate) fn begin_resync(&mut self, now: Duration) -> u32 {
         self.resyncs = self.resyncs.wrapping_add(1);

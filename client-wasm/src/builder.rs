@@ -26,6 +26,9 @@ pub enum BuildError {
     /// The value given to `auth` cannot be sent.
     #[error("authentication data: {0}")]
     Auth(#[from] EncodeError),
+    /// Both a list of servers and a function that names one.
+    #[error("`urls` and `url_with` exclude each other: let the function name the servers in turn")]
+    TwoSources,
 }
 
 type Pairs = Vec<(String, String)>;
@@ -33,7 +36,7 @@ type AskAuth = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Payload, String
 
 /// What the application gives for each attempt and each CONNECT.
 pub(crate) struct Sources {
-    address: Address,
+    namespace: String,
     url_with: Option<Rc<dyn Fn() -> String>>,
     query: Pairs,
     query_with: Option<Rc<dyn Fn() -> Pairs>>,
@@ -51,11 +54,9 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Calls the application.
-    pub(crate) fn ask_address(&self) -> Result<(Address, Pairs), UrlError> {
-        let address = match &self.url_with {
-            Some(ask) => Address::parse(&ask())?,
-            None => self.address.clone(),
-        };
+    /// Of several servers the core knows which one is next.
+    pub(crate) fn ask_address(&self) -> Result<(Option<Address>, Pairs), UrlError> {
+        let address = self.url_with.as_ref().map(|ask| Address::parse(&ask())).transpose()?;
         let mut query = self.query.clone();
         query.extend(self.query_with.iter().flat_map(|ask| ask()));
         Ok((address, query))
@@ -78,7 +79,7 @@ impl Sources {
     }
 
     pub(crate) fn namespace(&self) -> &str {
-        &self.address.namespace
+        &self.namespace
     }
 }
 
@@ -221,9 +222,13 @@ impl ClientBuilder {
     /// A client. It connects when the first namespace is asked for.
     ///
     /// # Errors
-    /// If the URL cannot be used, or the value given to [`auth`](Self::auth) cannot be sent.
+    /// If the URL cannot be used, the value given to [`auth`](Self::auth) cannot be sent, or there are both
+    /// [`urls`](Self::urls) and [`url_with`](Self::url_with).
     pub fn build(self) -> Result<Client, BuildError> {
         let mut config = self.config?;
+        if self.url_with.is_some() && !config.others.is_empty() {
+            return Err(BuildError::TwoSources);
+        }
         let auth = match (&self.auth_with, self.auth) {
             (Some(_), _) => Auth::Ask,
             (None, Some(data)) => Auth::Value(data?),
@@ -251,7 +256,7 @@ impl ClientBuilder {
             delivery.durability = Some(self.outbox_durability);
         }
         let sources = Sources {
-            address: config.address.clone(),
+            namespace: config.address.namespace.clone(),
             url_with: self.url_with,
             query: config.query.clone(),
             query_with: self.query_with,

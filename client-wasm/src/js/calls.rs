@@ -227,7 +227,7 @@ impl Inner {
                     manager.config_mut(),
                     options::address(a != 0.0, text.to_owned(), b as u16),
                 );
-                manager.resolved(id, Ok((address, Vec::new())), now);
+                manager.resolved(id, Ok((Some(address), Vec::new())), now);
             }
             say::RESTORE => manager.restore_session(SocketId::from_number(index(a)), saved::read(text)),
             say::SERVER => {
