@@ -64,33 +64,37 @@ impl<M> HeldEvents<M> {
                 break;
             };
             let Some(old) = queue.pop_front() else { break };
+            let emptied = queue.is_empty().then(|| key.clone());
+            let socket = key.0;
             self.count -= 1;
             self.bytes = self.bytes.saturating_sub(old.size);
-            if !self.told.contains(&key.0) {
-                self.told.push(key.0);
-                tell.get_or_insert((key.0, old.since));
+            if let Some(emptied) = emptied {
+                self.queues.remove(&emptied);
+            }
+            if !self.told.contains(&socket) {
+                self.told.push(socket);
+                tell.get_or_insert((socket, old.since));
             }
         }
         tell
     }
 
-    /// Those that have a listener now, in the order of each name.
-    pub fn release(&mut self, is_heard: impl Fn(SocketId, &str) -> bool) -> Vec<(SocketId, M)> {
-        let mut released = Vec::new();
-        let Self { queues, count, bytes, told, .. } = self;
-        queues.retain(|(socket, event), queue| {
-            if !queue.is_empty() && !is_heard(*socket, event) {
-                return true;
+    /// One that has a listener now; of its name the oldest. Asked again after each, for the listener may be gone by then, and
+    /// before anything newer is delivered.
+    pub fn next(&mut self, is_heard: impl Fn(SocketId, &str) -> bool) -> Option<(SocketId, M)> {
+        let (key, _) = self.queues.iter().find(|((socket, event), _)| is_heard(*socket, event))?;
+        let key = key.clone();
+        let queue = self.queues.get_mut(&key)?;
+        let Waiting { message, size, .. } = queue.pop_front()?;
+        self.count -= 1;
+        self.bytes = self.bytes.saturating_sub(size);
+        if queue.is_empty() {
+            self.queues.remove(&key);
+            if !self.queues.keys().any(|(other, _)| *other == key.0) {
+                self.told.retain(|socket| *socket != key.0);
             }
-            for Waiting { message, size, .. } in queue.drain(..) {
-                *count -= 1;
-                *bytes = bytes.saturating_sub(size);
-                released.push((*socket, message));
-            }
-            false
-        });
-        told.retain(|socket| queues.keys().any(|(other, _)| other == socket));
-        released
+        }
+        Some((key.0, message))
     }
 }
 
@@ -120,10 +124,14 @@ mod tests {
             assert_eq!(held.hold(A, event, number, 1, at(0)), None);
         }
         assert_eq!(held.hold(B, "a", 4, 1, at(0)), None);
-        assert_eq!(held.release(|_, _| false), []);
-        assert_eq!(held.release(|socket, event| socket == A && event == "a"), [(A, 1), (A, 3)]);
-        assert_eq!(held.release(|_, _| true), [(A, 2), (B, 4)]);
-        assert_eq!((held.count, held.bytes), (0, 0));
+        assert_eq!(held.next(|_, _| false), None);
+        assert_eq!(held.next(|socket, event| socket == A && event == "a"), Some((A, 1)));
+        // Its listener wanted one.
+        assert_eq!(held.next(|_, event| event == "b"), Some((A, 2)));
+        assert_eq!(held.next(|socket, _| socket == B), Some((B, 4)));
+        assert_eq!(held.next(|socket, event| socket == A && event == "a"), Some((A, 3)));
+        assert_eq!(held.next(|_, _| true), None);
+        assert_eq!((held.count, held.bytes, held.queues.len()), (0, 0, 0));
     }
 
     #[test]
@@ -134,7 +142,7 @@ mod tests {
             assert_eq!(held.hold(A, "a", 2, 1, at(round + 10)), None);
             assert_eq!(held.hold(A, "a", 3, 1, at(round + 20)), Some((A, at(round))));
             assert_eq!(held.hold(A, "a", 4, 1, at(round + 30)), None);
-            assert_eq!(held.release(|_, _| true), [(A, 3), (A, 4)]);
+            assert_eq!([3, 4].map(|_| held.next(|_, _| true).unwrap()), [(A, 3), (A, 4)]);
         }
         // Who flooded pays, and is told.
         held.hold(A, "a", 1, 1, at(1));
@@ -147,6 +155,6 @@ mod tests {
         let mut held = held(usize::MAX);
         assert_eq!(held.hold(A, "a", 1, BYTES, at(1)), None);
         assert_eq!(held.hold(A, "a", 2, 1, at(2)), Some((A, at(1))));
-        assert_eq!(held.release(|_, _| true), [(A, 2)]);
+        assert_eq!(held.next(|_, _| true), Some((A, 2)));
     }
 }

@@ -29,15 +29,13 @@ struct Panicked(String);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
     let mut replays = Replays::default();
-    let mut released = VecDeque::new();
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
-        if let Some(held) = &shared.held {
-            let listeners = lock(&shared.listeners);
-            released.extend(lock(held).release(|socket, event| listeners.is_heard(socket, event)));
-        }
-        while !batch.is_empty() || !released.is_empty() {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut released, &mut batch));
+        // One turn at least: somebody may listen to what is held.
+        let mut goes_on = true;
+        while goes_on {
+            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
+            goes_on = !batch.is_empty() || matches!(stopped, Ok(Some(_)));
             while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
                 let _ = stream.send(message).await;
@@ -61,22 +59,17 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 fn turn(
     shared: &Arc<Shared>,
     replays: &mut Replays,
-    released: &mut VecDeque<(SocketId, Message)>,
     batch: &mut VecDeque<Event>,
 ) -> Result<Option<Stalled>, Panicked> {
     let (mut events, mut bytes) = (0, 0);
     let mut stopped = Ok(None);
-    // They came before all that waits.
-    while matches!(stopped, Ok(None))
-        && let Some((socket, message)) = released.pop_front()
-    {
-        stopped = hand_over(shared, socket, message);
-    }
-    while events < TURN
-        && bytes < TURN_BYTES
-        && matches!(stopped, Ok(None))
-        && let Some(event) = batch.pop_front()
-    {
+    while events < TURN && bytes < TURN_BYTES && matches!(stopped, Ok(None)) {
+        // They came before all that waits.
+        if let Some((socket, message)) = released(shared) {
+            stopped = hand_over(shared, socket, message);
+            continue;
+        }
+        let Some(event) = batch.pop_front() else { break };
         events += 1;
         bytes += queue::size(&event);
         stopped = dispatch(shared, replays, event);
@@ -198,6 +191,13 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
         event => ClientEvent::of(&event).map_or(Ok(()), |event| client_event(shared, &event)),
     }
     .map(|()| None)
+}
+
+/// One that was held, and has a listener now.
+fn released(shared: &Shared) -> Option<(SocketId, Message)> {
+    let held = shared.held.as_ref()?;
+    let listeners = lock(&shared.listeners);
+    lock(held).next(|socket, event| listeners.is_heard(socket, event))
 }
 
 fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {

@@ -15,6 +15,8 @@ use socketio_client_core::{BufferPolicy, Durability};
 use thiserror::Error;
 
 use crate::client::Client;
+use crate::incoming::{Cursor, Held};
+use crate::message::Message;
 
 /// A client could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -48,6 +50,9 @@ pub(crate) struct Sources {
     /// By which a server with the middleware knows this page again.
     name: String,
     pub(crate) auto_connect: bool,
+    hold_events: Vec<String>,
+    hold_size: usize,
+    pub(crate) cursor: Option<Cursor>,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<crate::outbox::Settings>,
 }
@@ -74,8 +79,22 @@ impl Sources {
         self.auth_with.as_ref().map(|ask| ask())
     }
 
+    /// What the application gave once.
+    pub(crate) fn known_auth(&self) -> Option<Payload> {
+        match &self.auth {
+            Auth::Value(data) => Some(data.clone()),
+            Auth::None | Auth::Ask => None,
+        }
+    }
+
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
-        self.delivery.options(self.auth.clone(), &self.name)
+        // How far a history came is added each time.
+        let auth = if self.cursor.is_some() { Auth::Ask } else { self.auth.clone() };
+        self.delivery.options(auth, &self.name)
+    }
+
+    pub(crate) fn held(&self) -> Option<Held> {
+        (!self.hold_events.is_empty()).then(|| Held::new(self.hold_events.clone(), self.hold_size))
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -95,6 +114,9 @@ pub struct ClientBuilder {
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
     delivery: Delivery,
     auto_connect: bool,
+    hold_events: Vec<String>,
+    hold_size: usize,
+    cursor: Option<Cursor>,
     #[cfg(feature = "outbox")]
     outbox: Option<String>,
     #[cfg(feature = "outbox")]
@@ -119,6 +141,9 @@ impl ClientBuilder {
             headers_with: None,
             delivery: Delivery::default(),
             auto_connect: true,
+            hold_events: Vec::new(),
+            hold_size: 1000,
+            cursor: None,
             #[cfg(feature = "outbox")]
             outbox: None,
             #[cfg(feature = "outbox")]
@@ -185,6 +210,51 @@ impl ClientBuilder {
     /// Asked at each attempt, and added to [`header`](Self::header).
     pub fn headers_with(mut self, ask: impl Fn() -> Vec<(String, String)> + 'static) -> Self {
         self.headers_with = Some(Rc::new(ask));
+        self
+    }
+
+    /// For a server that keeps a history of its own: where each event stands in it. The last place whose listeners have
+    /// returned is sent with each CONNECT under this key of the authentication data, unless that has it, so that the server can
+    /// send what is newer (the `serverOffset` of Socket.IO's tutorial).
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), socketio_client_wasm::BuildError> {
+    /// use socketio_client_wasm::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com")
+    ///     .offset("serverOffset", |message| {
+    ///         let (_text, id) = message.parse::<(String, u64)>().ok()?;
+    ///         Some(id)
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offset<T: Serialize>(
+        mut self,
+        key: impl Into<String>,
+        of: impl Fn(&Message) -> Option<T> + 'static,
+    ) -> Self {
+        let of = move |message: &Message| {
+            let place = Payload::args(&(of(message)?,)).ok()?;
+            place.attachments().is_empty().then(|| place.args_json().to_owned())
+        };
+        self.cursor = Some(Cursor { key: key.into(), of: Rc::new(of) });
+        self
+    }
+
+    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+    /// before its listener is there. Default none.
+    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hold_events.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow), once until somebody listens, and made good as one. Default 1,000, and
+    /// 16 MiB.
+    pub const fn hold_size(mut self, events: usize) -> Self {
+        self.hold_size = events;
         self
     }
 
@@ -267,6 +337,9 @@ impl ClientBuilder {
             delivery,
             name: unique_name(),
             auto_connect: self.auto_connect,
+            hold_events: self.hold_events,
+            hold_size: self.hold_size,
+            cursor: self.cursor,
             #[cfg(feature = "outbox")]
             outbox,
         };
