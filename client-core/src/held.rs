@@ -19,7 +19,7 @@ pub struct HeldEvents<M> {
     queues: BTreeMap<(SocketId, String), VecDeque<Waiting<M>>>,
     count: usize,
     bytes: usize,
-    /// Namespaces that were told of what was dropped, and of which some wait since.
+    /// Namespaces that were told of what was dropped, and to which nobody has listened since.
     told: Vec<SocketId>,
 }
 
@@ -90,10 +90,8 @@ impl<M> HeldEvents<M> {
         self.bytes = self.bytes.saturating_sub(size);
         if queue.is_empty() {
             self.queues.remove(&key);
-            if !self.queues.keys().any(|(other, _)| *other == key.0) {
-                self.told.retain(|socket| *socket != key.0);
-            }
         }
+        self.told.retain(|socket| *socket != key.0);
         Some((key.0, message))
     }
 }
@@ -135,14 +133,17 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_make_room_and_that_is_told_once_until_all_are_released() {
+    fn the_oldest_make_room_and_that_is_told_once_until_somebody_listens() {
         let mut held = held(2);
         for round in 0..2 {
             assert_eq!(held.hold(A, "a", 1, 1, at(round)), None);
             assert_eq!(held.hold(A, "a", 2, 1, at(round + 10)), None);
             assert_eq!(held.hold(A, "a", 3, 1, at(round + 20)), Some((A, at(round))));
             assert_eq!(held.hold(A, "a", 4, 1, at(round + 30)), None);
-            assert_eq!([3, 4].map(|_| held.next(|_, _| true).unwrap()), [(A, 3), (A, 4)]);
+            assert_eq!(held.next(|_, _| true), Some((A, 3)));
+            assert_eq!(held.hold(A, "a", 5, 1, at(round + 40)), None);
+            assert_eq!(held.hold(A, "a", 6, 1, at(round + 50)), Some((A, at(round + 30))));
+            assert_eq!([5, 6].map(|_| held.next(|_, _| true).unwrap()), [(A, 5), (A, 6)]);
         }
         // Who flooded pays, and is told.
         held.hold(A, "a", 1, 1, at(1));

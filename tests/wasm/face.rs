@@ -230,7 +230,7 @@ pub async fn held(url: &str) -> Result<Lines, JsError> {
             loads.note(format!("loaded {} {}", gap.reason, gap.until >= gap.since));
             async {}
         });
-        for n in 1..=4 {
+        for n in 1..=3 {
             socket.emit("broadcast", &("early", n))?;
         }
         socket.emit_with_ack::<usize>("record", &1).await?;
@@ -239,7 +239,7 @@ pub async fn held(url: &str) -> Result<Lines, JsError> {
         socket.once("early", move |message| {
             listener.note(format!("once {} {}", message.args_json(), message.is_replayed()))
         });
-        socket.emit("broadcast", &("early", 5))?;
+        socket.emit("broadcast", &("early", 4))?;
         socket.emit_with_ack::<usize>("record", &1).await?;
         let mut early = socket.stream("early");
         for _ in 0..2 {

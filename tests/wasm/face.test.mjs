@@ -96,9 +96,9 @@ test("events wait for their first listener, and those without room are told and 
     "gap overflow",
     "loaded overflow true",
     "true",
-    "once 3 false",
+    "once 2 false",
+    "stream 3",
     "stream 4",
-    "stream 5",
   ]);
 });
 
