@@ -5,7 +5,8 @@ use std::sync::Arc;
 use socketio_client_core::{Address, UrlError};
 
 type StringFn = dyn Fn() -> String + Send + Sync;
-type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
+type PairsFn = dyn Fn() -> Pairs + Send + Sync;
+pub(crate) type Pairs = Vec<(String, String)>;
 pub(crate) type Headers = Arc<[(String, String)]>;
 
 /// What the driver asks.
@@ -20,11 +21,14 @@ pub(crate) struct Provider {
 
 impl Provider {
     /// No address where it is not asked for: of several servers the core knows which one is next.
-    pub(crate) fn address(&self) -> Result<(Option<Address>, Vec<(String, String)>), UrlError> {
-        let address = self.url_with.as_ref().map(|url| Address::parse(&url())).transpose()?;
+    pub(crate) fn address(&self) -> Result<Option<Address>, UrlError> {
+        self.url_with.as_ref().map(|url| Address::parse(&url())).transpose()
+    }
+
+    pub(crate) fn query(&self) -> Pairs {
         let mut query = self.query.clone();
         query.extend(self.query_with.iter().flat_map(|query| query()));
-        Ok((address, query))
+        query
     }
 
     pub(crate) fn headers(&self) -> Vec<(String, String)> {

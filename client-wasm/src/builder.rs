@@ -60,11 +60,15 @@ pub(crate) struct Sources {
 impl Sources {
     /// Calls the application.
     /// Of several servers the core knows which one is next.
-    pub(crate) fn ask_address(&self) -> Result<(Option<Address>, Pairs), UrlError> {
-        let address = self.url_with.as_ref().map(|ask| Address::parse(&ask())).transpose()?;
+    pub(crate) fn ask_address(&self) -> Result<Option<Address>, UrlError> {
+        self.url_with.as_ref().map(|ask| Address::parse(&ask())).transpose()
+    }
+
+    /// Calls the application.
+    pub(crate) fn ask_query(&self) -> Pairs {
         let mut query = self.query.clone();
         query.extend(self.query_with.iter().flat_map(|ask| ask()));
-        Ok((address, query))
+        query
     }
 
     /// Calls the application.

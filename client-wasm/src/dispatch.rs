@@ -126,10 +126,10 @@ impl Shared {
     fn resolve(&self, id: ResolveId) {
         let sources = self.read(|inner| Rc::clone(&inner.sources));
         let headers = sources.ask_headers();
-        let address = sources.ask_address();
+        let (address, query) = (sources.ask_address(), sources.ask_query());
         self.call(|inner, now| {
             inner.headers = headers;
-            inner.manager.resolved(id, address, now);
+            inner.manager.resolved(id, address, query, now);
         });
     }
 

@@ -63,7 +63,8 @@ impl<C: Codec> Manager<C> {
     pub fn resolved(
         &mut self,
         id: ResolveId,
-        address: Result<(Option<Address>, Vec<(String, String)>), UrlError>,
+        address: Result<Option<Address>, UrlError>,
+        query: Vec<(String, String)>,
         now: Instant,
     ) {
         let Phase::Resolving { id: current, attempt, deadline } = self.phase else { return };
@@ -71,7 +72,7 @@ impl<C: Codec> Manager<C> {
             return;
         }
         match address {
-            Ok((address, query)) => {
+            Ok(address) => {
                 if let Some(address) = address {
                     self.config.address = address;
                 }

@@ -195,7 +195,7 @@ impl Inner {
             act::RESUME => manager.resume(now),
             act::UNRESOLVED => {
                 let Some(id) = self.resolve.take() else { return };
-                manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), now);
+                manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), Vec::new(), now);
             }
             _ => {}
         }
@@ -234,7 +234,7 @@ impl Inner {
                     manager.config_mut(),
                     options::address(a != 0.0, text.to_owned(), b as u16),
                 );
-                manager.resolved(id, Ok((Some(address), Vec::new())), now);
+                manager.resolved(id, Ok(Some(address)), Vec::new(), now);
             }
             say::RESTORE => manager.restore_session(SocketId::from_number(index(a)), saved::read(text)),
             say::SERVER => {
