@@ -243,7 +243,9 @@ impl<P> Recovery<P> {
         // the namespace's rooms from the new one when it notices.
         if !noticed && session.claimed && in_memory {
             outage.claim = Claim::None;
-            outage.reason = Some(GapReason::ServerNotNoticed);
+            if outage.reason != Some(GapReason::NewNode) {
+                outage.reason = Some(GapReason::ServerNotNoticed);
+            }
             return None;
         }
         if outage.reason == Some(GapReason::ServerNotNoticed) {
@@ -325,12 +327,14 @@ impl<P> Recovery<P> {
         self.last_event = Some(now);
     }
 
-    /// Another node answers, which has events of its own.
-    pub(crate) fn moved(&mut self) {
-        if self.is_in_memory()
-            && let Some(outage) = &mut self.outage
-        {
-            outage.reason.get_or_insert(GapReason::NewNode);
+    /// A node answers: another one has events of its own.
+    pub(crate) fn arrived(&mut self, elsewhere: bool) {
+        let elsewhere = elsewhere && self.is_in_memory();
+        let Some(outage) = &mut self.outage else { return };
+        match outage.reason {
+            None | Some(GapReason::ServerNotNoticed) if elsewhere => outage.reason = Some(GapReason::NewNode),
+            Some(GapReason::NewNode) if !elsewhere => outage.reason = None,
+            _ => {}
         }
     }
 

@@ -188,8 +188,7 @@ impl<C: Codec> Manager<C> {
 
     /// A session is open: whether another server has it than the last.
     pub(super) fn arrived(&mut self) {
-        if self.ghosts.is_elsewhere(&self.config.address) {
-            self.sockets.iter_mut().for_each(|socket| socket.recovery.moved());
-        }
+        let elsewhere = self.ghosts.is_elsewhere(&self.config.address);
+        self.sockets.iter_mut().for_each(|socket| socket.recovery.arrived(elsewhere));
     }
 }

@@ -113,13 +113,14 @@ impl<C: Codec> Manager<C> {
 
     /// A session ends here. Whether the server knows is for the namespaces that it carried.
     pub(super) fn notice(&mut self, engine: &Engine<C>, error: Option<&TransportError>) -> Notice {
+        let (id, by) = (engine.transport(), Self::noticed_by(engine));
+        // Also one that is known to be gone: the last one says where sessions are.
+        let address = Some(self.config.address.clone());
+        self.keep_ghost(Ghost::new(id, engine.sid.clone(), engine.carrier(), address));
         // Only the server itself says goodbye. 1006 stands for the lack of one.
         if matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006)) {
             return Notice::Given;
         }
-        let (id, by) = (engine.transport(), Self::noticed_by(engine));
-        let address = Some(self.config.address.clone());
-        self.keep_ghost(Ghost::new(id, engine.sid.clone(), engine.carrier(), address));
         Notice::Expected { by, ghost: id }
     }
 

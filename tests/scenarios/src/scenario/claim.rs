@@ -211,6 +211,32 @@ pub fn a_frozen_server_is_left_for_the_next<F: Face>(face: &F) {
     }
 }
 
+/// What another server does not know is not for want of patience: the reason is that it is another one.
+pub fn another_server_is_the_reason<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.others = vec![Address::parse("http://other").unwrap()];
+    });
+    // A session that was resumed once is not asked for where the server may not have noticed.
+    lost_again(&mut sim);
+    sim.advance(millis(1000));
+    sim.expect_lines(&["close w4", "open w5"]);
+    sim.ws_opened("w5");
+    sim.handshake("w5", &[]);
+    sim.expect_lines(&["w5 40"]);
+    sim.events();
+    sim.server("w5", "40{S2 P2}");
+    sim.expect_events(&["connected 0", "gap 0 new-node"]);
+    // From now on that is where the session is.
+    sim.server("w5", "42<2@2>");
+    sim.goodbye("w5");
+    sim.advance(secs(1));
+    sim.open_websocket("w6");
+    sim.expect_lines(&["w6 40<P2@2>"]);
+    sim.events();
+    sim.server("w6", "40{S3 P3}");
+    sim.expect_events(&["connected 0", "gap 0 unknown-session"]);
+}
+
 /// A namespace was refused on a connection that is lost in turn: the server is asked about the one before, on which the
 /// session was. One that needs nothing is not asked about.
 pub fn an_older_connection_is_asked_about_too<F: Face>(face: &F) {

@@ -76,14 +76,15 @@ fn prefix(space: usize) -> &'static str {
 }
 
 impl Server {
-    pub(super) fn new(plan: Plan) -> Self {
+    /// Servers give no two sessions the same name.
+    pub(super) fn new(plan: Plan, at: u32) -> Self {
         Self {
             plan,
             sessions: BTreeMap::new(),
             spaces: Default::default(),
             yeast: Yeast::default(),
             used: BTreeSet::new(),
-            names: 0,
+            names: at * 1_000_000,
             next_sweep: SWEEP,
             skew: 0,
             refuses: true,

@@ -35,6 +35,14 @@ pub(super) struct Law {
     gaps: Vec<(u64, u64)>,
 }
 
+impl Law {
+    /// The client's process is gone.
+    pub(super) fn ended(&mut self) {
+        self.joined = None;
+        self.may_tell = false;
+    }
+}
+
 /// An event that the client ought to hear.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -54,7 +62,7 @@ impl World {
             How::Acked => "acked",
             How::Volatile => "volatile",
         });
-        if self.server.is_waiting() {
+        if self.nodes[self.at].server.is_waiting() {
             self.waiting.push((space, law.sent.len() - 1));
         }
         if let Some(joined) = law.joined.filter(|joined| *joined > self.harm)
@@ -65,9 +73,14 @@ impl World {
         }
     }
 
+    /// A server has been stopped until now.
+    pub(super) fn due_now(&mut self, space: usize, number: usize) {
+        self.laws[space].sent[number].due = self.wire.latest.max(self.now);
+    }
+
     /// What waited is on its way, or never will be.
     pub(super) fn written(&mut self) {
-        if !self.waiting.is_empty() && !self.server.is_waiting() {
+        if !self.waiting.is_empty() && !self.is_waiting() {
             for (space, number) in self.waiting.drain(..) {
                 self.laws[space].sent[number].due = self.wire.latest.max(self.now);
             }
@@ -84,7 +97,7 @@ impl World {
             self.figures.count("recovered");
             self.figures.add("replayed", replayed as u64);
             if law.resyncing.is_none() {
-                let known = self.server.missed[space] - replayed;
+                let known = self.nodes[self.at].server.missed[space] - replayed;
                 self.figures.add("dropped as known", known as u64);
             }
         }
@@ -94,10 +107,13 @@ impl World {
         let millis = |time: std::time::Duration| time.as_millis() as u64;
         let law = &mut self.laws[space];
         assert!(std::mem::take(&mut law.may_tell), "{gap:?} without a connection, or a second time");
-        let (since, until) = (millis(gap.since) - EPOCH, millis(gap.until) - EPOCH);
+        // A store that tells nothing does not tell since when.
+        let (since, until) = (millis(gap.since).saturating_sub(EPOCH), millis(gap.until) - EPOCH);
         assert_eq!(until, self.now, "{gap:?}");
         assert!(since <= until, "{gap:?}");
-        assert!(since >= law.heard, "{gap:?} begins before what was heard at {}", law.heard);
+        let knows = !gap.since.is_zero();
+        assert!(knows || self.plan.stores, "{gap:?}");
+        assert!(!knows || since >= law.heard, "{gap:?} begins before what was heard at {}", law.heard);
         law.gaps.push((since, until));
         self.figures.count(gap.reason.as_str());
     }
@@ -146,8 +162,10 @@ impl World {
     }
 
     pub(super) fn check(&mut self) {
-        self.figures.add("take-overs", self.server.takeovers);
-        self.figures.add("polling sessions ended", self.server.ended_by_post);
+        for node in &self.nodes {
+            self.figures.add("take-overs", node.server.takeovers);
+            self.figures.add("polling sessions ended", node.server.ended_by_post);
+        }
         for (law, name) in self.laws.iter().zip(NAMESPACES) {
             for (number, Sent { at, due, how, delivered }) in law.sent.iter().enumerate() {
                 if *delivered {

@@ -14,13 +14,18 @@
 //! A server may be stopped for longer than its heartbeat allows, and notices only when it goes on, unless `takeover` is off: who
 //! does not ask claims a session too early then.
 //!
+//! There may be two servers, each with events and sessions of its own, to which the client fails over; and the client's process
+//! may be killed, whose sessions another one takes up from a store that may be damaged.
+//!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
 
 mod app;
 mod engine;
 mod laws;
+mod nodes;
 mod plan;
+mod process;
 mod rooms;
 mod trouble;
 mod wire;

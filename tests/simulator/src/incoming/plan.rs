@@ -33,6 +33,10 @@ pub struct Plan {
     pub events: (u64, u64),
     /// Whether the server's process is stopped now and then, and goes on where it was.
     pub stops: bool,
+    /// How many servers there are.
+    pub nodes: usize,
+    /// Whether sessions are stored for the next process.
+    pub stores: bool,
     /// How long it goes on.
     pub wild: u64,
 }
@@ -65,6 +69,8 @@ impl Plan {
             events: (100 + dice.roll(1000), 20_000 + dice.roll(100_000)),
             // Who does not ask cannot know.
             stops: takeover,
+            nodes: if dice.one_in(3) { 2 } else { 1 },
+            stores: dice.one_in(4),
             wild: 3_600_000,
         }
     }
