@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::engine::url::Address;
 use crate::io::TransportId;
-use crate::recovery::Carrier;
+use crate::saved::Carrier;
 
 pub(super) struct Ghost {
     /// Names it in the namespaces that it carried.

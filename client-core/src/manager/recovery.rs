@@ -10,7 +10,8 @@ use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
 use crate::gap::{Gap, GapLevel};
 use crate::io::Command;
 use crate::offset::Shape;
-use crate::recovery::{Notice, Saved, SavedSession};
+use crate::recovery::Notice;
+use crate::saved::{Saved, SavedSession};
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {

@@ -18,7 +18,8 @@ use crate::engine::url::request;
 use crate::engine::{Engine, Link, PacketType};
 use crate::error::TransportError;
 use crate::io::{Command, TransportId};
-use crate::recovery::{Carrier, Notice, SavedLink};
+use crate::recovery::Notice;
+use crate::saved::{Carrier, SavedLink};
 use crate::time::Instant;
 
 /// The server is being told.
