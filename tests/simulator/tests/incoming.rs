@@ -8,7 +8,7 @@
 use simulator::incoming::{Figures, Plan, World};
 
 /// What must have happened in so many runs.
-const NEEDED: [&str; 24] = [
+const NEEDED: [&str; 25] = [
     "cuts",
     "half-open: ours was closed",
     "half-open: silence",
@@ -31,6 +31,7 @@ const NEEDED: [&str; 24] = [
     "overflow",
     "one of two servers down",
     "new-node",
+    "seam",
     "sessions taken up",
     "storage",
 ];

@@ -1,7 +1,8 @@
-//! Servers, each with events and sessions of its own. All send the same events.
+//! Servers, each with events and sessions of its own, or a cluster. All send the same events.
 
 use super::engine::{How, Server};
 use super::plan::Plan;
+use super::stream::Stream;
 use super::wire::Conn;
 use super::world::World;
 
@@ -29,8 +30,9 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        let streams = plan.is_cluster.then(<[Stream; 2]>::default);
         let node = |at| Self {
-            server: Server::new(plan.clone(), at),
+            server: Server::new(plan.clone(), at, streams.clone()),
             frozen_until: 0,
             down_until: 0,
             late: Vec::new(),

@@ -35,6 +35,8 @@ pub struct Plan {
     pub stops: bool,
     /// How many servers there are.
     pub nodes: usize,
+    /// Whether these have their events and sessions in common.
+    pub is_cluster: bool,
     /// Whether sessions are stored for the next process.
     pub stores: bool,
     /// How long it goes on.
@@ -54,7 +56,7 @@ impl Plan {
         };
         let tells_status = !dice.one_in(3);
         let takeover = !dice.one_in(6);
-        Self {
+        let mut plan = Self {
             transports,
             tells_status,
             takeover,
@@ -70,9 +72,12 @@ impl Plan {
             // Who does not ask cannot know.
             stops: takeover,
             nodes: if dice.one_in(3) { 2 } else { 1 },
+            is_cluster: false,
             stores: dice.one_in(4),
             wild: 3_600_000,
-        }
+        };
+        plan.is_cluster = plan.nodes > 1 && plan.keeps.is_some() && dice.one_in(2);
+        plan
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{Address, Auth, Config, Delivery, Manager, Saved, SocketId};
+use socketio_client_core::{
+    Address, Auth, Config, Delivery, GapLevel, Manager, Saved, SocketId, SocketOptions,
+};
 
 use super::nodes::HOSTS;
 use super::plan::Plan;
@@ -21,11 +23,12 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, [SocketId; 
     config.tells_status = plan.tells_status;
     config.recovery_takeover = plan.takeover;
     config.buffer_size = plan.held;
+    config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
     config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
     let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
     let sockets = NAMESPACES.map(|name| {
         let options = Delivery::default().options(Auth::None, "");
-        manager.socket(name, socketio_client_core::SocketOptions { saves: plan.stores, ..options })
+        manager.socket(name, SocketOptions { saves: plan.stores, ..options })
     });
     for (socket, on) in sockets.into_iter().zip(plan.resyncs) {
         manager.set_resync(socket, on);
