@@ -171,7 +171,8 @@ pub struct Config {
     pub recovery_dedupe: Option<RecoveryDedupe>,
     /// Which gaps are told (`gap`). Default [`GapLevel::Likely`].
     pub gap: GapLevel,
-    /// Other servers, tried in turn when one cannot be reached (`urls`). Where one works, the next attempts begin there.
+    /// Other servers, tried in turn when one cannot be reached (`urls`), or does not answer. Where one works, the next attempts
+    /// begin there.
     pub others: Vec<Address>,
     /// Whether the servers are tried in another order by each client. Default false.
     pub shuffle: bool,

@@ -80,18 +80,17 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// More events came than an application's own queue takes, at a Unix time.
-    #[must_use]
-    pub const fn overflow(at: Duration, recovered: bool) -> Self {
+    /// More events came than wait for a listener: the oldest that was thrown away came at a Unix time.
+    pub(crate) const fn overflow(since: Duration, until: Duration, recovered: bool) -> Self {
         Self {
             recovered,
             exact: false,
             reason: GapReason::Overflow,
-            since: at,
-            until: at,
+            since,
+            until,
             outage: Duration::ZERO,
             last_offset: None,
-            last_event_at: Some(at),
+            last_event_at: Some(until),
             possibly_missed: None,
             server_knew: true,
         }

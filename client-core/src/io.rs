@@ -6,7 +6,7 @@ use core::fmt;
 use crate::codec::{Codec, Message};
 use crate::error::TransportError;
 use crate::event::SocketId;
-use crate::recovery::Saved;
+use crate::saved::Saved;
 use crate::time::Instant;
 
 /// One use of a WebSocket or of a polling session. Never used again: input for a transport that is gone is ignored,

@@ -73,9 +73,9 @@ impl Known {
             return false;
         }
         self.push(event);
-        // In a cluster the order of arrival is not that of the offsets.
+        // In a cluster the order of arrival is not that of the offsets; that of a replay is.
         let follows = |last: Offset| (offset.millis, offset.count) > (last.millis, last.count);
-        if offset.shape != Shape::Memory || self.last.is_none_or(follows) {
+        if (offset.shape != Shape::Memory && !replayed) || self.last.is_none_or(follows) {
             self.last = Some(offset);
         }
         true
@@ -158,6 +158,20 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_replayed_does_not_lead_back() {
+        let mut known = Known::default();
+        assert!(note(&mut known, stream(5, 0)));
+        // It had come before without its offset. Another process would hear of the fifth again, from here.
+        assert!(known.note(stream(3, 0), true, Instant::default(), TODAY));
+        assert_eq!(known.last(), Some(stream(5, 0)));
+        assert!(known.note(stream(6, 0), true, Instant::default(), TODAY));
+        assert_eq!(known.last(), Some(stream(6, 0)));
+        // Live ones that are late do: what is between them may be late too.
+        assert!(note(&mut known, stream(4, 0)));
+        assert_eq!(known.last(), Some(stream(4, 0)));
+    }
 
     const TODAY: Duration = Duration::from_millis(1_795_252_804_095);
 

@@ -11,56 +11,8 @@ use crate::gap::{Gap, GapReason};
 use crate::io::TransportId;
 use crate::known::Known;
 use crate::offset::{Offset, Shape};
+use crate::saved::{SavedLink, SavedSession};
 use crate::time::Instant;
-
-/// What another process or page needs to take up a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedSession {
-    /// The server's private name for the session.
-    pub pid: String,
-    /// Where in the server's events to go on.
-    pub offset: Option<Offset>,
-    /// Whether it was resumed before. A server that keeps events in memory lets it be resumed twice, and the second time
-    /// too early makes a connection that hears nothing.
-    pub claimed: bool,
-    /// Unix time of the last packet.
-    pub heard: Duration,
-    /// The connection that it had.
-    pub link: SavedLink,
-}
-
-/// What is to be stored of a namespace's session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Saved {
-    /// Another process or page may take it up once this one is gone.
-    Session(SavedSession),
-    /// It is being resumed, and nobody else may. Whoever comes next has missed something.
-    Claimed,
-    /// There is none.
-    Left,
-}
-
-/// A connection that another process or page had, which the server may not know to be gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedLink {
-    /// The Engine.IO session's id.
-    pub sid: String,
-    /// What carried it.
-    pub carrier: Carrier,
-    /// Unix time at which the server finds out by itself at the latest.
-    pub noticed_by: Duration,
-}
-
-/// What carried an Engine.IO session, which decides how the server can be told that it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Carrier {
-    /// A WebSocket from the beginning: another one takes its place.
-    WebSocket,
-    /// A WebSocket to which it had moved: it cannot move again.
-    Upgraded,
-    /// Polling: a close packet ends it.
-    Polling,
-}
 
 /// What the server can resume.
 struct Session {
@@ -155,7 +107,7 @@ pub(crate) struct Recovery<P> {
     outage: Option<Outage>,
     last_event: Option<Instant>,
     last_gap: Option<Gap>,
-    /// A session was left on this transport, whose last events may still come.
+    /// A session was left on this transport, or is asked for, whose events may still come.
     left: bool,
     early: Held<P, Option<u64>>,
     resync: Option<Resync<P>>,
@@ -243,7 +195,9 @@ impl<P> Recovery<P> {
         // the namespace's rooms from the new one when it notices.
         if !noticed && session.claimed && in_memory {
             outage.claim = Claim::None;
-            outage.reason = Some(GapReason::ServerNotNoticed);
+            if outage.reason != Some(GapReason::NewNode) {
+                outage.reason = Some(GapReason::ServerNotNoticed);
+            }
             return None;
         }
         if outage.reason == Some(GapReason::ServerNotNoticed) {
@@ -325,12 +279,14 @@ impl<P> Recovery<P> {
         self.last_event = Some(now);
     }
 
-    /// Another node answers, which has events of its own.
-    pub(crate) fn moved(&mut self) {
-        if self.is_in_memory()
-            && let Some(outage) = &mut self.outage
-        {
-            outage.reason.get_or_insert(GapReason::NewNode);
+    /// A node answers: another one has events of its own.
+    pub(crate) fn arrived(&mut self, elsewhere: bool) {
+        let elsewhere = elsewhere && self.is_in_memory();
+        let Some(outage) = &mut self.outage else { return };
+        match outage.reason {
+            None | Some(GapReason::ServerNotNoticed) if elsewhere => outage.reason = Some(GapReason::NewNode),
+            Some(GapReason::NewNode) if !elsewhere => outage.reason = None,
+            _ => {}
         }
     }
 
@@ -351,6 +307,13 @@ impl<P> Recovery<P> {
         if let Some(outage) = &mut self.outage {
             outage.claim = Claim::None;
         }
+    }
+
+    /// Events that had come were thrown away.
+    pub(crate) const fn dropped(&mut self, since: Duration, until: Duration) -> Gap {
+        let gap = Gap::overflow(since, until, self.recovered);
+        self.last_gap = Some(gap);
+        gap
     }
 
     /// Events of the namespace wait from now on. Returns the number of this time.
@@ -394,6 +357,8 @@ impl<P> Recovery<P> {
     pub(crate) fn forget(&mut self, heard: Duration, was_connected: bool) {
         self.take_early();
         self.session = None;
+        // What the server replays, if it was asked to resume the session, is not known any longer by what came before.
+        self.left |= self.outage.is_some_and(|outage| outage.claim != Claim::None);
         if was_connected || self.outage.is_some() {
             self.outage_since(heard, Notice::Given).reason = Some(GapReason::NamespaceDisconnect);
         }

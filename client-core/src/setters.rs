@@ -143,8 +143,9 @@ macro_rules! config_setters {
             self.set(|config| config.gap = level)
         }
 
-        /// Further servers, tried in turn when one cannot be reached (`urls`). Where one works, the next attempts begin
-        /// there. Their paths do not matter. A URL that cannot be used is told when the client is built.
+        /// Further servers, tried in turn when one cannot be reached, or does not answer (`urls`). Where one works, the next
+        /// attempts begin there. Their paths do not matter. Not together with `url_with`; that, and a URL that cannot be used, is
+        /// told when the client is built.
         pub fn urls(mut self, urls: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
             for url in urls {
                 match ($crate::Address::parse(url.as_ref()), &mut self.config) {

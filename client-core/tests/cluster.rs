@@ -124,6 +124,31 @@ fn a_cluster_may_be_asked_early() {
     sim.expect_events(&["connected 0", "gap 0 server-not-noticed"]);
 }
 
+/// Who leaves while a session is asked for, and joins again, is not told of what that session replays: by what is known of it no
+/// longer, it may have come before.
+#[test]
+fn what_is_replayed_for_a_claim_that_was_left_is_dropped() {
+    let mut sim = connected(|_| ());
+    let socket = sim.manager.socket("/", socketio_client_core::SocketOptions::default());
+    // Something else keeps the connection.
+    sim.connect("/b");
+    sim.raw("w1", &event(1, "1000-0"));
+    sim.raw("w1", r#"427["e",2]"#);
+    sim.events();
+    sim.lines();
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    assert!(sim.lines().iter().any(|line| line.contains("offset")));
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.events();
+    sim.raw("w2", &event(2, "1001-0"));
+    sim.server("w2", "40{S1 P1}");
+    sim.raw("w2", &event(3, "5000-0"));
+    sim.expect_events(&["connected 0", "gap 0 namespace-disconnect", "message 0 3"]);
+}
+
 /// A server whose clock is wrong by a year is resumed all the same, once that is known.
 #[test]
 fn a_wrong_clock_does_not_prevent_recovery() {

@@ -13,7 +13,7 @@ use serde::Serialize;
 #[cfg(feature = "outbox")]
 use socketio_client_core::Durability;
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{Auth, Config, Delivery, EncodeError, UrlError};
+use socketio_client_core::{Auth, Config, Delivery, EncodeError, HeldEvents, UrlError};
 
 use tokio::runtime::RuntimeFlavor;
 
@@ -22,7 +22,6 @@ use crate::cursor::Cursor;
 use crate::dispatcher;
 use crate::driver::Driver;
 use crate::error::BuildError;
-use crate::held::HeldEvents;
 use crate::message::Message;
 #[cfg(feature = "outbox")]
 use crate::outbox::{self, Outbox};
@@ -78,10 +77,10 @@ pub struct ClientBuilder {
 const OUTBOX_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl ClientBuilder {
-    pub(crate) fn new(url: String) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         Self {
-            config: Config::new(&url),
-            provider: Provider { url, ..Provider::default() },
+            config: Config::new(url),
+            provider: Provider::default(),
             auth: Ok(Auth::None),
             auth_with: None,
             delivery: Delivery::default(),
@@ -224,8 +223,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How many of them may wait (`holdSize`); the oldest make room, which is told once as a gap with
-    /// [`GapReason::Overflow`](crate::GapReason::Overflow). Default 1,000, and 16 MiB.
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow), once until somebody listens, and made good as one. Default 1,000, and
+    /// 16 MiB.
     pub const fn hold_size(mut self, events: usize) -> Self {
         self.hold_size = events;
         self
@@ -309,11 +309,14 @@ impl ClientBuilder {
     /// Starts the client's tasks. It connects once a namespace is asked for.
     ///
     /// # Errors
-    /// Outside a tokio runtime, in a runtime without timers, if the URL cannot be used, or if the authentication data is
-    /// no object.
+    /// Outside a tokio runtime, in a runtime without timers, if the URL cannot be used, if the authentication data is no
+    /// object, or if there are both [`urls`](Self::urls) and [`url_with`](Self::url_with).
     pub fn build(self) -> Result<Client, BuildError> {
         let mut config = self.config?;
         let auth = self.auth?;
+        if self.provider.url_with.is_some() && !config.others.is_empty() {
+            return Err(BuildError::TwoSources);
+        }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         if catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_err() {
             return Err(BuildError::NoTimers);

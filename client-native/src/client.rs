@@ -35,7 +35,7 @@ impl Client {
     /// # }
     /// ```
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(url.into())
+        ClientBuilder::new(&url.into())
     }
 
     pub(crate) fn new(shared: Arc<Shared>) -> Self {

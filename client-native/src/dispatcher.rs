@@ -4,10 +4,9 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
 
-use socketio_client_core::{ClientEvent, ConnectError, Gap, ResyncId, SocketId, Taken};
+use socketio_client_core::{ClientEvent, ConnectError, Gap, HeldEvents, ResyncId, SocketId, Taken};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -15,7 +14,6 @@ use crate::auth::authenticate;
 use crate::error::End;
 use crate::fates::FateChange;
 use crate::gaps::Resync;
-use crate::held::HeldEvents;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, GAP, Handler, OUTGOING, RESYNC};
 use crate::message::{Message, Outgoing};
 use crate::queue;
@@ -31,14 +29,13 @@ struct Panicked(String);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
     let mut replays = Replays::default();
-    let mut released = VecDeque::new();
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
-        if let Some(held) = &shared.held {
-            held.release(&lock(&shared.listeners), &mut released);
-        }
-        while !batch.is_empty() || !released.is_empty() {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut released, &mut batch));
+        // One turn at least: somebody may listen to what is held.
+        let mut goes_on = true;
+        while goes_on {
+            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
+            goes_on = !batch.is_empty() || matches!(stopped, Ok(Some(_)));
             while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
                 let _ = stream.send(message).await;
@@ -62,22 +59,17 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 fn turn(
     shared: &Arc<Shared>,
     replays: &mut Replays,
-    released: &mut VecDeque<(SocketId, Message)>,
     batch: &mut VecDeque<Event>,
 ) -> Result<Option<Stalled>, Panicked> {
     let (mut events, mut bytes) = (0, 0);
     let mut stopped = Ok(None);
-    // They came before all that waits.
-    while matches!(stopped, Ok(None))
-        && let Some((socket, message)) = released.pop_front()
-    {
-        stopped = hand_over(shared, socket, message);
-    }
-    while events < TURN
-        && bytes < TURN_BYTES
-        && matches!(stopped, Ok(None))
-        && let Some(event) = batch.pop_front()
-    {
+    while events < TURN && bytes < TURN_BYTES && matches!(stopped, Ok(None)) {
+        // They came before all that waits.
+        if let Some((socket, message)) = released(shared) {
+            stopped = hand_over(shared, socket, message);
+            continue;
+        }
+        let Some(event) = batch.pop_front() else { break };
         events += 1;
         bytes += queue::size(&event);
         stopped = dispatch(shared, replays, event);
@@ -142,10 +134,12 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
         Event::Message { socket, payload, ack } => {
             let replayed = replays.next(socket);
             let message = Message::new(payload, ack, replayed, shared);
-            if let Some(held) = shared.held.as_ref().filter(|held| held.holds(message.event()))
+            if let Some(held) = &shared.held
+                && lock(held).holds(message.event())
                 && !lock(&shared.listeners).is_heard(socket, message.event())
             {
-                return hold(shared, held, socket, message).map(|()| None);
+                hold(shared, held, socket, message);
+                return Ok(None);
             }
             return hand_over(shared, socket, message);
         }
@@ -199,6 +193,13 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
     .map(|()| None)
 }
 
+/// One that was held, and has a listener now.
+fn released(shared: &Shared) -> Option<(SocketId, Message)> {
+    let held = shared.held.as_ref()?;
+    let listeners = lock(&shared.listeners);
+    lock(held).next(|socket, event| listeners.is_heard(socket, event))
+}
+
 fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
     let mut place = None;
     if let Some(cursor) = &shared.cursor {
@@ -217,13 +218,12 @@ fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Opti
 }
 
 /// Nobody listens yet. What there is no room for is told, once.
-fn hold(shared: &Shared, held: &HeldEvents, socket: SocketId, message: Message) -> Result<(), Panicked> {
-    if !held.hold(socket, message) {
-        return Ok(());
+fn hold(shared: &Shared, held: &Mutex<HeldEvents<Message>>, socket: SocketId, message: Message) {
+    let (event, size) = (message.event().to_owned(), message.size());
+    let told = lock(held).hold(socket, &event, message, size, shared.clock.now());
+    if let Some((socket, since)) = told {
+        shared.change(|state, now| state.manager.dropped(socket, since, now));
     }
-    let recovered = lock(&shared.state).manager.status(socket).recovered;
-    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    tell_gap(shared, socket, Gap::overflow(today, recovered))
 }
 
 fn tell_gap(shared: &Shared, socket: SocketId, gap: Gap) -> Result<(), Panicked> {

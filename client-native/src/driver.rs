@@ -291,8 +291,9 @@ impl Driver {
         for command in commands.drain(..) {
             match command {
                 Command::Resolve { id } => {
-                    if let Some(address) = self.ask(Provider::address) {
-                        self.shared.change(|state, now| state.manager.resolved(id, address, now));
+                    let asked = self.ask(|provider| (provider.address(), provider.query()));
+                    if let Some((address, query)) = asked {
+                        self.shared.change(|state, now| state.manager.resolved(id, address, query, now));
                     }
                 }
                 Command::Open { transport, url } => {

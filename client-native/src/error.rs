@@ -23,6 +23,9 @@ pub enum BuildError {
     /// The value given to `auth` cannot be sent.
     #[error("authentication data: {0}")]
     Auth(#[from] EncodeError),
+    /// Both a list of servers and a function that names one.
+    #[error("`urls` and `url_with` exclude each other: let the function name the servers in turn")]
+    TwoSources,
 }
 
 /// Why a client does nothing any more. What waits for it is told by the error of its kind.

@@ -73,7 +73,6 @@ mod error;
 mod fates;
 mod feed;
 mod gaps;
-mod held;
 mod links;
 mod listeners;
 mod message;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use socketio_client_core::{Address, UrlError};
 
 type StringFn = dyn Fn() -> String + Send + Sync;
-type PairsFn = dyn Fn() -> Vec<(String, String)> + Send + Sync;
+type PairsFn = dyn Fn() -> Pairs + Send + Sync;
+pub(crate) type Pairs = Vec<(String, String)>;
 pub(crate) type Headers = Arc<[(String, String)]>;
 
 /// What the driver asks.
 #[derive(Default)]
 pub(crate) struct Provider {
-    pub(crate) url: String,
     pub(crate) url_with: Option<Box<StringFn>>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) query_with: Option<Box<PairsFn>>,
@@ -20,14 +20,15 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    pub(crate) fn address(&self) -> Result<(Address, Vec<(String, String)>), UrlError> {
-        let address = match &self.url_with {
-            Some(url) => Address::parse(&url())?,
-            None => Address::parse(&self.url)?,
-        };
+    /// No address where it is not asked for: of several servers the core knows which one is next.
+    pub(crate) fn address(&self) -> Result<Option<Address>, UrlError> {
+        self.url_with.as_ref().map(|url| Address::parse(&url())).transpose()
+    }
+
+    pub(crate) fn query(&self) -> Pairs {
         let mut query = self.query.clone();
         query.extend(self.query_with.iter().flat_map(|query| query()));
-        Ok((address, query))
+        query
     }
 
     pub(crate) fn headers(&self) -> Vec<(String, String)> {

@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, Instant, SocketId, SocketOptions,
+    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, HeldEvents, Instant, SocketId,
+    SocketOptions,
 };
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::cursor::Cursor;
 use crate::error::End;
-use crate::held::HeldEvents;
 use crate::listeners::Listeners;
+use crate::message::Message;
 #[cfg(feature = "outbox")]
 use crate::outbox::Outbox;
 use crate::queue::Queue;
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     /// How far the server's history came.
     pub(crate) cursor: Option<Cursor>,
     /// Events that wait for their first listener.
-    pub(crate) held: Option<HeldEvents>,
+    pub(crate) held: Option<Mutex<HeldEvents<Message>>>,
     /// Where the next process finds the sessions.
     pub(crate) recovery: Option<RecoveryStore>,
 }
@@ -85,7 +86,7 @@ impl Shared {
         manager: Manager,
         setup: Setup,
         recovery: Option<RecoveryStore>,
-        held: Option<HeldEvents>,
+        held: Option<HeldEvents<Message>>,
         cursor: Option<Cursor>,
     ) -> Self {
         Self {
@@ -105,7 +106,7 @@ impl Shared {
             name: crate::builder::unique_name(),
             clock: Clock::new(),
             cursor,
-            held,
+            held: held.map(Mutex::new),
             recovery,
         }
     }

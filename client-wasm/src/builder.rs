@@ -15,6 +15,8 @@ use socketio_client_core::{BufferPolicy, Durability};
 use thiserror::Error;
 
 use crate::client::Client;
+use crate::incoming::{Cursor, Held};
+use crate::message::Message;
 
 /// A client could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -26,6 +28,9 @@ pub enum BuildError {
     /// The value given to `auth` cannot be sent.
     #[error("authentication data: {0}")]
     Auth(#[from] EncodeError),
+    /// Both a list of servers and a function that names one.
+    #[error("`urls` and `url_with` exclude each other: let the function name the servers in turn")]
+    TwoSources,
 }
 
 type Pairs = Vec<(String, String)>;
@@ -33,7 +38,7 @@ type AskAuth = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Payload, String
 
 /// What the application gives for each attempt and each CONNECT.
 pub(crate) struct Sources {
-    address: Address,
+    namespace: String,
     url_with: Option<Rc<dyn Fn() -> String>>,
     query: Pairs,
     query_with: Option<Rc<dyn Fn() -> Pairs>>,
@@ -45,20 +50,25 @@ pub(crate) struct Sources {
     /// By which a server with the middleware knows this page again.
     name: String,
     pub(crate) auto_connect: bool,
+    hold_events: Vec<String>,
+    hold_size: usize,
+    pub(crate) cursor: Option<Cursor>,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<crate::outbox::Settings>,
 }
 
 impl Sources {
     /// Calls the application.
-    pub(crate) fn ask_address(&self) -> Result<(Address, Pairs), UrlError> {
-        let address = match &self.url_with {
-            Some(ask) => Address::parse(&ask())?,
-            None => self.address.clone(),
-        };
+    /// Of several servers the core knows which one is next.
+    pub(crate) fn ask_address(&self) -> Result<Option<Address>, UrlError> {
+        self.url_with.as_ref().map(|ask| Address::parse(&ask())).transpose()
+    }
+
+    /// Calls the application.
+    pub(crate) fn ask_query(&self) -> Pairs {
         let mut query = self.query.clone();
         query.extend(self.query_with.iter().flat_map(|ask| ask()));
-        Ok((address, query))
+        query
     }
 
     /// Calls the application.
@@ -73,12 +83,26 @@ impl Sources {
         self.auth_with.as_ref().map(|ask| ask())
     }
 
+    /// What the application gave once.
+    pub(crate) fn known_auth(&self) -> Option<Payload> {
+        match &self.auth {
+            Auth::Value(data) => Some(data.clone()),
+            Auth::None | Auth::Ask => None,
+        }
+    }
+
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
-        self.delivery.options(self.auth.clone(), &self.name)
+        // How far a history came is added each time.
+        let auth = if self.cursor.is_some() { Auth::Ask } else { self.auth.clone() };
+        self.delivery.options(auth, &self.name)
+    }
+
+    pub(crate) fn held(&self) -> Option<Held> {
+        (!self.hold_events.is_empty()).then(|| Held::new(self.hold_events.clone(), self.hold_size))
     }
 
     pub(crate) fn namespace(&self) -> &str {
-        &self.address.namespace
+        &self.namespace
     }
 }
 
@@ -94,6 +118,9 @@ pub struct ClientBuilder {
     headers_with: Option<Rc<dyn Fn() -> Pairs>>,
     delivery: Delivery,
     auto_connect: bool,
+    hold_events: Vec<String>,
+    hold_size: usize,
+    cursor: Option<Cursor>,
     #[cfg(feature = "outbox")]
     outbox: Option<String>,
     #[cfg(feature = "outbox")]
@@ -118,6 +145,9 @@ impl ClientBuilder {
             headers_with: None,
             delivery: Delivery::default(),
             auto_connect: true,
+            hold_events: Vec::new(),
+            hold_size: 1000,
+            cursor: None,
             #[cfg(feature = "outbox")]
             outbox: None,
             #[cfg(feature = "outbox")]
@@ -187,6 +217,51 @@ impl ClientBuilder {
         self
     }
 
+    /// For a server that keeps a history of its own: where each event stands in it. The last place whose listeners have
+    /// returned is sent with each CONNECT under this key of the authentication data, unless that has it, so that the server can
+    /// send what is newer (the `serverOffset` of Socket.IO's tutorial).
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), socketio_client_wasm::BuildError> {
+    /// use socketio_client_wasm::Client;
+    ///
+    /// let client = Client::builder("https://chat.example.com")
+    ///     .offset("serverOffset", |message| {
+    ///         let (_text, id) = message.parse::<(String, u64)>().ok()?;
+    ///         Some(id)
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offset<T: Serialize>(
+        mut self,
+        key: impl Into<String>,
+        of: impl Fn(&Message) -> Option<T> + 'static,
+    ) -> Self {
+        let of = move |message: &Message| {
+            let place = Payload::args(&(of(message)?,)).ok()?;
+            place.attachments().is_empty().then(|| place.args_json().to_owned())
+        };
+        self.cursor = Some(Cursor { key: key.into(), of: Rc::new(of) });
+        self
+    }
+
+    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+    /// before its listener is there. Default none.
+    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hold_events.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many of them may wait (`holdSize`); the oldest make room, which is told as a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow), once until somebody listens, and made good as one. Default 1,000, and
+    /// 16 MiB.
+    pub const fn hold_size(mut self, events: usize) -> Self {
+        self.hold_size = events;
+        self
+    }
+
     /// A name under which emits are kept in the browser until they are settled, so that they outlive the page (`outbox`): one
     /// database for each namespace, shared by all tabs of the origin that give it this name. One tab sends for all of them,
     /// and another one goes on where it ends, or its namespace is not connected, nor will be by itself. What an earlier page
@@ -221,9 +296,13 @@ impl ClientBuilder {
     /// A client. It connects when the first namespace is asked for.
     ///
     /// # Errors
-    /// If the URL cannot be used, or the value given to [`auth`](Self::auth) cannot be sent.
+    /// If the URL cannot be used, the value given to [`auth`](Self::auth) cannot be sent, or there are both
+    /// [`urls`](Self::urls) and [`url_with`](Self::url_with).
     pub fn build(self) -> Result<Client, BuildError> {
         let mut config = self.config?;
+        if self.url_with.is_some() && !config.others.is_empty() {
+            return Err(BuildError::TwoSources);
+        }
         let auth = match (&self.auth_with, self.auth) {
             (Some(_), _) => Auth::Ask,
             (None, Some(data)) => Auth::Value(data?),
@@ -251,7 +330,7 @@ impl ClientBuilder {
             delivery.durability = Some(self.outbox_durability);
         }
         let sources = Sources {
-            address: config.address.clone(),
+            namespace: config.address.namespace.clone(),
             url_with: self.url_with,
             query: config.query.clone(),
             query_with: self.query_with,
@@ -262,6 +341,9 @@ impl ClientBuilder {
             delivery,
             name: unique_name(),
             auto_connect: self.auto_connect,
+            hold_events: self.hold_events,
+            hold_size: self.hold_size,
+            cursor: self.cursor,
             #[cfg(feature = "outbox")]
             outbox,
         };

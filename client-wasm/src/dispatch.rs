@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AuthRequest, ClientEvent, ConnectError, DisconnectReason, EmitId, Event, FlushError, Gap,
-    ResolveId, Router, SocketId,
+    AckError, ClientEvent, ConnectError, DisconnectReason, EmitId, Event, FlushError, Gap, ResolveId, Router,
+    SocketId,
 };
 
 use crate::channel::Sender;
@@ -81,6 +81,8 @@ impl fmt::Debug for Namespace {
 
 enum News {
     Resolve(ResolveId),
+    /// Held until now.
+    Released(SocketId, Message),
     /// By the core; what it says of stored emits is the outbox's.
     Event(Event<Json>),
     /// By the outbox.
@@ -98,10 +100,13 @@ impl Shared {
             let resolve = inner.resolve.take().map(News::Resolve);
             #[cfg(feature = "outbox")]
             let resolve = resolve.or_else(|| inner.told.pop_front().map(News::Told));
-            resolve.or_else(|| inner.events.pop_front().map(News::Event))
+            // Held ones came before all that waits.
+            let released = || inner.released().map(|(socket, message)| News::Released(socket, message));
+            resolve.or_else(released).or_else(|| inner.events.pop_front().map(News::Event))
         }) {
             match news {
                 News::Resolve(id) => self.resolve(id),
+                News::Released(socket, message) => self.hand_over(socket, &message),
                 #[cfg(feature = "outbox")]
                 News::Told(event) => self.tell(event),
                 #[cfg(feature = "outbox")]
@@ -121,10 +126,10 @@ impl Shared {
     fn resolve(&self, id: ResolveId) {
         let sources = self.read(|inner| Rc::clone(&inner.sources));
         let headers = sources.ask_headers();
-        let address = sources.ask_address();
+        let (address, query) = (sources.ask_address(), sources.ask_query());
         self.call(|inner, now| {
             inner.headers = headers;
-            inner.manager.resolved(id, address, now);
+            inner.manager.resolved(id, address, query, now);
         });
     }
 
@@ -195,12 +200,7 @@ impl Shared {
             Event::Authenticate { request, socket: _ } => self.authenticate(request),
             Event::Message { socket, payload, ack } => {
                 let replayed = self.read(|inner| inner.replays.next(socket));
-                let message = Message::new(payload, ack, replayed, Rc::downgrade(self));
-                self.tell_namespace(socket, message.event(), |handler| {
-                    if let Handler::Message(call) = handler {
-                        call(message.clone());
-                    }
-                });
+                self.came(socket, Message::new(payload, ack, replayed, Rc::downgrade(self)));
             }
             Event::Sent { socket, payload } => {
                 let outgoing = Outgoing::new(payload);
@@ -241,7 +241,7 @@ impl Shared {
     }
 
     /// Shows `call` the listeners for any name and those for this one: it picks those of the right kind.
-    fn tell_namespace(&self, socket: SocketId, name: &str, call: impl Fn(&Handler)) {
+    pub(crate) fn tell_namespace(&self, socket: SocketId, name: &str, call: impl Fn(&Handler)) {
         let handlers =
             self.read(|inner| inner.namespaces.get_mut(&socket).map(|namespace| namespace.router.take(name)));
         for handler in handlers.iter().flat_map(|handlers| handlers.iter()) {
@@ -276,20 +276,6 @@ impl Shared {
         self.read(|inner| {
             if let Some(namespace) = inner.namespaces.get_mut(&socket) {
                 namespace.error = None;
-            }
-        });
-    }
-
-    /// Asks the application for the data of one CONNECT.
-    fn authenticate(self: &Rc<Self>, request: AuthRequest) {
-        let sources = self.read(|inner| Rc::clone(&inner.sources));
-        let Some(answer) = sources.ask_auth() else { return };
-        // The question must not keep a client open that nobody else wants.
-        let shared = Rc::downgrade(self);
-        wasm_bindgen_futures::spawn_local(async move {
-            let data = answer.await;
-            if let Some(shared) = shared.upgrade() {
-                shared.call(|inner, now| inner.manager.authenticate(request, data.map(Some), now));
             }
         });
     }

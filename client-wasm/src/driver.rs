@@ -23,6 +23,7 @@ use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
 use crate::gaps::Replays;
+use crate::incoming::Held;
 use crate::page::{News, Page};
 use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{HIGH_WATER, Heard, Link};
@@ -60,6 +61,9 @@ pub(crate) struct Inner {
     pub(crate) replays: Replays,
     pub(crate) resolve: Option<ResolveId>,
     pub(crate) sources: Rc<Sources>,
+    pub(crate) held: Option<Held>,
+    /// How far servers' own histories came, as JSON texts.
+    pub(crate) places: BTreeMap<SocketId, String>,
     /// For polling; a browser adds none to a WebSocket.
     pub(crate) headers: Vec<(String, String)>,
     limit: usize,
@@ -108,6 +112,8 @@ impl Shared {
                 replays: Replays::default(),
                 resolve: None,
                 headers: sources.headers.clone(),
+                held: sources.held(),
+                places: BTreeMap::new(),
                 sources: Rc::new(sources),
                 limit,
                 namespaces: BTreeMap::new(),
@@ -179,7 +185,7 @@ impl Inner {
         if !self.told.is_empty() {
             return true;
         }
-        !self.events.is_empty() || self.resolve.is_some()
+        !self.events.is_empty() || self.resolve.is_some() || self.held.as_ref().is_some_and(Held::is_stale)
     }
 
     /// Carries out all that the core wants, until it wants no more.

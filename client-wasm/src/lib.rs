@@ -78,6 +78,8 @@ mod fates;
 #[cfg(feature = "rust")]
 mod gaps;
 #[cfg(feature = "rust")]
+mod incoming;
+#[cfg(feature = "rust")]
 mod message;
 #[cfg(feature = "outbox")]
 mod outbox;

@@ -19,6 +19,7 @@ use crate::client::Handle;
 use crate::dispatch::{Handler, lifecycle};
 use crate::driver::{Inner, Shared};
 use crate::emitter::Emitter;
+use crate::incoming::Held;
 use crate::message::{Message, Outgoing};
 use crate::stream::{self, Messages};
 
@@ -277,10 +278,16 @@ impl Socket {
         &self,
         add: impl FnOnce(&mut socketio_client_core::Router<Handler>) -> ListenerId,
     ) -> ListenerId {
-        self.handle.read(|inner| {
+        let (listener, held) = self.handle.read(|inner| {
             let namespace = inner.namespaces.entry(self.id);
-            add(&mut namespace.or_insert_with(|| crate::dispatch::Namespace::new(&self.namespace)).router)
-        })
+            let new = || crate::dispatch::Namespace::new(&self.namespace);
+            (add(&mut namespace.or_insert_with(new).router), inner.held.is_some())
+        });
+        if held {
+            // Somebody may listen now: told after this call, as everything.
+            self.handle.call(|inner, _| inner.held.as_mut().map(Held::look_again));
+        }
+        listener
     }
 
     /// Removes one listener, of whatever kind; false if it is gone already.

@@ -193,6 +193,42 @@ test("holdSize: the oldest is dropped, and told once", options, async (t) => {
   for (const number of [3, 4]) assert.deepEqual(await once(socket, "news"), [number]);
 });
 
+test("holdSize: what was dropped is made good as any gap, and told again once somebody has listened", options, async (t) => {
+  const loads = [];
+  let go;
+  const resync = (gap) => {
+    loads.push(gap);
+    return new Promise((resolve) => (go = resolve));
+  };
+  const { socket, say } = await joined(t, { holdEvents: ["news"], holdSize: 1, resync }, {
+    heard: (text, ws) => text.startsWith("420") && ws.send("430[]"),
+  });
+  const before = Date.now();
+  const log = record(socket, ["gap", "other"], [], (event) => event);
+  say('42["news",1]');
+  say('42["news",2]');
+  await until(() => loads.length === 1);
+  const { since, until: now, reason, outage } = loads[0];
+  assert.deepEqual([reason, outage, socket.lastGap], ["overflow", 0, loads[0]]);
+  assert.ok(since >= before - 1000 && now >= since && now <= Date.now() + 1000);
+  // Until it has been, nothing else comes.
+  say('42["other"]');
+  await socket.emitWithAck("question");
+  assert.deepEqual(log, ["gap"]);
+  go();
+  await until(() => log.length === 2);
+  assert.deepEqual(log, ["gap", "other"]);
+  say('42["news",3]');
+  say('42["other"]');
+  await until(() => log.length === 3);
+  assert.equal(loads.length, 1);
+  assert.deepEqual(await once(socket, "news"), [3]);
+  say('42["news",4]');
+  say('42["news",5]');
+  await until(() => loads.length === 2);
+  assert.equal(loads[1].reason, "overflow");
+});
+
 test("urls: the next server, where one cannot be reached; it is remembered", options, async (t) => {
   const { url: gone } = await refusingServer(t);
   const { url } = await sioServer(t);

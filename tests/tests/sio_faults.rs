@@ -210,6 +210,24 @@ fn servers_that_speak_nonsense() {
     assert!(ended.stderr.lines().count() == 1 && !ended.stderr.contains('\u{1b}'), "{ended:?}");
 }
 
+/// A session that ends before the namespace is connected is told as any other failure to connect.
+#[test]
+fn a_session_that_dies_before_the_namespace_is_connected() {
+    let packets = "0{\"sid\":\"s\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000}\u{1e}1";
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{packets}", packets.len());
+    let server = Hostile::start(Behaviour::Raw(answer.into()));
+    let mut sio = Sio::run(
+        ["connect", &server.url(), "--transports", "polling", "--namespace", "/a", "--namespace", "/b"]
+            .iter()
+            .chain(&QUICK),
+    );
+    for namespace in ["/a", "/b", "/a", "/b"] {
+        let line = sio.wait_for("connect_error", |line| is_type(line, "connect_error"));
+        let wanted = json!({"type": "connect_error", "namespace": namespace, "data": null, "message": "the connection was lost (transport close)"});
+        assert_eq!(line, wanted);
+    }
+}
+
 #[test]
 fn a_server_that_accepts_and_says_nothing() {
     let server = Hostile::start(Behaviour::Silent);

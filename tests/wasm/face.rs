@@ -217,6 +217,79 @@ pub async fn gap(url: &str, transports: &str) -> Result<Lines, JsError> {
     Ok(log.taken())
 }
 
+/// Events wait for their first listener; those for which there is no room are told, and made good.
+#[wasm_bindgen]
+pub async fn held(url: &str) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client = quick(url, "websocket").hold_events(["early"]).hold_size(2).build()?;
+        let socket = client.socket("/");
+        let (gaps, loads, listener) = (log.clone(), log.clone(), log.clone());
+        socket.on_gap(move |gap| gaps.note(format!("gap {}", gap.reason)));
+        socket.resync(move |gap| {
+            loads.note(format!("loaded {} {}", gap.reason, gap.until >= gap.since));
+            async {}
+        });
+        for n in 1..=3 {
+            socket.emit("broadcast", &("early", n))?;
+        }
+        socket.emit_with_ack::<usize>("record", &1).await?;
+        log.note(socket.last_gap().is_some().to_string());
+        // One of them; the other one waits for the next listener, and goes before what comes later.
+        socket.once("early", move |message| {
+            listener.note(format!("once {} {}", message.args_json(), message.is_replayed()))
+        });
+        socket.emit("broadcast", &("early", 4))?;
+        socket.emit_with_ack::<usize>("record", &1).await?;
+        let mut early = socket.stream("early");
+        for _ in 0..2 {
+            log.note(format!("stream {}", early.next().await.unwrap().args_json()));
+        }
+        client.close();
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
+/// How far a server's own history came is told with each CONNECT.
+#[wasm_bindgen]
+pub async fn history(url: &str) -> Result<Lines, JsError> {
+    let log = Log::default();
+    let run = async {
+        let client = quick(url, "websocket")
+            .auth(serde_json::json!({ "token": "t" }))
+            .offset("serverOffset", |message| Some(message.parse::<(String, u64)>().ok()?.1))
+            .build()?;
+        let (done, again) = futures_util_oneshot();
+        client.on_event(move |event| {
+            if let ClientEvent::Reconnect { .. } = event {
+                done.borrow_mut().take();
+            }
+        });
+        let socket = client.socket("/");
+        let mut news = socket.stream("news");
+        socket.emit("broadcast", &("news", "a", 41))?;
+        socket.emit("broadcast", &("news", "b"))?;
+        for _ in 0..2 {
+            log.note(news.next().await.unwrap().args_json());
+        }
+        let auth = || async {
+            let handshake: serde_json::Value = socket.emit_with_ack("handshake", &()).await?;
+            Ok::<_, Failure>(handshake["auth"].to_string())
+        };
+        log.note(auth().await?);
+        socket.volatile().emit("cut", &())?;
+        again.await;
+        socket.connected().await?;
+        log.note(auth().await?);
+        client.close();
+        Ok(())
+    };
+    told(run.await)?;
+    Ok(log.taken())
+}
+
 /// From polling to WebSocket, while events go both ways.
 #[wasm_bindgen]
 pub async fn upgrade(url: &str) -> Result<Lines, JsError> {

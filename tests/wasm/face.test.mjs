@@ -90,6 +90,24 @@ for (const transport of ["websocket", "polling"]) {
   });
 }
 
+test("events wait for their first listener, and those without room are told and made good", async (t) => {
+  const server = await nodeServer(t);
+  assert.deepEqual(await face.held(server.url), [
+    "gap overflow",
+    "loaded overflow true",
+    "true",
+    "once 2 false",
+    "stream 3",
+    "stream 4",
+  ]);
+});
+
+test("how far a server's own history came goes into CONNECT", async (t) => {
+  const server = await nodeServer(t);
+  const auth = ['{"token":"t"}', '{"serverOffset":41,"token":"t"}'];
+  assert.deepEqual(await face.history(server.url), ['"a",41', '"b"', ...auth]);
+});
+
 test("moves from polling to WebSocket without losing or reordering anything", async (t) => {
   const server = await nodeServer(t);
   assert.deepEqual(await face.upgrade(server.url), ["open polling", "upgrade websocket", "websocket"]);

@@ -91,16 +91,22 @@ fn escaped(text: &str) -> String {
 fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) -> Router {
     const HTML: &str = "text/html; charset=utf-8";
     const JS: &str = "text/javascript; charset=utf-8";
-    const SOURCE: &str = include_str!("../assets/plain.js");
+    const PLAIN: &str = include_str!("../assets/plain.js");
+    const HISTORY: &str = include_str!("../assets/history.js");
     let server = escaped(server.map_or("", |server| &server.url));
     let index = include_str!("../assets/index.html").replace("{server}", &server);
     let (package, problem) =
         package.map_or_else(|problem| (None, problem), |module| (Some(module), String::new()));
-    let plain = include_str!("../assets/plain.html")
-        .replace("{hidden}", if package.is_some() { " hidden" } else { "" })
-        .replace("{problem}", &escaped(&problem))
-        .replace("{source}", &escaped(SOURCE))
-        .replace("{server}", &server);
+    // Those over the npm package, with their script.
+    let with_package = |html: &str, source: &str| {
+        html.replace("{hidden}", if package.is_some() { " hidden" } else { "" })
+            .replace("{problem}", &escaped(&problem))
+            .replace("{source}", &escaped(source))
+            .replace("{server}", &server)
+    };
+    let plain = with_package(include_str!("../assets/plain.html"), PLAIN);
+    let history = with_package(include_str!("../assets/history.html"), HISTORY)
+        .replace("{server-source}", &escaped(include_str!("../../tests/servers/history.mjs")));
     let snippets = page
         .snippets
         .into_iter()
@@ -114,7 +120,9 @@ fn files(page: Page, package: Result<Vec<u8>, String>, server: Option<&Server>) 
         ("/page_bg.wasm", "application/wasm", page.wasm),
         ("/plain.html", HTML, plain.into_bytes()),
         ("/killed.html", HTML, include_bytes!("../assets/killed.html").to_vec()),
-        ("/plain.js", JS, SOURCE.into()),
+        ("/plain.js", JS, PLAIN.into()),
+        ("/history.html", HTML, history.into_bytes()),
+        ("/history.js", JS, HISTORY.into()),
     ]
     .into_iter()
     .chain(package.map(|module| ("/socketio-client.js", JS, module)))

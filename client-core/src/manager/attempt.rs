@@ -58,11 +58,13 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// Answers [`Command::Resolve`] with where to connect, and the query to add.
+    /// Answers [`Command::Resolve`] with where to connect, and the query to add. `None` for the address: at that of the last
+    /// time, or of several servers at the one that worked last ([`Config::others`]).
     pub fn resolved(
         &mut self,
         id: ResolveId,
-        address: Result<(Address, Vec<(String, String)>), UrlError>,
+        address: Result<Option<Address>, UrlError>,
+        query: Vec<(String, String)>,
         now: Instant,
     ) {
         let Phase::Resolving { id: current, attempt, deadline } = self.phase else { return };
@@ -70,8 +72,10 @@ impl<C: Codec> Manager<C> {
             return;
         }
         match address {
-            Ok((address, query)) => {
-                self.config.address = address;
+            Ok(address) => {
+                if let Some(address) = address {
+                    self.config.address = address;
+                }
                 self.config.query = query;
                 self.begin(attempt, deadline, now);
             }
@@ -168,17 +172,24 @@ impl<C: Codec> Manager<C> {
         self.upgraded_before = false;
         match rest.pop() {
             Some(next) if self.online && now < deadline => self.open(next, rest, attempt, deadline, now),
-            None if self.online && now < deadline && self.others_tried < self.config.others.len() => {
-                // The one that failed comes last the next time.
-                self.others_tried += 1;
-                let next = self.config.others.remove(0);
-                let failed = mem::replace(&mut self.config.address, next);
-                self.config.others.push(failed);
-                self.begin(attempt, deadline, now);
-            }
+            None if self.next_server(attempt, deadline, now) => {}
             _ if now >= deadline => self.attempt_failed(OpenError::Timeout, now),
             _ => self.attempt_failed(OpenError::Transport { transport: kind, error }, now),
         }
+    }
+
+    /// On with the next of several servers. False if the attempt has tried them all.
+    pub(super) fn next_server(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
+        if !self.online || now >= deadline || self.others_tried >= self.config.others.len() {
+            return false;
+        }
+        // The one that failed comes last the next time.
+        self.others_tried += 1;
+        let next = self.config.others.remove(0);
+        let failed = mem::replace(&mut self.config.address, next);
+        self.config.others.push(failed);
+        self.begin(attempt, deadline, now);
+        true
     }
 
     pub(super) fn attempt_failed(&mut self, error: OpenError, now: Instant) {

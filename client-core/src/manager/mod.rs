@@ -5,6 +5,7 @@ mod clear;
 mod connection;
 mod delivery;
 mod emit;
+mod ghost;
 mod namespace;
 mod open;
 mod outbox;
@@ -34,7 +35,8 @@ use crate::rng::Rng;
 use crate::socket::{Socket, SocketOptions, SocketState, Status};
 use crate::time::{Instant, earliest};
 
-use self::takeover::{Ghost, Takeover};
+use self::ghost::Ghosts;
+use self::takeover::Takeover;
 
 /// A Socket.IO connection with its namespaces, without sockets, clock or threads.
 ///
@@ -57,8 +59,8 @@ pub struct Manager<C: Codec> {
     /// What the time was last said to be: when the messages leave that are pulled next.
     now: Instant,
     online: bool,
-    /// The last connection of which the server may not know that it is gone.
-    ghost: Option<Ghost>,
+    /// Connections of which the server may not know that they are gone.
+    ghosts: Ghosts,
     /// How many of [`Config::others`] the attempt has tried.
     others_tried: usize,
     /// When an attempt may start again because the network is back.
@@ -132,7 +134,7 @@ impl<C: Codec> Manager<C> {
             backoff: Backoff::default(),
             now: Instant::default(),
             online: true,
-            ghost: None,
+            ghosts: Ghosts::default(),
             others_tried: 0,
             next_shortcut: Instant::default(),
             resumed_until: Instant::default(),
@@ -187,11 +189,11 @@ impl<C: Codec> Manager<C> {
             Input::Message { transport, message } => self.message(transport, message, now),
             Input::Pong { transport } => self.pong(transport),
             Input::Got { transport, body } => {
-                self.takeover_got(transport, now);
+                self.takeover_answered(transport, now);
                 self.got(transport, body, now);
             }
             Input::Posted { transport } => {
-                self.takeover_posted(transport, now);
+                self.takeover_answered(transport, now);
                 self.posted(transport);
             }
             Input::Closed { transport, error } => self.transport_closed(transport, error, now),

@@ -10,7 +10,9 @@ use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
 use crate::gap::{Gap, GapLevel};
 use crate::io::Command;
 use crate::offset::Shape;
-use crate::recovery::{Notice, Saved, SavedSession};
+use crate::recovery::Notice;
+use crate::saved::{Saved, SavedSession};
+use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
     /// Takes up the session of a process or page that is gone; `None` if it had one that cannot be read. To be called before
@@ -52,6 +54,24 @@ impl<C: Codec> Manager<C> {
         for (payload, ack) in target.recovery.end_resync(number) {
             self.events.push_back(Event::Message { socket, payload, ack });
         }
+    }
+
+    /// The shell held events that nobody listened to, and has thrown away some, the oldest of which came at `since`
+    /// ([`HeldEvents`](crate::HeldEvents)). That is a gap, and is made good as one.
+    pub fn dropped(&mut self, socket: SocketId, since: Instant, now: Instant) {
+        self.tell_time(now);
+        let (since, until) = (self.config.unix(since), self.config.unix(now));
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            let gap = target.recovery.dropped(since, until);
+            self.tell_gap(socket, gap, true);
+        }
+    }
+
+    fn tell_gap(&mut self, socket: SocketId, gap: Gap, told: bool) {
+        let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
+        let number = (told && target.resync).then(|| target.recovery.begin_resync(gap.until));
+        let resync = number.map(|number| ResyncId { socket, number });
+        self.events.push_back(Event::Gap { socket, gap, told, resync });
     }
 
     pub(super) fn save(&mut self, socket: SocketId) {
@@ -154,9 +174,7 @@ impl<C: Codec> Manager<C> {
         self.events.push_back(Event::Connected { socket, recovered, replayed: 0 });
         if let Some(gap) = gap {
             let told = !gap.recovered || self.config.gap == GapLevel::All;
-            let number = (told && target.resync).then(|| target.recovery.begin_resync(gap.until));
-            let resync = number.map(|number| ResyncId { socket, number });
-            self.events.push_back(Event::Gap { socket, gap, told, resync });
+            self.tell_gap(socket, gap, told);
         }
         let mut delivered = 0;
         for (payload, ack) in early {
@@ -171,8 +189,7 @@ impl<C: Codec> Manager<C> {
 
     /// A session is open: whether another server has it than the last.
     pub(super) fn arrived(&mut self) {
-        if self.ghost.as_ref().is_some_and(|ghost| !ghost.is_at(&self.config.address)) {
-            self.sockets.iter_mut().for_each(|socket| socket.recovery.moved());
-        }
+        let elsewhere = self.ghosts.is_elsewhere(&self.config.address);
+        self.sockets.iter_mut().for_each(|socket| socket.recovery.arrived(elsewhere));
     }
 }

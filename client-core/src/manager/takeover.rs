@@ -9,45 +9,25 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use super::ghost::Ghost;
 use super::{Attempt, Manager, Opening, Phase};
 use crate::codec::{Codec, Message};
 use crate::config::TransportKind;
 use crate::engine::packet::control;
-use crate::engine::url::{Address, request};
+use crate::engine::url::request;
 use crate::engine::{Engine, Link, PacketType};
 use crate::error::TransportError;
 use crate::io::{Command, TransportId};
-use crate::recovery::{Carrier, Notice, SavedLink};
+use crate::recovery::Notice;
+use crate::saved::{Carrier, SavedLink};
 use crate::time::Instant;
-
-/// The last connection that is gone for us, and perhaps not for the server.
-pub(super) struct Ghost {
-    /// Names it in the namespaces that it carried.
-    pub(super) id: TransportId,
-    pub(super) sid: String,
-    carrier: Carrier,
-    /// Where it was. `None`: not known, so it is taken for the one that is tried next.
-    address: Option<Address>,
-    asked: Asked,
-}
-
-/// Whether a server can be asked, in one attempt to connect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    NotYet,
-    /// It could not be reached. If it is reached a moment later, it is asked once more.
-    InVain,
-    Again,
-}
-
-impl Ghost {
-    pub(super) fn is_at(&self, address: &Address) -> bool {
-        self.address.as_ref().is_none_or(|known| known.is_same_server(address))
-    }
-}
 
 /// The server is being told.
 pub(super) struct Takeover {
+    /// The connection that is gone: its name in the namespaces, and the server's.
+    ghost: TransportId,
+    sid: String,
+    carrier: Carrier,
     transport: TransportId,
     step: Step,
     until: Instant,
@@ -134,19 +114,20 @@ impl<C: Codec> Manager<C> {
 
     /// A session ends here. Whether the server knows is for the namespaces that it carried.
     pub(super) fn notice(&mut self, engine: &Engine<C>, error: Option<&TransportError>) -> Notice {
+        let (id, by) = (engine.transport(), Self::noticed_by(engine));
+        // Also one that is known to be gone: the last one says where sessions are.
+        let address = Some(self.config.address.clone());
+        self.keep_ghost(Ghost::new(id, engine.sid.clone(), engine.carrier(), address));
         // Only the server itself says goodbye. 1006 stands for the lack of one.
         if matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006)) {
             return Notice::Given;
         }
-        let (id, by) = (engine.transport(), Self::noticed_by(engine));
-        self.ghost = Some(Ghost {
-            id,
-            sid: engine.sid.clone(),
-            carrier: engine.carrier(),
-            address: Some(self.config.address.clone()),
-            asked: Asked::NotYet,
-        });
         Notice::Expected { by, ghost: id }
+    }
+
+    fn keep_ghost(&mut self, ghost: Ghost) {
+        let Self { ghosts, sockets, .. } = self;
+        ghosts.push(ghost, |id| sockets.iter().any(|socket| socket.recovery.needs_notice(id)));
     }
 
     /// A process that is gone had this connection.
@@ -154,22 +135,17 @@ impl<C: Codec> Manager<C> {
         let SavedLink { sid, carrier, noticed_by } = link;
         let unix = self.config.unix(Instant::default());
         let by = Instant::from_epoch(noticed_by.saturating_sub(unix));
-        let id = match &self.ghost {
-            Some(ghost) if ghost.sid == sid => ghost.id,
-            _ => {
-                let id = self.transport_id();
-                self.ghost = Some(Ghost { id, sid, carrier, address: None, asked: Asked::NotYet });
-                id
-            }
-        };
+        if let Some(Ghost { id, .. }) = self.ghosts.with_sid(&sid) {
+            return Notice::Expected { by, ghost: *id };
+        }
+        let id = self.transport_id();
+        self.keep_ghost(Ghost::new(id, sid, carrier, None));
         Notice::Expected { by, ghost: id }
     }
 
     /// Tells the server, if that helps a namespace. True if the attempt goes on afterwards.
     pub(super) fn take_over_first(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
-        if let Some(ghost) = &mut self.ghost {
-            ghost.asked = Asked::NotYet;
-        }
+        self.ghosts.ask_anew();
         self.take_over(attempt, deadline, now)
     }
 
@@ -177,9 +153,8 @@ impl<C: Codec> Manager<C> {
     /// afterwards, without that transport.
     pub(super) fn take_over_after_all(&mut self, reached: TransportId, now: Instant) -> bool {
         let Phase::Opening(Opening { attempt, deadline, .. }) = self.phase else { return false };
-        match &mut self.ghost {
-            Some(ghost) if ghost.asked == Asked::InVain => ghost.asked = Asked::Again,
-            _ => return false,
+        if !self.ghosts.ask_again() {
+            return false;
         }
         // Asking in vain may have taken all the time of an attempt.
         let deadline = deadline.max(now + self.config.recovery_takeover_timeout);
@@ -191,21 +166,24 @@ impl<C: Codec> Manager<C> {
     }
 
     fn take_over(&mut self, attempt: Attempt, deadline: Instant, now: Instant) -> bool {
-        let Some(ghost @ Ghost { id, sid, carrier, .. }) = &self.ghost else { return false };
-        let helps = self.sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(*id));
-        let wanted = self.config.recovery && self.config.recovery_takeover && self.online;
-        if !wanted || !helps || !ghost.is_at(&self.config.address) {
+        let Self { config, ghosts, sockets, online, .. } = self;
+        if !config.recovery || !config.recovery_takeover || !*online || now >= deadline {
             return false;
         }
+        let helps = |id| sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(id));
+        let Some(ghost) = ghosts.ask(&config.address, helps) else { return false };
+        let (ghost, sid, carrier) = (ghost.id, ghost.sid.clone(), ghost.carrier);
         let step = match carrier {
             Carrier::Polling => Step::Closing,
             Carrier::WebSocket if self.config.tells_status => Step::Opening,
             Carrier::WebSocket | Carrier::Upgraded => Step::Asking,
         };
-        let sid = sid.clone();
         let until = deadline.min(now + self.config.recovery_takeover_timeout);
         let transport = self.begin_step(step, &sid);
         self.phase = Phase::TakingOver(Takeover {
+            ghost,
+            sid,
+            carrier,
             transport,
             step,
             until,
@@ -250,11 +228,7 @@ impl<C: Codec> Manager<C> {
 
     /// Asks whether the server has the session, on another transport.
     fn check(&mut self, step: Step) {
-        let (Phase::TakingOver(Takeover { transport, .. }), Some(Ghost { sid, .. })) =
-            (&self.phase, &self.ghost)
-        else {
-            return;
-        };
+        let Phase::TakingOver(Takeover { transport, sid, .. }) = &self.phase else { return };
         let (old, sid) = (*transport, sid.clone());
         self.close_transport(old);
         self.go_on(step, &sid);
@@ -311,35 +285,33 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// The close packet was taken.
-    pub(super) fn takeover_posted(&mut self, transport: TransportId, now: Instant) {
-        if matches!(&self.phase, Phase::TakingOver(takeover) if takeover.transport == transport) {
-            self.takeover_ended(&Answer::Noticed, now);
-        }
-    }
-
-    /// A body came where only an error is an answer.
-    pub(super) fn takeover_got(&mut self, transport: TransportId, now: Instant) {
-        if matches!(&self.phase, Phase::TakingOver(takeover) if takeover.transport == transport) {
-            self.takeover_ended(&Answer::None, now);
+    /// A request was answered with success: the close packet was taken; to what is asked only an error is an answer.
+    pub(super) fn takeover_answered(&mut self, transport: TransportId, now: Instant) {
+        if let Phase::TakingOver(takeover) = &self.phase
+            && takeover.transport == transport
+        {
+            let answer = if takeover.step == Step::Closing { Answer::Noticed } else { Answer::None };
+            self.takeover_ended(&answer, now);
         }
     }
 
     /// The transport failed, which may be the answer.
     pub(super) fn takeover_failed(&mut self, error: &TransportError, now: Instant) {
-        let Phase::TakingOver(Takeover { step, until, again, .. }) = &self.phase else { return };
+        let Phase::TakingOver(Takeover { step, until, again, sid, carrier, .. }) = &self.phase else {
+            return;
+        };
         // What was asked last is answered: a server closes a WebSocket for which it has no use.
         if again.is_some() && self.online {
             return;
         }
-        let (step, in_time) = (*step, now < *until);
+        let (step, carrier, in_time) = (*step, *carrier, now < *until);
+        let sid = sid.clone();
         let is_answer = matches!(error, TransportError::Status { .. });
         if !is_answer {
             self.asked_in_vain();
         }
-        match (&self.ghost, step, Answer::of(error)) {
-            (Some(Ghost { sid, carrier: Carrier::WebSocket, .. }), Step::Asking, Answer::Held) if in_time => {
-                let sid = sid.clone();
+        match (carrier, step, Answer::of(error)) {
+            (Carrier::WebSocket, Step::Asking, Answer::Held) if in_time => {
                 self.go_on(Step::Opening, &sid);
                 if let Phase::TakingOver(takeover) = &mut self.phase {
                     takeover.held = true;
@@ -363,20 +335,28 @@ impl<C: Codec> Manager<C> {
 
     /// Nothing was heard of the server.
     fn asked_in_vain(&mut self) {
-        let Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) =
+        if let Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) =
             self.phase
-        else {
-            return;
-        };
-        if let Some(Ghost { asked: asked @ Asked::NotYet, .. }) = &mut self.ghost {
-            *asked = Asked::InVain;
+        {
+            self.ghosts.asked_in_vain(&self.config.address);
         }
     }
 
-    /// The attempt goes on.
+    /// The attempt goes on: with another connection about which the server is to be asked, or with the next one.
     fn takeover_ended(&mut self, answer: &Answer, now: Instant) {
-        let Phase::TakingOver(takeover) = core::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Takeover { transport, attempt, deadline, held, .. } = takeover;
+        if let Some((attempt, deadline)) = self.take_answer(answer)
+            && !self.take_over(attempt, deadline, now)
+        {
+            self.open_first(attempt, deadline, now);
+        }
+    }
+
+    /// What the server knows is for the namespaces. Returns the attempt.
+    fn take_answer(&mut self, answer: &Answer) -> Option<(Attempt, Instant)> {
+        let Phase::TakingOver(takeover) = core::mem::replace(&mut self.phase, Phase::Idle) else {
+            return None;
+        };
+        let Takeover { ghost, transport, attempt, deadline, held, .. } = takeover;
         let answer = if held && matches!(answer, Answer::None) { &Answer::Held } else { answer };
         self.close_transport(transport);
         // A balancer may have asked another node, which knows nothing of it.
@@ -386,16 +366,14 @@ impl<C: Codec> Manager<C> {
             Answer::Unknown => !(elsewhere && in_memory),
             Answer::Held | Answer::None => false,
         };
-        if let Some(Ghost { id, .. }) = self.ghost {
-            for socket in &mut self.sockets {
-                if noticed(socket.recovery.is_in_memory()) {
-                    socket.recovery.noticed(id);
-                } else if matches!(answer, Answer::Held) {
-                    socket.recovery.is_held(id);
-                }
+        for socket in &mut self.sockets {
+            if noticed(socket.recovery.is_in_memory()) {
+                socket.recovery.noticed(ghost);
+            } else if matches!(answer, Answer::Held) {
+                socket.recovery.is_held(ghost);
             }
         }
-        self.open_first(attempt, deadline, now);
+        Some((attempt, deadline))
     }
 
     /// It took too long, or the server is asked again.
@@ -406,9 +384,16 @@ impl<C: Codec> Manager<C> {
                 let step = takeover.step;
                 self.check(step);
             }
-            Phase::TakingOver(Takeover { step: Step::Asking | Step::Closing | Step::Opening, .. }) => {
+            Phase::TakingOver(Takeover {
+                step: Step::Asking | Step::Closing | Step::Opening, held, ..
+            }) => {
+                let silent = !*held;
                 self.asked_in_vain();
-                self.takeover_ended(&Answer::None, now);
+                let Some((attempt, deadline)) = self.take_answer(&Answer::None) else { return };
+                // Its process may be stopped. Where there are others, the rest of the attempt is theirs.
+                if !(silent && self.next_server(attempt, deadline, now)) {
+                    self.open_first(attempt, deadline, now);
+                }
             }
             // It had it, and nobody says that it has not any more.
             _ => self.takeover_ended(&Answer::Held, now),

@@ -143,6 +143,36 @@ async fn url_query_and_headers_are_asked_for_at_each_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_servers_and_a_function_that_names_one_exclude_each_other() {
+    let (builder, _server) = pair();
+    let error =
+        builder.urls(["http://other.test"]).url_with(|| "http://third.test".into()).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`urls` and `url_with` exclude each other: let the function name the servers in turn"
+    );
+
+    // Where only the query is asked for, the one that worked last is tried first.
+    let (builder, mut server) = pair();
+    let client = builder
+        .urls(["http://other.test"])
+        .query_with(|| vec![("token".into(), "q".into())])
+        .build()
+        .unwrap();
+    let _socket = client.default_socket();
+    // Neither transport is of any use there.
+    drop(server.raw().await);
+    drop(server.raw().await);
+    for _ in 0..2 {
+        let peer = server.open(SLOW).await;
+        assert_eq!(
+            (peer.uri.as_str(), &peer.headers["host"].to_str().unwrap()),
+            ("/socket.io/?token=q&EIO=4&transport=websocket", &"other.test")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_attempts_fail_whoever_waits_is_told() {
     let (builder, server) = pair();
     drop(server);

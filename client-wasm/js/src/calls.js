@@ -20,6 +20,7 @@ export const ACT = {
   ADOPT: 15,
   RESYNCED: 16,
   RESUME: 17,
+  DROPPED: 18,
 };
 
 /** What is noted: `core.note`. */

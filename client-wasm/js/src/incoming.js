@@ -13,7 +13,7 @@ export class Incoming {
   #gap;
   /** Events without a listener: `{ name, args, answer, at }`. */
   #held = [];
-  /** One of them was dropped. */
+  /** One of them was dropped, and nobody has listened since. */
   #overflowed = false;
   /** How far the application has come, in its own words. */
   #offset;
@@ -72,14 +72,16 @@ export class Incoming {
   #hold(args, answer) {
     this.#held.push({ name: String(args[0]), args, answer, at: Date.now() });
     if (this.#held.length <= this.#options.holdSize) return;
-    const { at: since } = this.#held.shift();
-    if (this.#overflowed) return;
+    const { at } = this.#held.shift();
+    if (!this.#overflowed) this.#overflow(at);
+  }
+
+  /** What is missing since then is told and made good as any gap; while what was replayed comes, with that. */
+  #overflow(since) {
     this.#overflowed = true;
-    const { recovered } = this.#socket;
-    const until = Date.now();
-    const times = { since, until, outage: 0, lastOffset: null, lastEventAt: until };
-    this.#keepGap({ recovered, exact: false, reason: "overflow", ...times, possiblyMissed: null, serverKnew: true });
-    this.#socket.emitReserved("gap", this.#socket.lastGap);
+    const age = Math.max(0, Date.now() - since);
+    this.#io._call((core) => this.#io._dispatch.follow(core.act(ACT.DROPPED, this.#index, age)));
+    if (this.#replayed === 0) this.tellGap();
   }
 
   /** There is a listener: not before whoever adds it has done with that. */
@@ -91,9 +93,9 @@ export class Incoming {
   #release(name) {
     for (let at = this.#next(name); at >= 0 && this.#socket.hasListeners(name); at = this.#next(name)) {
       const [{ args, answer }] = this.#held.splice(at, 1);
+      this.#overflowed = false;
       guarded(() => this.#deliver(args, answer));
     }
-    if (this.#held.length === 0) this.#overflowed = false;
   }
 
   /** What CONNECT says: what the application wants, and how far it has come. */
@@ -105,12 +107,8 @@ export class Incoming {
 
   // --- Gaps -------------------------------------------------------------------------------------------------------
 
-  #keepGap(gap) {
-    this.#socket.lastGap = { namespace: this.#socket.nsp, ...gap };
-  }
-
   gap([gap, told], resync) {
-    this.#keepGap(gap);
+    this.#socket.lastGap = { namespace: this.#socket.nsp, ...gap };
     if (told) this.#gap = resync;
     // It has ended since, and nothing is to wait for ever.
     if (!this.#socket.connected) this.tellGap();

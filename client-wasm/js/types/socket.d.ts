@@ -71,7 +71,10 @@ export interface SocketOptions {
   offset?: { key: string; of: (event: string, ...args: any[]) => unknown };
   /** Events that are held while they have no listener, until the first one for their name is there. */
   holdEvents?: string[];
-  /** How many are held; then the oldest is dropped, and a gap told, `overflow`. Default `1000`. */
+  /**
+   * How many are held; then the oldest is dropped, and a gap told, `overflow`, once until somebody listens, and made good by
+   * `resync`. Default `1000`.
+   */
   holdSize?: number;
 }
 

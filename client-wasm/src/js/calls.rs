@@ -46,6 +46,8 @@ mod act {
     pub(super) const ADOPT: u32 = 15;
     /// What was missed is made good: the number of the time in which events wait.
     pub(super) const RESYNCED: u32 = 16;
+    /// Events of a namespace that nobody listened to were thrown away: how long ago the oldest of them came, in milliseconds.
+    pub(super) const DROPPED: u32 = 18;
     /// The connection may be gone without a word.
     pub(super) const RESUME: u32 = 17;
 }
@@ -185,10 +187,15 @@ impl Inner {
                 self.adopted = adopted.map_or(-1.0, |emit| exact(emit.number()));
             }
             act::RESYNCED => manager.resynced(ResyncId::from_parts(socket, index(b))),
+            act::DROPPED => {
+                let age = options::duration(b);
+                let since = Instant::from_epoch(now.since_epoch().saturating_sub(age));
+                manager.dropped(socket, since, now);
+            }
             act::RESUME => manager.resume(now),
             act::UNRESOLVED => {
                 let Some(id) = self.resolve.take() else { return };
-                manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), now);
+                manager.resolved(id, Err(UrlError { url: String::new(), cause: "" }), Vec::new(), now);
             }
             _ => {}
         }
@@ -227,7 +234,7 @@ impl Inner {
                     manager.config_mut(),
                     options::address(a != 0.0, text.to_owned(), b as u16),
                 );
-                manager.resolved(id, Ok((address, Vec::new())), now);
+                manager.resolved(id, Ok(Some(address)), Vec::new(), now);
             }
             say::RESTORE => manager.restore_session(SocketId::from_number(index(a)), saved::read(text)),
             say::SERVER => {

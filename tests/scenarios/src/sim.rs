@@ -267,7 +267,14 @@ impl<'f, F: Face> Sim<'f, F> {
     pub fn resolve(&mut self, url: &str, query: &[(&str, &str)]) {
         let id = self.resolves.pop_front().unwrap();
         let query = query.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
-        self.manager.resolved(id, Address::parse(url).map(|address| (address, query)), self.now);
+        self.manager.resolved(id, Address::parse(url).map(Some), query, self.now);
+    }
+
+    /// The same with a query and no address.
+    pub fn resolve_in_place(&mut self, query: &[(&str, &str)]) {
+        let id = self.resolves.pop_front().unwrap();
+        let query = query.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+        self.manager.resolved(id, Ok(None), query, self.now);
     }
 
     /// Everything that was sent or asked of the shell since the last call, and nothing else.

@@ -8,7 +8,7 @@
 use simulator::incoming::{Figures, Plan, World};
 
 /// What must have happened in so many runs.
-const NEEDED: [&str; 20] = [
+const NEEDED: [&str; 25] = [
     "cuts",
     "half-open: ours was closed",
     "half-open: silence",
@@ -29,6 +29,11 @@ const NEEDED: [&str; 20] = [
     "unknown-session",
     "namespace-disconnect",
     "overflow",
+    "one of two servers down",
+    "new-node",
+    "seam",
+    "sessions taken up",
+    "storage",
 ];
 /// Runs in which all of that happens.
 const ENOUGH: u64 = 200;

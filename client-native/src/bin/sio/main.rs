@@ -14,6 +14,7 @@ mod output;
 mod questions;
 mod session;
 mod value;
+mod watch;
 
 use std::process::ExitCode;
 

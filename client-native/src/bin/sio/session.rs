@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use socketio_client_native::{
-    Arguments, Client, ClientEvent, ConnectError, DisconnectReason, GapLevel, Message, Socket, Value,
-};
-use tokio::sync::watch;
+use socketio_client_native::{Arguments, Client, GapLevel, Message, Socket, Value};
+use tokio::sync::watch::Sender;
 
 use crate::args::Connection;
-use crate::exit::{Exit, one_line, say};
+use crate::exit::Exit;
 use crate::lines::Line;
 use crate::output::{Broken, Output};
-use crate::value::{Json, JsonList};
+use crate::value::Json;
+use crate::watch;
 
 /// A peer that does not take our goodbye is not waited for longer. The client itself gives it 2 s.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -37,14 +36,14 @@ pub(crate) enum Place {
 
 /// All that the handlers know, for those who wait. A bounded summary: a server cannot make it grow.
 #[derive(Debug)]
-struct Status {
+pub(crate) struct Status {
     places: Vec<Place>,
     /// Why there is no connection.
-    cause: Option<String>,
+    pub(crate) cause: Option<String>,
     /// A namespace was connected at some time.
     ever: bool,
     /// No further attempt will be made.
-    gave_up: bool,
+    pub(crate) gave_up: bool,
     /// Set by a command that has what it wanted.
     done: bool,
     /// Standard output cannot be written any more.
@@ -54,12 +53,12 @@ struct Status {
 /// What the handlers share with the command.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    status: Arc<watch::Sender<Status>>,
+    pub(crate) status: Arc<Sender<Status>>,
     output: Output,
     /// For the handlers, which must not own the sockets: whoever owns one keeps the connection open.
     sockets: Mutex<Vec<Socket>>,
     /// Whether every event of the connection becomes a line.
-    verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 impl Shared {
@@ -68,13 +67,13 @@ impl Shared {
         self.output.line(line);
     }
 
-    fn tell(&self, line: &Line<'_>) {
+    pub(crate) fn tell(&self, line: &Line<'_>) {
         if self.verbose {
             self.write(line);
         }
     }
 
-    fn place(&self, at: usize, place: Place) {
+    pub(crate) fn place(&self, at: usize, place: Place) {
         self.status.send_modify(|status| {
             status.ever |= place == Place::Connected;
             if let Some(old) = status.places.get_mut(at) {
@@ -83,7 +82,26 @@ impl Shared {
         });
     }
 
-    fn socket(&self, at: usize) -> Option<Socket> {
+    /// Tells of each namespace that waits why it was not connected.
+    pub(crate) fn not_connected(&self, cause: &str) {
+        let waiting = |socket: &Socket, place: &Place| {
+            (*place == Place::Waiting && socket.is_active()).then(|| socket.namespace().to_owned())
+        };
+        let names: Vec<_> = {
+            let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let status = self.status.borrow();
+            sockets.iter().zip(&status.places).filter_map(|(socket, place)| waiting(socket, place)).collect()
+        };
+        for namespace in names {
+            self.tell(&Line::ConnectError {
+                namespace: &namespace,
+                message: cause,
+                data: Json(&Value::Null),
+            });
+        }
+    }
+
+    pub(crate) fn socket(&self, at: usize) -> Option<Socket> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner).get(at).cloned()
     }
 
@@ -153,7 +171,7 @@ impl Session {
             done: false,
             broken: None,
         };
-        let status = Arc::new(watch::Sender::new(status));
+        let status = Arc::new(Sender::new(status));
         let output = Output::start({
             let status = Arc::clone(&status);
             move |broken| status.send_modify(|status| status.broken = Some(broken))
@@ -165,14 +183,14 @@ impl Session {
             verbose,
         });
         // The first namespace opens the outbox, of which there may be something to tell.
-        watch_client(&client, &shared);
+        watch::client(&client, &shared);
         let mut sockets: Vec<_> = names.into_iter().map(|name| client.socket(name)).collect();
         if sockets.is_empty() {
             sockets.push(client.default_socket());
         }
         shared.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&sockets);
         for (at, socket) in sockets.iter().enumerate() {
-            watch_socket(socket, at, &shared);
+            watch::socket(socket, at, &shared);
         }
         let keeps = connection.recovery_store.is_some();
         Ok(Self { client, sockets, shared, url: connection.url.clone(), keeps })
@@ -354,96 +372,6 @@ impl Session {
         shared.output.drain();
         let _ = tokio::time::timeout(CLOSING, async { while end.next().await.is_some() {} }).await;
     }
-}
-
-fn watch_client(client: &Client, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    client.on_event(move |event| match event {
-        ClientEvent::OpenError(error) => {
-            let cause = one_line(&error.to_string());
-            shared.status.send_modify(|status| status.cause = Some(cause));
-        }
-        ClientEvent::Close(reason) => {
-            let cause = format!("the connection was lost ({reason})");
-            shared.status.send_modify(|status| status.cause = Some(cause));
-        }
-        ClientEvent::ReconnectAttempt { attempt, delay } => {
-            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-            shared.tell(&Line::ReconnectAttempt { attempt, delay_ms });
-        }
-        ClientEvent::Reconnect { .. } => shared.tell(&Line::Reconnect),
-        // It was held, and is larger than the server that was found accepts.
-        ClientEvent::NotSent { error, .. } => {
-            shared.tell(&Line::Error { message: &format!("an event was not sent: {error}") });
-        }
-        ClientEvent::NotAcknowledged { error, .. } => {
-            shared.tell(&Line::Error { message: &format!("an event was not acknowledged: {error}") });
-        }
-        ClientEvent::OutboxSettled { seq, fate, event, answer } => {
-            let args = answer.and_then(|answer| answer.parse::<Arguments<Vec<Value>>>().ok());
-            let args = args.as_ref().map(|Arguments(args)| JsonList(args));
-            shared.tell(&Line::OutboxSettled { seq, fate: fate.as_str(), event: event.event_name(), args });
-        }
-        ClientEvent::OutboxError { cause, kept, lost } => {
-            shared.tell(&Line::OutboxError { message: &cause, kept, lost });
-            if !shared.verbose {
-                say(&cause);
-            }
-        }
-        ClientEvent::DeliveryUnsupported => shared.tell(&Line::DeliveryUnsupported),
-        ClientEvent::ReconnectFailed => {
-            shared.tell(&Line::ReconnectFailed);
-            shared.status.send_modify(|status| status.gave_up = true);
-        }
-        _ => {}
-    });
-}
-
-fn watch_socket(socket: &Socket, at: usize, shared: &Arc<Shared>) {
-    socket.on_connect({
-        let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());
-        move || {
-            let Some(socket) = shared.socket(at) else { return };
-            let id = socket.id().unwrap_or_default();
-            shared.tell(&Line::Connect { namespace: &namespace, id: &id, recovered: socket.recovered() });
-            shared.place(at, Place::Connected);
-        }
-    });
-    socket.on_gap({
-        let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());
-        move |gap| shared.tell(&Line::gap(&namespace, &gap))
-    });
-    socket.on_disconnect({
-        let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());
-        move |reason| {
-            shared.tell(&Line::Disconnect { namespace: &namespace, reason: reason.as_str() });
-            shared.place(
-                at,
-                match reason {
-                    DisconnectReason::ServerDisconnect => Place::Ended,
-                    DisconnectReason::ClientDisconnect => Place::Left,
-                    _ => Place::Waiting,
-                },
-            );
-        }
-    });
-    socket.on_connect_error({
-        let (shared, namespace) = (Arc::clone(shared), socket.namespace().to_owned());
-        move |error| {
-            let (message, data) = match &error {
-                ConnectError::Refused { message, data } => (message.clone(), data.clone()),
-                other => (other.to_string(), None),
-            };
-            let data = data.unwrap_or_default();
-            shared.tell(&Line::ConnectError { namespace: &namespace, message: &message, data: Json(&data) });
-            let again = matches!(error, ConnectError::Transport { .. } | ConnectError::Timeout);
-            if again {
-                shared.status.send_modify(|status| status.cause = Some(one_line(&message)));
-            } else {
-                shared.place(at, Place::Refused(one_line(&message)));
-            }
-        }
-    });
 }
 
 /// A message's arguments as values.

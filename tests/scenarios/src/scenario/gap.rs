@@ -122,6 +122,33 @@ pub fn another_node_knows_nothing<F: Face>(face: &F) {
     assert_eq!(sim.events().last().unwrap(), "waiting 2 2000");
 }
 
+/// Where only the query is asked for, the server that worked last is tried first, and none is forgotten.
+pub fn several_servers_stay_where_the_query_is_asked_for<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.transports.truncate(1);
+        config.ask_address = true;
+        config.others = vec![socketio_client_core::Address::parse("http://other").unwrap()];
+    });
+    sim.connect("/");
+    sim.expect_lines(&["resolve"]);
+    sim.resolve_in_place(&[("k", "1")]);
+    sim.expect_lines(&["open w1"]);
+    sim.refuse("w1");
+    sim.open_websocket("w2");
+    for (old, new) in [("w2", "w3"), ("w3", "w4")] {
+        sim.cut(old);
+        sim.advance(secs(2));
+        assert_eq!(sim.lines().last().unwrap(), "resolve");
+        sim.resolve_in_place(&[("k", "2")]);
+        sim.open_websocket(new);
+        let config = sim.manager.config_mut();
+        assert_eq!(config.address.host, "other");
+        assert_eq!(config.others.len(), 1);
+        assert_ne!(config.others[0].host, "other");
+        assert_eq!(config.query, [("k".to_string(), "2".to_string())]);
+    }
+}
+
 /// What is known of it.
 pub fn a_gap_says_what_is_known<F: Face>(face: &F) {
     let mut sim = Sim::new(face);

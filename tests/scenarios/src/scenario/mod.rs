@@ -1,6 +1,7 @@
 //! The scenarios, by theme. Each is one behaviour.
 
 pub mod ack;
+pub mod claim;
 pub mod connect;
 pub mod emit;
 pub mod gap;

@@ -1,11 +1,11 @@
 //! Telling the server that a connection is gone before its session is asked for again.
 
-use socketio_client_core::{SocketId, SocketOptions, TransportError, TransportKind};
+use socketio_client_core::{SocketId, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
 /// Connected to `/` over WebSocket on a server that can resume sessions; one event came, with the offset 1.
-fn offered<F: Face>(sim: &mut Sim<'_, F>) -> SocketId {
+pub(super) fn offered<F: Face>(sim: &mut Sim<'_, F>) -> SocketId {
     let socket = sim.connect("/");
     sim.open_websocket("w1");
     sim.server("w1", "40{S1 P1}");
@@ -27,16 +27,16 @@ fn offered_by_polling<F: Face>(sim: &mut Sim<'_, F>, upgrades: &[&str]) -> Socke
 }
 
 /// The server's answer to a request for a session.
-fn status(code: u32, cause: &str) -> TransportError {
+pub(super) fn status(code: u32, cause: &str) -> TransportError {
     TransportError::Status { status: 400, body: format!(r#"{{"code":{code},"message":"{cause}"}}"#) }
 }
 
-fn unknown() -> TransportError {
+pub(super) fn unknown() -> TransportError {
     status(1, "Session ID unknown")
 }
 
 /// The same to the handshake of a WebSocket.
-fn unknown_to_websocket() -> TransportError {
+pub(super) fn unknown_to_websocket() -> TransportError {
     TransportError::Status { status: 400, body: "Session ID unknown".into() }
 }
 
@@ -47,7 +47,7 @@ fn resumed<F: Face>(sim: &mut Sim<'_, F>, name: &str) {
 }
 
 /// Resumed once, and lost for the second time, as far as the next attempt.
-fn lost_again<F: Face>(sim: &mut Sim<'_, F>) {
+pub(super) fn lost_again<F: Face>(sim: &mut Sim<'_, F>) {
     offered(sim);
     sim.cut("w1");
     sim.advance(secs(1));
@@ -292,185 +292,4 @@ pub fn leaving_ends_a_takeover<F: Face>(face: &F) {
     sim.expect_lines(&["close w2"]);
     sim.advance(secs(100));
     sim.expect_lines(&[]);
-}
-
-/// A server that has said goodbye is not told. One that must have noticed by itself is asked all the same, for it may have
-/// been stopped: then its word counts, and without one the clock does.
-pub fn a_server_that_knows_is_not_told<F: Face>(face: &F) {
-    let mut sim = Sim::new(face);
-    offered(&mut sim);
-    sim.goodbye("w1");
-    sim.advance(secs(1));
-    sim.ws_opened("w2");
-    sim.handshake("w2", &[]);
-    sim.expect_lines(&["open w2", "w2 40<P1@1>"]);
-
-    // A server that has heard anything since its ping waits once more for the answer. The session was resumed before, so it
-    // is not claimed early.
-    for (delay, answers, claim) in
-        [(65, None, "40"), (66, None, "40<P1@1>"), (66, Some(3), "40"), (66, Some(1), "40<P1@1>")]
-    {
-        let mut sim = Sim::with(face, |config| {
-            config.reconnection_delay = secs(delay);
-            config.reconnection_delay_max = secs(delay);
-            config.tells_status = false;
-        });
-        offered(&mut sim);
-        sim.goodbye("w1");
-        sim.advance(secs(delay));
-        sim.open_websocket("w2");
-        sim.server("w2", "40{S1 P1}");
-        sim.lines();
-        sim.cut("w2");
-        sim.advance(secs(delay));
-        // The WebSocket that would take over is never opened; the next one is.
-        let (mut lines, mut takes_over, mut said) = (sim.lines(), false, None);
-        assert_eq!(lines, ["get p1"]);
-        while said.is_none() {
-            for line in core::mem::take(&mut lines) {
-                match (line.split_once(' ').unwrap(), answers) {
-                    (("get", name), Some(3)) => {
-                        takes_over = true;
-                        sim.closed(name, status(3, "Bad request"));
-                    }
-                    (("get", name), Some(_)) => sim.closed(name, unknown()),
-                    (("get", name), None) => sim.refuse(name),
-                    (("open", name), _) if takes_over => {
-                        takes_over = false;
-                        sim.refuse(name);
-                    }
-                    (("open", name), _) => {
-                        sim.ws_opened(name);
-                        sim.handshake(name, &[]);
-                    }
-                    ((name, connect), _) if name.starts_with('w') => said = Some(connect.to_string()),
-                    _ => {}
-                }
-            }
-            lines = sim.lines();
-        }
-        assert_eq!(said.as_deref(), Some(claim), "{delay} {answers:?}");
-    }
-}
-
-/// Nothing to resume, nothing to tell: no recovery, no offset, or not wanted.
-pub fn no_takeover_without_need<F: Face>(face: &F) {
-    for connected in ["40{S1}", "40{S1 P1}"] {
-        let mut sim = Sim::new(face);
-        sim.connect("/");
-        sim.open_websocket("w1");
-        sim.server("w1", connected);
-        sim.cut("w1");
-        sim.advance(secs(1));
-        sim.lines();
-        sim.ws_opened("w2");
-        sim.handshake("w2", &[]);
-        assert!(sim.lines()[0].starts_with("w2 40"));
-    }
-    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
-    offered(&mut sim);
-    sim.cut("w1");
-    sim.advance(secs(1));
-    sim.open_websocket("w2");
-    sim.expect_lines(&["w2 40<P1@1>"]);
-}
-
-/// A claim that was not answered may have been granted: the connection on which it was made is taken over in turn.
-pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
-    let mut sim = Sim::new(face);
-    offered(&mut sim);
-    sim.goodbye("w1");
-    sim.advance(secs(1));
-    sim.open_websocket("w2");
-    sim.expect_lines(&["w2 40<P1@1>"]);
-    sim.server("w2", "42<2@2>");
-    sim.cut("w2");
-    sim.advance(secs(2));
-    sim.expect_lines(&["open w3"]);
-    sim.ws_opened("w3");
-    sim.raw("w3", "3probe");
-    sim.expect_lines(&["w3 2probe", "w3 5", "close w3", "open w4"]);
-    sim.closed("w4", unknown_to_websocket());
-    sim.ws_opened("w5");
-    sim.handshake("w5", &[]);
-    sim.expect_lines(&["open w5", "w5 40<P1@1>"]);
-    sim.events();
-    sim.server("w5", "42<2@2>");
-    sim.server("w5", "40{S1 P1}");
-    sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
-}
-
-/// Who leaves and joins again before the answer gets the session that was asked for: it was resumed once.
-pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
-    sim.connect("/a");
-    let socket = offered(&mut sim);
-    sim.goodbye("w1");
-    sim.advance(secs(1));
-    sim.open_websocket("w2");
-    assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
-    sim.manager.disconnect(socket, sim.now);
-    sim.manager.connect(socket, sim.now);
-    sim.server("w2", "40{S1 P1}");
-    sim.server("w2", "42<2@2>");
-    sim.events();
-    sim.cut("w2");
-    sim.advance(secs(2));
-    sim.open_websocket("w3");
-    assert!(sim.lines().contains(&"w3 40".to_string()));
-}
-
-/// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
-pub fn an_unknown_session_may_be_elsewhere<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| {
-        config.others = vec![socketio_client_core::Address::parse("http://other").unwrap()];
-    });
-    offered(&mut sim);
-    // Once it was resumed, the second time counts.
-    for (old, asked, next, claim) in [("w1", "w2", "w3", "40<P1@1>"), ("w3", "w4", "w5", "40")] {
-        sim.cut(old);
-        sim.advance(secs(1));
-        sim.closed(asked, unknown());
-        sim.lines();
-        sim.ws_opened(next);
-        sim.handshake(next, &[]);
-        sim.expect_lines(&[&format!("{next} {claim}")]);
-        sim.server(next, "40{S1 P1}");
-    }
-}
-
-/// A process that took up the session of another tells the server that the other's connection is gone.
-pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
-    let mut sim = Sim::new(face);
-    let options = || SocketOptions { saves: true, ..SocketOptions::default() };
-    let socket = sim.manager.socket("/", options());
-    sim.manager.connect(socket, sim.now);
-    sim.open_websocket("w1");
-    sim.expect_lines(&["w1 40"]);
-    sim.server("w1", "40{S1 P1}");
-    sim.expect_lines(&["save 0"]);
-    sim.server("w1", "42<1@1>");
-    let saved = sim.manager.saved_session(socket).unwrap();
-    assert_eq!(saved.pid, "P1");
-
-    let mut sim = Sim::new(face);
-    let socket = sim.manager.socket("/", options());
-    sim.manager.restore_session(socket, Some(saved));
-    sim.manager.connect(socket, sim.now);
-    sim.expect_lines(&["open w1"]);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
-    sim.closed("w2", unknown_to_websocket());
-    sim.ws_opened("w3");
-    sim.handshake("w3", &[]);
-    // Nobody else may claim it from now on.
-    sim.expect_lines(&["open w3", "claim 0", "w3 40<P1@1>"]);
-    sim.events();
-    sim.server("w3", "42<2@2>");
-    sim.server("w3", "40{S1 P1}");
-    sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
-    sim.expect_lines(&["save 0"]);
-    sim.manager.disconnect(socket, sim.now);
-    assert_eq!(sim.lines()[0], "forget 0");
 }

@@ -10,6 +10,11 @@ use super::world::World;
 
 impl World {
     pub(super) fn at_client(&mut self, arrival: Arrival) {
+        if let Arrival::Accepted(conn) | Arrival::ToClient(conn, _) | Arrival::Answer(conn, ..) = &arrival
+            && let Some(node) = self.node_of(*conn)
+        {
+            self.at = node;
+        }
         match arrival {
             Arrival::Accepted(conn) => {
                 if let Some(of) = self.wire.conns.get_mut(&conn) {
@@ -109,6 +114,7 @@ impl World {
         while let Some(event) = self.manager.poll_event() {
             self.hear(event);
         }
+        self.store();
     }
 
     fn command(&mut self, command: Command<Json>) {
@@ -123,10 +129,15 @@ impl World {
                 }
                 return;
             }
+            Command::Save { socket, saved } => {
+                self.stored[socket.number() as usize] = Some(saved);
+                return;
+            }
             other => panic!("{other:?} was not asked for"),
         };
         let conn = self.wire.open(Connection::new(transport, kind, &url, body));
-        if self.down_until <= self.now {
+        let reached = self.node_of(conn).is_some_and(|node| self.nodes[node].down_until <= self.now);
+        if self.down_until <= self.now && reached {
             self.wire.send(conn, To::Server, Arrival::Request(conn), self.now, &mut self.dice);
         } else {
             self.wire.lose(conn, To::Server);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::plan::Plan;
 use super::rooms::{Namespace, Yeast};
+use super::stream::Stream;
 use super::wire::{Conn, Kind};
 use super::{EPOCH, NAMESPACES};
 use crate::dice::Dice;
@@ -51,6 +52,8 @@ pub(super) struct Server {
     plan: Plan,
     sessions: BTreeMap<u32, Session>,
     spaces: [Namespace; 2],
+    /// What it has in common with others, in a cluster.
+    streams: Option<[Stream; 2]>,
     yeast: Yeast,
     /// Milliseconds in which events were sent.
     used: BTreeSet<u64>,
@@ -76,14 +79,16 @@ fn prefix(space: usize) -> &'static str {
 }
 
 impl Server {
-    pub(super) fn new(plan: Plan) -> Self {
+    /// Servers give no two sessions the same name.
+    pub(super) fn new(plan: Plan, at: u32, streams: Option<[Stream; 2]>) -> Self {
         Self {
             plan,
             sessions: BTreeMap::new(),
             spaces: Default::default(),
+            streams,
             yeast: Yeast::default(),
             used: BTreeSet::new(),
-            names: 0,
+            names: at * 1_000_000,
             next_sweep: SWEEP,
             skew: 0,
             refuses: true,
@@ -248,8 +253,14 @@ impl Server {
         let Some(session) = self.sessions.remove(&id) else { return };
         for (space, joined) in session.joined.into_iter().enumerate() {
             let Some((sid, pid)) = joined else { continue };
-            if self.plan.keeps.is_some() {
-                self.spaces[space].persist(&pid, &sid, clock);
+            let lost = |clock| self.spaces[space].lost(&sid, clock);
+            match &self.streams {
+                Some(streams) => streams[space].borrow_mut().persist(&pid, lost(EPOCH + now)),
+                None if self.plan.keeps.is_some() => {
+                    let lost = lost(clock);
+                    self.spaces[space].persist(&pid, lost);
+                }
+                None => {}
             }
             self.spaces[space].clean_up(&sid);
         }
@@ -357,9 +368,11 @@ impl Server {
         let auth: Value = if data.is_empty() { Value::Null } else { serde_json::from_str(data).unwrap() };
         let clock = self.clock(now);
         let restored = match (self.plan.keeps, auth["pid"].as_str(), auth["offset"].as_str()) {
-            (Some(keeps), Some(pid), Some(offset)) => self.spaces[space]
-                .restore(pid, offset, clock, keeps)
-                .map(|restored| (restored, pid.to_owned())),
+            (Some(keeps), Some(pid), Some(offset)) => match &self.streams {
+                Some(streams) => streams[space].borrow_mut().restore(pid, offset, EPOCH + now, keeps),
+                None => self.spaces[space].restore(pid, offset, clock, keeps),
+            }
+            .map(|restored| (restored, pid.to_owned())),
             _ => None,
         };
         let recovered = restored.is_some();
@@ -403,7 +416,12 @@ impl Server {
         }
         self.used.insert(clock);
         let mut data = format!(r#"["e",{number}]"#);
-        if how == How::Kept && self.plan.keeps.is_some() {
+        if let Some(streams) = &self.streams {
+            let id = streams[space].borrow_mut().keep(number, to_room, EPOCH + now);
+            if how == How::Kept {
+                data = format!(r#"["e",{number},"{id}"]"#);
+            }
+        } else if how == How::Kept && self.plan.keeps.is_some() {
             let id = self.yeast.next(clock);
             data = format!(r#"["e",{number},"{id}"]"#);
             self.spaces[space].keep(id, data.clone(), to_room, clock);

@@ -14,14 +14,22 @@
 //! A server may be stopped for longer than its heartbeat allows, and notices only when it goes on, unless `takeover` is off: who
 //! does not ask claims a session too early then.
 //!
+//! There may be two servers, to which the client fails over: each with events and sessions of its own, or a cluster that has them
+//! in common. There an event that is replayed may come after newer ones, and each recovery is told as a gap that is not exact.
+//! And the client's process may be killed, whose sessions another one takes up from a store that may be damaged; in a cluster it
+//! may hear acked and volatile events again.
+//!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
 
 mod app;
 mod engine;
 mod laws;
+mod nodes;
 mod plan;
+mod process;
 mod rooms;
+mod stream;
 mod trouble;
 mod wire;
 mod world;

@@ -33,6 +33,12 @@ pub struct Plan {
     pub events: (u64, u64),
     /// Whether the server's process is stopped now and then, and goes on where it was.
     pub stops: bool,
+    /// How many servers there are.
+    pub nodes: usize,
+    /// Whether these have their events and sessions in common.
+    pub is_cluster: bool,
+    /// Whether sessions are stored for the next process.
+    pub stores: bool,
     /// How long it goes on.
     pub wild: u64,
 }
@@ -50,7 +56,7 @@ impl Plan {
         };
         let tells_status = !dice.one_in(3);
         let takeover = !dice.one_in(6);
-        Self {
+        let mut plan = Self {
             transports,
             tells_status,
             takeover,
@@ -65,8 +71,13 @@ impl Plan {
             events: (100 + dice.roll(1000), 20_000 + dice.roll(100_000)),
             // Who does not ask cannot know.
             stops: takeover,
+            nodes: if dice.one_in(3) { 2 } else { 1 },
+            is_cluster: false,
+            stores: dice.one_in(4),
             wild: 3_600_000,
-        }
+        };
+        plan.is_cluster = plan.nodes > 1 && plan.keeps.is_some() && dice.one_in(2);
+        plan
     }
 }
 

@@ -50,10 +50,10 @@ struct Kept {
 
 /// A session whose connection was lost.
 #[derive(Debug)]
-struct Lost {
-    sid: String,
-    in_room: bool,
-    at: u64,
+pub(super) struct Lost {
+    pub(super) sid: String,
+    pub(super) in_room: bool,
+    pub(super) at: u64,
 }
 
 #[derive(Debug)]
@@ -79,9 +79,13 @@ impl Namespace {
     }
 
     /// The loss of a connection was noticed.
-    pub(super) fn persist(&mut self, pid: &str, sid: &str, clock: u64) {
+    pub(super) fn persist(&mut self, pid: &str, lost: Lost) {
+        self.lost.insert(pid.into(), lost);
+    }
+
+    pub(super) fn lost(&self, sid: &str, clock: u64) -> Lost {
         let in_room = self.rooms.get(sid).is_some_and(|in_room| *in_room);
-        self.lost.insert(pid.into(), Lost { sid: sid.into(), in_room, at: clock });
+        Lost { sid: sid.into(), in_room, at: clock }
     }
 
     /// Whoever else has this id receives nothing any more.

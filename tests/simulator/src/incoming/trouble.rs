@@ -33,17 +33,28 @@ impl World {
             12..=13 => self.outage(),
             14 => {
                 self.figures.count("closed by the server");
-                self.server.gone_all(self.now);
+                let now = self.now;
+                self.node().server.gone_all(now);
+            }
+            15 if self.nodes.len() > 1 && self.dice.one_in(2) => {
+                self.figures.count("one of two servers down");
+                let most = [2000, 20_000, 300_000][self.dice.roll(3) as usize];
+                let until = self.now + self.dice.roll(most);
+                self.node().down_until = until;
+                let server = self.dice.one_in(2);
+                self.cut(true, server);
             }
             15 => {
                 self.figures.count("restarts with memory");
-                self.server.gone_all(self.now);
+                let now = self.now;
+                self.node().server.gone_all(now);
                 self.cut(true, true);
                 self.rest(false);
             }
             16 if self.dice.one_in(2) => {
                 self.figures.count("restarts without memory");
-                self.server.forget(self.now);
+                let now = self.now;
+                self.node().server.forget(now);
                 let told = !self.dice.one_in(3);
                 self.cut(told, true);
                 self.rest(false);
@@ -52,7 +63,7 @@ impl World {
                 let space = self.dice.roll(2) as usize;
                 if self.dice.one_in(2) {
                     self.figures.count("thrown out");
-                    self.server.throw_out(space);
+                    self.node().server.throw_out(space);
                 } else {
                     self.figures.count("left");
                     self.manager.disconnect(self.sockets[space], self.instant());
@@ -63,12 +74,17 @@ impl World {
             18 if self.plan.stops && self.dice.one_in(2) => {
                 self.figures.count("stopped");
                 let most = [2000, 20_000, 100_000, 300_000][self.dice.roll(4) as usize];
-                self.frozen_until = self.now + self.dice.roll(most);
-                self.harm = self.frozen_until + 1;
+                let until = self.now + self.dice.roll(most);
+                self.node().frozen_until = until;
+                self.harm = until + 1;
             }
             18 => {
                 self.figures.count("clock set");
-                self.server.skew += i64::try_from(self.dice.roll(20_000)).unwrap() - 10_000;
+                let skew = i64::try_from(self.dice.roll(20_000)).unwrap() - 10_000;
+                self.node().server.skew += skew;
+            }
+            19 if self.plan.stores && !self.dice.one_in(4) && self.restart() => {
+                self.figures.count("other processes");
             }
             _ => {
                 self.figures.count("woken up");

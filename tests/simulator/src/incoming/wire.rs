@@ -38,12 +38,6 @@ pub(super) enum Arrival {
     Resynced(ResyncId),
 }
 
-impl Arrival {
-    pub(super) const fn is_at_server(&self) -> bool {
-        matches!(self, Self::Request(_) | Self::ToServer(..) | Self::Ping(_) | Self::ServerSees(_))
-    }
-}
-
 #[derive(Debug, Default)]
 struct Way {
     /// When the last message arrives that was sent; the next comes no sooner.
@@ -55,6 +49,8 @@ struct Way {
 pub(super) struct Connection {
     pub(super) transport: TransportId,
     pub(super) kind: Kind,
+    /// The number of the server.
+    pub(super) node: usize,
     pub(super) sid: Option<String>,
     pub(super) body: String,
     up: Way,
@@ -66,7 +62,12 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(transport: TransportId, kind: Kind, url: &str, body: String) -> Self {
         let sid = url.split_once("sid=").map(|(_, rest)| rest.split('&').next().unwrap().to_owned());
-        Self { transport, kind, sid, body, up: Way::default(), down: Way::default(), accepted: false }
+        let node = super::nodes::HOSTS.iter().position(|host| {
+            let rest = url.split_once("://").map(|(_, rest)| rest).unwrap();
+            rest.starts_with(host.trim_start_matches("http://"))
+        });
+        let node = node.unwrap();
+        Self { transport, kind, node, sid, body, up: Way::default(), down: Way::default(), accepted: false }
     }
 }
 

@@ -1,16 +1,17 @@
 //! A client, a server and what is between them, for an hour of virtual time.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{Auth, Config, Delivery, EmitOptions, Instant, Manager, SocketId};
+use socketio_client_core::{EmitOptions, Instant, Manager, Saved, SocketId};
 
-use super::engine::{Doing, How, Server};
+use super::NAMESPACES;
+use super::engine::{Doing, How};
 use super::laws::{Law, Watch};
+use super::nodes::Node;
 use super::plan::{Figures, Plan};
+use super::process;
 use super::wire::{Arrival, Conn, Kind, To, Wire};
-use super::{EPOCH, NAMESPACES};
 use crate::dice::Dice;
 
 pub struct World {
@@ -20,7 +21,11 @@ pub struct World {
     pub(super) manager: Manager<Json>,
     pub(super) sockets: [SocketId; 2],
     pub(super) wire: Wire,
-    pub(super) server: Server,
+    pub(super) nodes: Vec<Node>,
+    /// The one that the client heard last.
+    pub(super) at: usize,
+    /// What is stored of each namespace's session.
+    pub(super) stored: [Option<Saved>; 2],
     pub(super) laws: [Law; 2],
     /// Events that are sent after something that waits for a GET.
     pub(super) waiting: Vec<(usize, usize)>,
@@ -32,8 +37,6 @@ pub struct World {
     /// Until then there is no network, which either says so, or swallows what is sent.
     pub(super) down_until: u64,
     pub(super) swallows: bool,
-    /// Until then the server does nothing.
-    pub(super) frozen_until: u64,
     pub(super) next_trouble: u64,
     next_event: u64,
     quiet: bool,
@@ -50,27 +53,17 @@ impl World {
     #[must_use]
     pub fn new(plan: Plan, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let mut config = Config::new("http://server").unwrap();
-        config.unix_epoch = Duration::from_millis(EPOCH);
-        config.transports.clone_from(&plan.transports);
-        config.tells_status = plan.tells_status;
-        config.recovery_takeover = plan.takeover;
-        config.buffer_size = plan.held;
-        config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
-        let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
-        let sockets =
-            NAMESPACES.map(|name| manager.socket(name, Delivery::default().options(Auth::None, "")));
-        for (socket, on) in sockets.into_iter().zip(plan.resyncs) {
-            manager.set_resync(socket, on);
-            manager.connect(socket, Instant::default());
-        }
+        let (mut manager, sockets) = process::start(&plan, &mut dice);
+        sockets.into_iter().for_each(|socket| manager.connect(socket, Instant::default()));
         Self {
             dice,
             now: 0,
             manager,
             sockets,
             wire: Wire::new(plan.latency),
-            server: Server::new(plan.clone()),
+            nodes: Node::all(&plan),
+            at: 0,
+            stored: Default::default(),
             laws: Default::default(),
             waiting: Vec::new(),
             watches: VecDeque::new(),
@@ -78,7 +71,6 @@ impl World {
             harm: 0,
             down_until: 0,
             swallows: false,
-            frozen_until: 0,
             next_trouble: plan.troubles,
             next_event: 0,
             quiet: false,
@@ -96,7 +88,10 @@ impl World {
         while self.now < self.plan.wild {
             self.step(true);
         }
-        (self.down_until, self.frozen_until, self.server.refuses) = (self.now, self.now, false);
+        self.down_until = self.now;
+        for node in &mut self.nodes {
+            (node.frozen_until, node.down_until, node.server.refuses) = (self.now, self.now, false);
+        }
         let (interval, patience) = self.plan.heartbeat;
         let calm = self.now + 60_000 + 2 * (interval + patience);
         while self.now < calm {
@@ -118,22 +113,19 @@ impl World {
         let timer = self.manager.poll_timeout().map_or(u64::MAX, |at| {
             u64::try_from(at.since_epoch().as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
         });
-        let server = self.server.next_time().max(self.frozen_until);
+        let server = self.next_node_time();
         let trouble = if wild { self.next_trouble } else { u64::MAX };
         let arrival = self.wire.next_time().unwrap_or(u64::MAX);
         let next = timer.min(server).min(trouble).min(arrival).min(self.next_event);
         self.now = self.now.max(next);
-        // A process that was stopped looks at its clock before it looks at what has come.
         if server <= self.now {
-            self.server.pass_time(self.now);
-            self.obey();
+            self.pass_node_time();
         }
         while let Some(arrival) = self.wire.take(self.now) {
-            if arrival.is_at_server() && self.now < self.frozen_until {
+            match self.frozen_until(&arrival) {
                 // In the kernel's hands meanwhile.
-                self.wire.at(self.frozen_until, arrival);
-            } else {
-                self.arrive(arrival);
+                Some(until) => self.wire.at(until, arrival),
+                None => self.arrive(arrival),
             }
         }
         if timer <= self.now {
@@ -157,7 +149,7 @@ impl World {
         // Quiet times end by themselves.
         self.quiet &= !self.dice.one_in(6);
         self.next_event = self.now + 1 + self.dice.roll(2 * if self.quiet { quiet } else { busy });
-        if self.now < self.frozen_until {
+        if self.nodes.iter().all(|node| self.now < node.frozen_until) {
             return;
         }
         if self.dice.one_in(20) {
@@ -182,24 +174,40 @@ impl World {
             return;
         }
         let number = self.laws[space].sent.len() as u64;
-        self.server.emit(space, number, how, to_room, self.now);
-        self.obey();
+        self.emit_everywhere(space, number, how, to_room);
         self.sent(space, how);
+    }
+
+    /// When a server goes on to which this has come while it is stopped.
+    fn frozen_until(&self, arrival: &Arrival) -> Option<u64> {
+        let (Arrival::Request(conn)
+        | Arrival::ToServer(conn, _)
+        | Arrival::Ping(conn)
+        | Arrival::ServerSees(conn)) = arrival
+        else {
+            return None;
+        };
+        let until = self.nodes[self.node_of(*conn)?].frozen_until;
+        (self.now < until).then_some(until)
     }
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Request(conn) => {
                 let Some(of) = self.wire.conns.get(&conn) else { return };
-                let (kind, sid, body) = (of.kind, of.sid.clone(), of.body.clone());
-                self.server.request(conn, kind, sid.as_deref(), &body, self.now, &mut self.dice);
+                let (kind, node, sid, body) = (of.kind, of.node, of.sid.clone(), of.body.clone());
+                let server = &mut self.nodes[node].server;
+                server.request(conn, kind, sid.as_deref(), &body, self.now, &mut self.dice);
             }
-            Arrival::ToServer(conn, text) => self.server.message(conn, &text, self.now, &mut self.dice),
+            Arrival::ToServer(conn, text) => {
+                let Some(node) = self.node_of(conn) else { return };
+                self.nodes[node].server.message(conn, &text, self.now, &mut self.dice);
+            }
             Arrival::Ping(conn) => {
                 self.wire.send(conn, To::Client, Arrival::Pong(conn), self.now, &mut self.dice);
             }
             Arrival::ServerSees(conn) => {
-                self.server.gone(conn, self.now);
+                self.nodes.iter_mut().for_each(|node| node.server.gone(conn, self.now));
                 if !self.wire.live.contains(&conn) {
                     self.wire.end(conn);
                 }
@@ -210,7 +218,9 @@ impl World {
     }
 
     pub(super) fn obey(&mut self) {
-        for doing in std::mem::take(&mut self.server.doings) {
+        let doings: Vec<_> =
+            self.nodes.iter_mut().flat_map(|node| std::mem::take(&mut node.server.doings)).collect();
+        for doing in doings {
             let (conn, arrival) = match doing {
                 Doing::Accept(conn) => (conn, Arrival::Accepted(conn)),
                 Doing::Send(conn, text) => (conn, Arrival::ToClient(conn, text)),

@@ -1,0 +1,108 @@
+//! Connections that are gone for us, and perhaps not for the server.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::engine::url::Address;
+use crate::io::TransportId;
+use crate::saved::Carrier;
+
+pub(super) struct Ghost {
+    /// Names it in the namespaces that it carried.
+    pub(super) id: TransportId,
+    pub(super) sid: String,
+    pub(super) carrier: Carrier,
+    /// Where it was. `None`: not known, so it is taken for the one that is tried next.
+    address: Option<Address>,
+    asked: Asked,
+}
+
+/// Whether a server has been asked about a connection, in one attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    NotYet,
+    Once,
+    /// It could not be reached. If it is reached a moment later, it is asked once more.
+    InVain,
+    Again,
+    Twice,
+}
+
+impl Ghost {
+    pub(super) const fn new(
+        id: TransportId,
+        sid: String,
+        carrier: Carrier,
+        address: Option<Address>,
+    ) -> Self {
+        Self { id, sid, carrier, address, asked: Asked::NotYet }
+    }
+
+    fn is_at(&self, address: &Address) -> bool {
+        self.address.as_ref().is_none_or(|known| known.is_same_server(address))
+    }
+}
+
+/// A namespace waits for one at most. Mostly it is one for all: a second one comes where a namespace was refused on the
+/// connection between, and its session is still on the one before.
+const MOST: usize = 4;
+
+/// The latest of them, as far as namespaces wait for them, the newest last.
+#[derive(Default)]
+pub(super) struct Ghosts(Vec<Ghost>);
+
+impl Ghosts {
+    /// One more, and none that is not `needed` any longer.
+    pub(super) fn push(&mut self, ghost: Ghost, needed: impl Fn(TransportId) -> bool) {
+        self.0.retain(|old| needed(old.id));
+        if self.0.len() == MOST {
+            self.0.remove(0);
+        }
+        self.0.reserve_exact(1);
+        self.0.push(ghost);
+    }
+
+    pub(super) fn with_sid(&self, sid: &str) -> Option<&Ghost> {
+        self.0.iter().find(|ghost| ghost.sid == sid)
+    }
+
+    /// Whether the last one was at another server.
+    pub(super) fn is_elsewhere(&self, address: &Address) -> bool {
+        self.0.last().is_some_and(|ghost| !ghost.is_at(address))
+    }
+
+    /// Another attempt begins.
+    pub(super) fn ask_anew(&mut self) {
+        for ghost in &mut self.0 {
+            ghost.asked = Asked::NotYet;
+        }
+    }
+
+    /// The one about which this server is to be asked now.
+    pub(super) fn ask(&mut self, address: &Address, helps: impl Fn(TransportId) -> bool) -> Option<&Ghost> {
+        let open = |ghost: &&mut Ghost| matches!(ghost.asked, Asked::NotYet | Asked::Again);
+        let mut ghosts = self.0.iter_mut().filter(open);
+        let ghost = ghosts.find(|ghost| ghost.is_at(address) && helps(ghost.id))?;
+        ghost.asked = if ghost.asked == Asked::NotYet { Asked::Once } else { Asked::Twice };
+        Some(ghost)
+    }
+
+    /// Nothing was heard of the server, so it need not be asked about another one either.
+    pub(super) fn asked_in_vain(&mut self, address: &Address) {
+        for ghost in self.0.iter_mut().filter(|ghost| ghost.is_at(address)) {
+            ghost.asked = match ghost.asked {
+                Asked::NotYet | Asked::Once | Asked::InVain => Asked::InVain,
+                Asked::Again | Asked::Twice => Asked::Twice,
+            };
+        }
+    }
+
+    /// It is reached after all. False if there is nothing to ask.
+    pub(super) fn ask_again(&mut self) -> bool {
+        let mut again = false;
+        for ghost in self.0.iter_mut().filter(|ghost| ghost.asked == Asked::InVain) {
+            (ghost.asked, again) = (Asked::Again, true);
+        }
+        again
+    }
+}

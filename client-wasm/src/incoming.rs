@@ -1,0 +1,130 @@
+//! Events on their way to their listeners: those that wait for one (`hold_events`), and how far a server's own history came
+//! (`offset`).
+
+use std::rc::Rc;
+
+use socketio_client_core::codec::Payload;
+use socketio_client_core::{AuthRequest, HeldEvents, SocketId};
+
+use crate::dispatch::Handler;
+use crate::driver::{Inner, Shared};
+use crate::message::Message;
+
+/// Where an event stands in a server's history: a JSON text, or nothing if it says nothing of that.
+pub(crate) type PlaceFn = dyn Fn(&Message) -> Option<String>;
+
+/// How far a server's own history came is told with each CONNECT.
+pub(crate) struct Cursor {
+    /// Of the authentication data.
+    pub(crate) key: String,
+    pub(crate) of: Rc<PlaceFn>,
+}
+
+/// Events that wait, and whether somebody may listen to them by now.
+pub(crate) struct Held {
+    events: HeldEvents<Message>,
+    stale: bool,
+}
+
+impl Held {
+    pub(crate) fn new(names: Vec<String>, size: usize) -> Self {
+        Self { events: HeldEvents::new(names, size), stale: false }
+    }
+
+    pub(crate) const fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// There is another listener.
+    pub(crate) const fn look_again(&mut self) {
+        self.stale = true;
+    }
+}
+
+impl Inner {
+    fn is_heard(&self, socket: SocketId, event: &str) -> bool {
+        self.namespaces.get(&socket).is_some_and(|namespace| namespace.router.has(event))
+    }
+
+    /// One that waited, and has a listener now.
+    pub(crate) fn released(&mut self) -> Option<(SocketId, Message)> {
+        let mut held = self.held.take_if(|held| held.stale)?;
+        let released = held.events.next(|socket, event| self.is_heard(socket, event));
+        held.stale = released.is_some();
+        self.held = Some(held);
+        released
+    }
+
+    /// The message, unless it is to wait.
+    fn unless_held(&mut self, socket: SocketId, message: Message) -> Option<Message> {
+        let event = message.event();
+        if !self.held.as_ref().is_some_and(|held| held.events.holds(event)) || self.is_heard(socket, event) {
+            return Some(message);
+        }
+        let (event, size, now) = (event.to_owned(), message.size(), self.clock.now());
+        if let Some(held) = &mut self.held
+            && let Some((socket, since)) = held.events.hold(socket, &event, message, size, now)
+        {
+            self.manager.dropped(socket, since, now);
+        }
+        None
+    }
+}
+
+impl Shared {
+    /// An event that has just come.
+    pub(crate) fn came(self: &Rc<Self>, socket: SocketId, message: Message) {
+        let message = if self.read(|inner| inner.held.is_some()) {
+            // What is dropped for it is told.
+            self.call(|inner, _| inner.unless_held(socket, message))
+        } else {
+            Some(message)
+        };
+        if let Some(message) = message {
+            self.hand_over(socket, &message);
+        }
+    }
+
+    pub(crate) fn hand_over(&self, socket: SocketId, message: &Message) {
+        let sources = self.read(|inner| Rc::clone(&inner.sources));
+        let place = sources.cursor.as_ref().and_then(|cursor| (cursor.of)(message));
+        self.tell_namespace(socket, message.event(), |handler| {
+            if let Handler::Message(call) = handler {
+                call(message.clone());
+            }
+        });
+        // After the listeners, so that what they had not handled comes again.
+        if let Some(place) = place {
+            self.read(|inner| inner.places.insert(socket, place));
+        }
+    }
+
+    /// Asks the application for the data of one CONNECT.
+    pub(crate) fn authenticate(self: &Rc<Self>, request: AuthRequest) {
+        let sources = self.read(|inner| Rc::clone(&inner.sources));
+        let Some(answer) = sources.ask_auth() else {
+            return self.authenticated(request, Ok(sources.known_auth()));
+        };
+        // The question must not keep a client open that nobody else wants.
+        let shared = Rc::downgrade(self);
+        wasm_bindgen_futures::spawn_local(async move {
+            let data = answer.await;
+            if let Some(shared) = shared.upgrade() {
+                shared.authenticated(request, data.map(Some));
+            }
+        });
+    }
+
+    fn authenticated(&self, request: AuthRequest, data: Result<Option<Payload>, String>) {
+        self.call(|inner, now| {
+            let place = inner.places.get(&request.socket());
+            let data = match (&inner.sources.cursor, place) {
+                (Some(Cursor { key, .. }), Some(place)) => {
+                    data.map(|data| Some(data.unwrap_or_else(Payload::empty_object).with_field(key, place)))
+                }
+                _ => data,
+            };
+            inner.manager.authenticate(request, data, now);
+        });
+    }
+}

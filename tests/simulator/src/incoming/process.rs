@@ -1,0 +1,91 @@
+//! The client's process ends, and another one takes up its sessions.
+
+use std::time::Duration;
+
+use socketio_client_core::codec::Json;
+use socketio_client_core::{
+    Address, Auth, Config, Delivery, GapLevel, Manager, Saved, SocketId, SocketOptions,
+};
+
+use super::nodes::HOSTS;
+use super::plan::Plan;
+use super::wire::To;
+use super::world::World;
+use super::{EPOCH, NAMESPACES};
+use crate::dice::Dice;
+
+/// A client that has not connected yet.
+pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, [SocketId; 2]) {
+    let mut config = Config::new(HOSTS[0]).unwrap();
+    config.others = HOSTS[1..plan.nodes].iter().map(|host| Address::parse(host).unwrap()).collect();
+    config.unix_epoch = Duration::from_millis(EPOCH);
+    config.transports.clone_from(&plan.transports);
+    config.tells_status = plan.tells_status;
+    config.recovery_takeover = plan.takeover;
+    config.buffer_size = plan.held;
+    config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
+    config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
+    let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
+    let sockets = NAMESPACES.map(|name| {
+        let options = Delivery::default().options(Auth::None, "");
+        manager.socket(name, SocketOptions { saves: plan.stores, ..options })
+    });
+    for (socket, on) in sockets.into_iter().zip(plan.resyncs) {
+        manager.set_resync(socket, on);
+    }
+    (manager, sockets)
+}
+
+impl World {
+    /// How far the events have come is stored behind the listeners.
+    pub(super) fn store(&mut self) {
+        if !self.plan.stores {
+            return;
+        }
+        for (socket, stored) in self.sockets.into_iter().zip(&mut self.stored) {
+            if let (Some(Saved::Session(_)), Some(session)) = (&stored, self.manager.saved_session(socket)) {
+                *stored = Some(Saved::Session(session));
+            }
+        }
+    }
+
+    /// The process is killed, and another one is there. False if it would not know that it has missed anything.
+    pub(super) fn restart(&mut self) -> bool {
+        let sessions =
+            self.stored.iter().all(|stored| matches!(stored, Some(Saved::Session(_) | Saved::Claimed)));
+        // What waits to be made good is lost with a process, and its shell has not said that it was handled.
+        if !sessions || self.laws.iter().any(|law| law.resyncing.is_some()) {
+            return false;
+        }
+        let told = self.dice.one_in(2);
+        for conn in std::mem::take(&mut self.wire.live) {
+            self.wire.lose(conn, To::Client);
+            if told {
+                let time = self.now + self.dice.roll(200);
+                self.wire.at(time, super::wire::Arrival::ServerSees(conn));
+            } else {
+                self.wire.lose(conn, To::Server);
+            }
+        }
+        (self.manager, self.sockets) = start(&self.plan, &mut self.dice);
+        for (space, stored) in std::mem::take(&mut self.stored).into_iter().enumerate() {
+            let session = match stored {
+                Some(Saved::Session(session)) if !self.dice.one_in(6) => Some(session),
+                _ => None,
+            };
+            self.figures.count(if session.is_some() {
+                "sessions taken up"
+            } else {
+                "stores that tell nothing"
+            });
+            let socket = self.sockets[space];
+            // Nobody else may have it meanwhile.
+            self.stored[space] = Some(Saved::Claimed);
+            self.manager.restore_session(socket, session);
+            self.laws[space].ended();
+            self.manager.connect(socket, self.instant());
+        }
+        self.drain();
+        true
+    }
+}
