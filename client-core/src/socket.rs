@@ -200,9 +200,9 @@ impl SocketState {
 }
 
 impl<C: Codec> Socket<C> {
-    pub(crate) fn new(namespace: &str, options: SocketOptions<C::Payload>) -> Self {
+    pub(crate) fn new(namespace: C::Name, options: SocketOptions<C::Payload>) -> Self {
         Self {
-            namespace: namespace.into(),
+            namespace,
             outbox: Outbox::new(options.resending()),
             auth: options.auth,
             state: SocketState::Inactive,

@@ -94,19 +94,22 @@ pub(super) fn encode_next<C: Codec>(
                 return true;
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), &socket.namespace, ack);
-            match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
+            let (payload, emit) = emit.split();
+            let kept = keeps_written(engine, config).then(|| payload.clone());
+            match codec.encode_last(&header, payload, &mut engine.messages) {
                 Ok(()) => {
                     let before = socket.outbox.fates.written();
                     socket.outbox.wrote(&emit, forgotten);
                     engine.wrote(id);
-                    if keeps_written(engine, config) {
-                        let bytes = bytes(codec, &emit.payload, &socket.namespace);
+                    if let Some(payload) = kept {
+                        let bytes = bytes(codec, &payload, &socket.namespace);
+                        let emit = emit.with(payload);
                         let packet = (!emit.volatile).then(|| (Outgoing::Emit { socket: id, emit }, ack));
                         engine.keep_written(Written { packet, before, bytes });
                     }
                 }
-                Err(error) => {
-                    socket.not_sent(id, emit, EmitError::Encode(error.into()), events);
+                Err((error, payload)) => {
+                    socket.not_sent(id, emit.with(payload), EmitError::Encode(error.into()), events);
                     report_flushes(sockets, events);
                 }
             }

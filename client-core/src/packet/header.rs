@@ -142,16 +142,17 @@ pub fn write<N: Deref<Target = str>>(header: &Header<N>, out: &mut String) {
 /// In decimal. `format!` would bring all of `core::fmt` into modules that need nothing else of it.
 pub fn push_number(mut number: u64, out: &mut String) {
     let mut digits = [b'0'; 20];
-    let mut count = 0;
-    for digit in &mut digits {
+    let mut first = digits.len();
+    for digit in digits.iter_mut().rev() {
         *digit += u8::try_from(number % 10).unwrap_or_default();
-        count += 1;
+        first -= 1;
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    out.extend(digits.iter().take(count).rev().map(|&digit| char::from(digit)));
+    let digits = digits.get(first..).unwrap_or_default();
+    out.push_str(core::str::from_utf8(digits).unwrap_or_default());
 }
 
 fn advance(rest: &mut &str, bytes: usize) {
@@ -163,7 +164,7 @@ fn take_number(rest: &mut &str) -> Option<Option<u64>> {
     let (mut number, mut digits) = (Some(0_u64), 0);
     for byte in rest.bytes().take_while(u8::is_ascii_digit) {
         let digit = u64::from(byte - b'0');
-        number = number.filter(|number| *number <= (u64::MAX - digit) / 10).map(|number| number * 10 + digit);
+        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
         digits += 1;
     }
     advance(rest, digits);
