@@ -214,7 +214,8 @@ impl Acks {
 
     #[inline]
     fn take(&mut self, at: usize) -> Option<Settled> {
-        let Pending { id, emit, deadline, sent, attempt, dropped, .. } = queue::remove(&mut self.pending, at)?;
+        let Pending { id, emit, deadline, sent, attempt, dropped, .. } =
+            queue::remove(&mut self.pending, at)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(deadline, id);
         }

@@ -34,6 +34,9 @@ const SYNC: Duration = Duration::from_millis(5000);
 /// Where nothing is known, what an Engine.IO server accepts by default.
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
 
+/// Bytes in front of a payload, the namespace's name not counted: types, two numbers, and what stands between.
+const LONGEST_HEADER: usize = 2 + 20 + 20 + 2;
+
 /// Why the server would close the connection over this payload, where that is known.
 pub(super) fn oversize<C: Codec>(
     codec: &C,
@@ -50,6 +53,9 @@ pub(super) fn oversize<C: Codec>(
         // `b`, and base64.
         TransportKind::Polling => attachment.div_ceil(3).saturating_mul(4).saturating_add(1),
     };
+    if text.saturating_add(namespace.len() + LONGEST_HEADER).max(attachment) <= limit {
+        return None;
+    }
     // Engine.IO type and packet type, then what only some packets have.
     let mut header = 2 + ack.map_or(0, digits);
     if namespace != ROOT {

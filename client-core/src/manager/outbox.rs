@@ -131,7 +131,7 @@ pub(super) fn stored<P>(
     maybe_sent: bool,
 ) -> Emit<P> {
     let RestoredEmit { key, payload, attempts, expires } = emit;
-    let mut reliable = Reliable::new(timeout);
+    let mut reliable = Reliable::new(timeout, false);
     (reliable.key, reliable.attempts) = (Some(key), attempts);
     (reliable.kept, reliable.restored, reliable.maybe_sent) = (Kept::Yes, true, maybe_sent);
     let terms = expires.map(|expires| Box::new(Terms { expires: Some(expires), key: None, place: None }));

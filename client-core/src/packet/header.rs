@@ -151,8 +151,9 @@ pub fn push_number(mut number: u64, out: &mut String) {
             break;
         }
     }
-    let digits = digits.get(first..).unwrap_or_default();
-    out.push_str(core::str::from_utf8(digits).unwrap_or_default());
+    for digit in digits.get(first..).unwrap_or_default() {
+        out.push(char::from(*digit));
+    }
 }
 
 fn advance(rest: &mut &str, bytes: usize) {
@@ -161,14 +162,10 @@ fn advance(rest: &mut &str, bytes: usize) {
 
 /// Digits in front: `None` if there are none, `Some(None)` if they do not fit.
 fn take_number(rest: &mut &str) -> Option<Option<u64>> {
-    let (mut number, mut digits) = (Some(0_u64), 0);
-    for byte in rest.bytes().take_while(u8::is_ascii_digit) {
-        let digit = u64::from(byte - b'0');
-        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
-        digits += 1;
-    }
-    advance(rest, digits);
-    (digits > 0).then_some(number)
+    let digits = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, after) = rest.split_at_checked(digits)?;
+    *rest = after;
+    (digits > 0).then(|| number.parse().ok())
 }
 
 #[cfg(test)]

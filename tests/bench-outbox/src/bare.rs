@@ -27,8 +27,7 @@ impl Bare {
     /// Connected to the namespace `/`.
     pub(crate) async fn connect(url: &str) -> Result<Self> {
         let url = format!("{}/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
-        let config =
-            WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER);
         let (ws, _) = connect_async_with_config(url, Some(config), true).await?;
         let texts = Texts::default();
         let event = |i| serde_json::to_string(&("echo", texts.message(i)));
