@@ -200,16 +200,22 @@ impl Acks {
 
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
-        if !matches!(self.pending.get(self.find(id)?)?, Pending { sent: true, dropped: false, .. }) {
+        let at = self.find(id)?;
+        if !matches!(self.pending.get(at)?, Pending { sent: true, dropped: false, .. }) {
             return None;
         }
-        self.remove(id).map(|settled| settled.emit)
+        self.take(at).map(|settled| settled.emit)
     }
 
     /// Whatever the reason, nobody waits any longer.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        let at = self.find(id)?;
-        let Pending { emit, deadline, sent, attempt, dropped, .. } = queue::remove(&mut self.pending, at)?;
+        self.take(self.find(id)?)
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize) -> Option<Settled> {
+        let Pending { id, emit, deadline, sent, attempt, dropped, .. } =
+            queue::remove(&mut self.pending, at)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(deadline, id);
         }

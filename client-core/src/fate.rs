@@ -161,7 +161,13 @@ impl<P> Fates<P> {
 
     #[inline]
     pub(crate) fn tells(&self, emit: EmitId) -> bool {
-        self.observed || (self.watched.front().is_some() && self.watched.contains(emit.0, 0))
+        self.observed || (self.may_watch(emit) && self.watched.contains(emit.0, 0))
+    }
+
+    /// Mostly nobody does, or what is watched is the newest.
+    #[inline]
+    fn may_watch(&self, emit: EmitId) -> bool {
+        self.watched.front().is_some_and(|(first, _)| first <= emit.0)
     }
 
     /// What is to be told, in order.
@@ -189,7 +195,7 @@ impl<P> Fates<P> {
     }
 
     fn tell_final(&mut self, emit: EmitId, fate: Fate, payload: Option<P>) {
-        let watched = self.watched.remove(emit.0, 0);
+        let watched = self.may_watch(emit) && self.watched.remove(emit.0, 0);
         if self.observed || watched {
             self.changes.push_back(Change { emit, fate, payload });
         }

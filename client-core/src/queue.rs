@@ -6,9 +6,15 @@ use alloc::collections::VecDeque;
 use crate::event::EmitId;
 use crate::time::Instant;
 
-/// Takes an entry out, which goes to the nearer end first.
-#[inline(never)]
+/// Takes an entry out. Mostly it is the first.
+#[inline]
 pub(crate) fn remove<T>(queue: &mut VecDeque<T>, at: usize) -> Option<T> {
+    if at == 0 { queue.pop_front() } else { remove_inner(queue, at) }
+}
+
+/// It goes to the nearer end first.
+#[inline(never)]
+fn remove_inner<T>(queue: &mut VecDeque<T>, at: usize) -> Option<T> {
     let last = queue.len().checked_sub(1)?;
     if at > last {
         return None;

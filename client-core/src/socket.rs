@@ -140,6 +140,8 @@ pub struct EmitOptions<'a> {
     pub coalesce: Option<&'a str>,
     /// What becomes of it is told ([`Event::Fate`](crate::Event::Fate)).
     pub watched: bool,
+    /// Nobody wants the answer to what is sent until it is answered: that it came is no [`Event::Ack`](crate::Event::Ack).
+    pub unread: bool,
 }
 
 /// A namespace as the application sees it.
@@ -200,9 +202,9 @@ impl SocketState {
 }
 
 impl<C: Codec> Socket<C> {
-    pub(crate) fn new(namespace: &str, options: SocketOptions<C::Payload>) -> Self {
+    pub(crate) fn new(namespace: C::Name, options: SocketOptions<C::Payload>) -> Self {
         Self {
-            namespace: namespace.into(),
+            namespace,
             outbox: Outbox::new(options.resending()),
             auth: options.auth,
             state: SocketState::Inactive,
@@ -384,7 +386,9 @@ impl<C: Codec> Socket<C> {
             self.outbox.fates.settle(emit.id, fate, None);
             return;
         }
-        events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+        if result.is_err() || !reliable.is_some_and(|reliable| reliable.unread) {
+            events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+        }
         self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
     }
 }

@@ -201,10 +201,9 @@ impl Driver {
         let now = self.shared.now();
         let mut state = lock(&self.shared.state);
         state.seen = now;
+        state.woken = false;
         state.manager.tell_time(now);
-        for input in self.inputs.drain(..) {
-            state.manager.handle_input(input, now);
-        }
+        state.manager.handle_inputs(self.inputs.drain(..), now);
         if drained && std::mem::take(&mut self.woken) && state.end.is_none() {
             state.manager.resume(now);
         }

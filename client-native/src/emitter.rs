@@ -19,7 +19,7 @@ pub struct Emitter<'a> {
 
 impl<'a> Emitter<'a> {
     pub(crate) fn new(socket: &'a Socket) -> Self {
-        Self { socket, options: EmitOptions::default() }
+        Self { socket, options: EmitOptions { unread: true, ..EmitOptions::default() } }
     }
 
     /// Now or never.

@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) end: Option<End>,
     /// When the driver last looked. Good enough where only order matters.
     pub(crate) seen: Instant,
+    /// The driver was woken since, and will look again.
+    pub(crate) woken: bool,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<Box<Outbox>>,
 }
@@ -96,6 +98,7 @@ impl Shared {
                 closers: Vec::new(),
                 end: None,
                 seen: Instant::default(),
+                woken: false,
                 #[cfg(feature = "outbox")]
                 outbox: None,
             }),
@@ -163,6 +166,7 @@ impl Shared {
         payload: Payload,
         options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
+        let wake;
         let emitted = {
             let mut state = lock(&self.state);
             if let Some(end) = &state.end {
@@ -170,11 +174,14 @@ impl Shared {
             }
             // Time counts for acks and ages only, and asking for it costs as much as all the rest.
             let now = if self.setup.ages || options.max_age.is_some() { self.now() } else { state.seen };
-            state.manager.emit(socket, payload, options, now)
+            let emitted = state.manager.emit(socket, payload, options, now);
+            wake = emitted.is_ok() && !std::mem::replace(&mut state.woken, true);
+            emitted
         };
-        let id = emitted.map_err(|refused| refused.error)?;
-        self.wake();
-        Ok(id)
+        if wake {
+            self.wake();
+        }
+        emitted.map_err(|refused| refused.error)
     }
 
     pub(crate) fn emit_with_ack(

@@ -111,7 +111,7 @@ impl Socket {
     /// then.
     pub fn emit<A: Serialize + ?Sized>(&self, event: &str, args: &A) -> Result<EmitId, EmitError> {
         let payload = Payload::event(event, args)?;
-        self.shared().emit(self.id, payload, EmitOptions::default())
+        self.shared().emit(self.id, payload, EmitOptions { unread: true, ..EmitOptions::default() })
     }
 
     /// An event whose listener on the server answers. Nothing is sent before it is awaited, or sent by

@@ -2,56 +2,31 @@
 // beside the store alone. Runs are interleaved; the server is a process of its own; CPU time is the client's.
 //
 //   node tests/bench-outbox/run.mjs [--rounds 9] [--base COMMIT]
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+//   node tests/bench-outbox/run.mjs --instructions [--base COMMIT]
+import { loadavg } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { medianOf } from "../bench-browser/table.mjs";
+import { measure as instructions } from "./instructions.mjs";
+import { conditions, publish, run, withPrograms } from "./programs.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "../..");
 /** The last commit before there was an outbox. */
 const BASE = "13baf1e";
 
 const { values: given } = parseArgs({
-  options: { rounds: { type: "string", default: "9" }, base: { type: "string", default: BASE } },
+  options: {
+    rounds: { type: "string", default: "9" },
+    base: { type: "string", default: BASE },
+    instructions: { type: "boolean", default: false },
+  },
 });
 const rounds = Number(given.rounds);
-const work = mkdtempSync(join(tmpdir(), "bench-outbox-"));
-const run = (command, args, options = {}) =>
-  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options }).trim();
-
-/** Builds `bench-peers` of a tree, and returns the folder of its binaries. */
-function build(tree, target) {
-  const env = { ...process.env, CARGO_TARGET_DIR: target };
-  const manifest = join(tree, "tests/bench-peers/Cargo.toml");
-  run("cargo", ["build", "--release", "--quiet", "--manifest-path", manifest, "--bins", "--features", "ours"], { env });
-  return join(target, "release");
-}
 
 /** Runs a measurement, and returns the line of JSON that it prints last. */
 const measure = (binary, args) => JSON.parse(run(binary, args.map(String)).split("\n").at(-1));
 
-const base = join(work, "base");
-const ends = [() => rmSync(work, { recursive: true, force: true })];
-try {
-  run("git", ["-C", root, "worktree", "add", "--detach", "--quiet", base, given.base]);
-  ends.unshift(() => run("git", ["-C", root, "worktree", "remove", "--force", base]));
-  const target = process.env.CARGO_TARGET_DIR ?? join(here, "target");
-  const before = build(base, join(target, "before"));
-  const now = build(root, join(target, "now"));
-  const env = { ...process.env, CARGO_TARGET_DIR: join(target, "now") };
-  run("cargo", ["build", "--release", "--quiet", "--manifest-path", join(here, "Cargo.toml")], { env });
+async function times({ before, now, url, work }) {
   const outbox = join(now, "bench-outbox");
-
-  const server = spawn(join(now, "server"), { stdio: ["ignore", "pipe", "inherit"] });
-  ends.unshift(() => server.kill());
-  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
-  const url = `http://127.0.0.1:${(await lines.next()).value}`;
-
   const plain = (folder) => measure(join(folder, "ours"), ["send", url, 20_000, 400_000]).cpu_ns / 400_000;
   const file = () => join(work, `store-${Math.random().toString(36).slice(2)}`);
   const cases = {
@@ -60,6 +35,7 @@ try {
     "plain": () => figures("plain", 200_000),
     "with ack": () => figures("acked", 50_000),
     "reliable": () => figures("reliable", 50_000),
+    "bare: emit and read an answer": () => figures("bare", 50_000),
     "stored first": () => figures("stored-first", 20_000, file()),
     "write behind": () => figures("write-behind", 20_000, file()),
     "the store alone": () => figures("append", 20_000, file()),
@@ -86,22 +62,16 @@ try {
     const all = seen[one].map((_, at) => seen[one][at].cpu / seen[other][at].cpu);
     return `${medianOf(all).toFixed(2)} (${Math.min(...all).toFixed(2)}–${Math.max(...all).toFixed(2)})`;
   };
-  const rustc = run("rustc", ["--version"]).split(" ")[1];
-  const commit = run("git", ["-C", root, "rev-parse", "--short", "HEAD"]);
   const table = [
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit}, before: ${given.base}, ${cpus().length} x ${cpus()[0].model.split(" ").slice(0, 2).join(" ")}, Rust ${rustc}, ${rounds} interleaved rounds, load of the machine before: ${load}. Medians, and the spread.`,
+    `${conditions(given.base)}, ${rounds} interleaved rounds, load of the machine before: ${load}. Medians, and the spread.`,
     "",
     "| emits | CPU us each | per s | median us | p99 us |",
     "|---|---|---|---|---|",
     ...Object.entries(seen).map(([name, runs]) => `| ${name} | ${["cpu", "rate", "p50", "p99"].map((figure) => cell(runs, figure)).join(" | ")} |`),
     "",
-    `CPU time, now : before, plain: ${ratios("plain, now", "plain, before")}. Reliable : plain: ${ratios("reliable", "plain")}; reliable : with ack: ${ratios("reliable", "with ack")}.`,
+    `CPU time, now : before, plain: ${ratios("plain, now", "plain, before")}. Reliable : plain: ${ratios("reliable", "plain")}; reliable : with ack: ${ratios("reliable", "with ack")}; bare : plain: ${ratios("bare: emit and read an answer", "plain")}.`,
   ].join("\n");
-  console.log(`\n${table}`);
-  const readme = join(here, "README.md");
-  const text = readFileSync(readme, "utf8");
-  const mark = "<!-- figures -->";
-  writeFileSync(readme, `${text.slice(0, text.indexOf(mark) + mark.length)}\n\n${table}\n`);
-} finally {
-  for (const end of ends) end();
+  publish("<!-- figures -->", table);
 }
+
+await (given.instructions ? instructions(given.base) : withPrograms(given.base, times));

@@ -142,7 +142,8 @@ impl Codec for Json {
         }
         partial.attachments.push(binary);
         Ok(if self.missing(&partial) == 0 {
-            Decoded::Packet(partial.header, Some(partial.payload.with_attachments(partial.attachments)))
+            partial.payload.attach(partial.attachments);
+            Decoded::Packet(partial.header, Some(partial.payload))
         } else {
             Decoded::Partial(partial)
         })
@@ -154,15 +155,36 @@ impl Codec for Json {
         payload: Option<&Payload>,
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), EncodeError> {
-        let plain =
-            header.kind == PacketKind::Event && header.ack.is_none() && header.namespace == header::ROOT;
-        let text = match payload.and_then(Payload::plain) {
-            Some(text) if plain => text.clone(),
-            _ => frame(header, payload.map_or("", Payload::json)),
+        let text = match payload {
+            Some(payload) if is_plain(header, payload) => payload.text().clone(),
+            payload => frame(header, payload.map_or("", Payload::json)),
         };
         out.push_back(Message::Text(text));
-        out.extend(payload.into_iter().flat_map(Payload::attachments).cloned().map(Message::Binary));
+        let attachments = payload.map_or(&[][..], Payload::attachments);
+        if !attachments.is_empty() {
+            out.extend(attachments.iter().cloned().map(Message::Binary));
+        }
         Ok(())
+    }
+
+    fn encode_last(
+        &mut self,
+        header: &Header,
+        payload: Payload,
+        out: &mut VecDeque<Message<Self>>,
+    ) -> Result<(), (EncodeError, Payload)> {
+        if is_plain(header, &payload) {
+            out.push_back(Message::Text(payload.into_text()));
+            return Ok(());
+        }
+        self.encode(header, Some(&payload), out).map_err(|error| (error, payload))
+    }
+
+    fn name(&self, namespace: &str) -> ByteString {
+        match namespace {
+            header::ROOT => ByteString::from_static(header::ROOT),
+            namespace => namespace.into(),
+        }
     }
 
     fn connected(&mut self, payload: &Payload) -> Result<Connected, DecodeError> {
@@ -261,6 +283,14 @@ fn payload(text: ByteString, start: usize, header: &Header) -> Result<Payload, D
         (PacketKind::Disconnect, _) => return Err(malformed("a disconnection has none")),
     }
     Ok(payload)
+}
+
+/// Whether the payload's text is sent as it was built.
+fn is_plain(header: &Header, payload: &Payload) -> bool {
+    header.kind == PacketKind::Event
+        && header.ack.is_none()
+        && header.namespace == header::ROOT
+        && payload.is_plain()
 }
 
 /// A text of exact capacity, so that it becomes shared without another copy.

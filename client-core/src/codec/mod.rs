@@ -196,6 +196,24 @@ pub trait Codec {
         out: &mut VecDeque<Message<Self>>,
     ) -> Result<(), Self::Refusal>;
 
+    /// The same for a payload that is not needed afterwards, and may become the message itself.
+    ///
+    /// # Errors
+    /// With the payload handed back. Nothing is appended then.
+    fn encode_last(
+        &mut self,
+        header: &Header<Self::Name>,
+        payload: Self::Payload,
+        out: &mut VecDeque<Message<Self>>,
+    ) -> Result<(), (Self::Refusal, Self::Payload)> {
+        self.encode(header, Some(&payload), out).map_err(|error| (error, payload))
+    }
+
+    /// A namespace's name, which each header that is written has a clone of.
+    fn name(&self, namespace: &str) -> Self::Name {
+        namespace.into()
+    }
+
     /// Reads the payload of the answer to CONNECT.
     ///
     /// # Errors

@@ -93,16 +93,24 @@ impl Payload {
             return Err(EncodeError::Reserved { name: name.to_string() });
         }
         let (mut text, attachments) = ser::event(name, args)?;
-        // Over the `[0,` that kept the place; nothing moves.
-        text.replace_range(..PLAIN.len() + 1, "42[");
+        text.insert_str(0, PLAIN);
         let last = text.len().saturating_sub(1);
-        let mut payload =
-            Self { text: text.into(), start: PLAIN.len(), name: None, args: last..last, attachments: None };
-        let shape = Shape { first: b'[', head: payload.start + 1, rest: 0, last, lone: false };
-        if let Err(error) = payload.find_name(&shape) {
-            return Err(EncodeError::Value { cause: error.to_string() });
+        let head = PLAIN.len() + 1;
+        // As it was given, or with escapes.
+        let written = head + 1..head + 1 + name.len();
+        let quote = text.as_bytes().get(written.end);
+        let name = (quote == Some(&b'"') && text.get(written.clone()) == Some(name)).then_some(written);
+        let args = name.as_ref().map_or(last..last, |name| (name.end + 2).min(last)..last);
+        let name = name.map(Name::Here);
+        let mut payload = Self { text: text.into(), start: PLAIN.len(), name, args, attachments: None };
+        if payload.name.is_none() {
+            let shape = Shape { first: b'[', head, rest: 0, last, lone: false };
+            if let Err(error) = payload.find_name(&shape) {
+                return Err(EncodeError::Value { cause: error.to_string() });
+            }
         }
-        Ok(payload.with_attachments(attachments))
+        payload.attach(attachments);
+        Ok(payload)
     }
 
     /// The arguments of an ack, by the same rule.
@@ -120,8 +128,9 @@ impl Payload {
     pub fn args<A: Serialize + ?Sized>(args: &A) -> Result<Self, EncodeError> {
         let (text, attachments) = ser::list(args)?;
         let args = 1..text.len().saturating_sub(1);
-        let payload = Self { text: text.into(), start: 0, name: None, args, attachments: None };
-        Ok(payload.with_attachments(attachments))
+        let mut payload = Self { text: text.into(), start: 0, name: None, args, attachments: None };
+        payload.attach(attachments);
+        Ok(payload)
     }
 
     /// Authentication data: an object, without bytes.
@@ -193,9 +202,10 @@ impl Payload {
         Ok(())
     }
 
-    pub(super) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
-        self.attachments = (!attachments.is_empty()).then(|| attachments.into());
-        self
+    pub(super) fn attach(&mut self, attachments: Vec<Bytes>) {
+        if !attachments.is_empty() {
+            self.attachments = Some(attachments.into());
+        }
     }
 
     /// `{}`.
@@ -356,10 +366,18 @@ impl Payload {
         T::deserialize(With::new(&mut inner, self.attachments())).map_err(mismatch)
     }
 
-    /// The text of a plain event of the root namespace, if that is how it is stored.
-    pub(super) fn plain(&self) -> Option<&ByteString> {
-        (self.start == PLAIN.len() && self.attachments.is_none() && self.text.starts_with(PLAIN))
-            .then_some(&self.text)
+    /// Whether the text is that of a plain event of the root namespace.
+    pub(super) fn is_plain(&self) -> bool {
+        self.start == PLAIN.len() && self.attachments.is_none() && self.text.starts_with(PLAIN)
+    }
+
+    /// The JSON, behind what a plain event has in front.
+    pub(super) const fn text(&self) -> &ByteString {
+        &self.text
+    }
+
+    pub(super) fn into_text(self) -> ByteString {
+        self.text
     }
 }
 

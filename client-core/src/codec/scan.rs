@@ -212,7 +212,14 @@ fn plain_long(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 32;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
+    let (words, rest) = bytes.get(at..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
     at + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
 }
 
@@ -275,11 +282,9 @@ fn number(bytes: &[u8], start: usize) -> Result<usize, DecodeError> {
 }
 
 #[inline]
-fn digits(bytes: &[u8], mut at: usize) -> usize {
-    while byte(bytes, at).is_ascii_digit() {
-        at += 1;
-    }
-    at
+fn digits(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
 }
 
 fn some_digits(bytes: &[u8], at: usize) -> Result<usize, DecodeError> {

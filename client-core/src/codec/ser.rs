@@ -32,7 +32,7 @@ impl Sink {
     }
 }
 
-/// `[0,"name",…]`: the zero makes room for what a frame has in front.
+/// `["name",…]`
 pub(super) fn event<A: Serialize + ?Sized>(
     name: &str,
     args: &A,
@@ -75,7 +75,6 @@ impl<A: Serialize + ?Sized> Serialize for List<'_, A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         if let Some(name) = self.name {
-            list.serialize_element(&0)?;
             list.serialize_element(name)?;
         }
         if is_list::<A>() {

@@ -34,6 +34,9 @@ const SYNC: Duration = Duration::from_millis(5000);
 /// Where nothing is known, what an Engine.IO server accepts by default.
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
 
+/// Bytes in front of a payload, the namespace's name not counted: types, two numbers, and what stands between.
+const LONGEST_HEADER: usize = 2 + 20 + 20 + 2;
+
 /// Why the server would close the connection over this payload, where that is known.
 pub(super) fn oversize<C: Codec>(
     codec: &C,
@@ -50,6 +53,9 @@ pub(super) fn oversize<C: Codec>(
         // `b`, and base64.
         TransportKind::Polling => attachment.div_ceil(3).saturating_mul(4).saturating_add(1),
     };
+    if text.saturating_add(namespace.len() + LONGEST_HEADER).max(attachment) <= limit {
+        return None;
+    }
     // Engine.IO type and packet type, then what only some packets have.
     let mut header = 2 + ack.map_or(0, digits);
     if namespace != ROOT {
@@ -94,19 +100,22 @@ pub(super) fn encode_next<C: Codec>(
                 return true;
             }
             let header = header(PacketKind::Event, codec.attachments(&emit.payload), &socket.namespace, ack);
-            match codec.encode(&header, Some(&emit.payload), &mut engine.messages) {
+            let (payload, emit) = emit.split();
+            let kept = keeps_written(engine, config).then(|| payload.clone());
+            match codec.encode_last(&header, payload, &mut engine.messages) {
                 Ok(()) => {
                     let before = socket.outbox.fates.written();
                     socket.outbox.wrote(&emit, forgotten);
                     engine.wrote(id);
-                    if keeps_written(engine, config) {
-                        let bytes = bytes(codec, &emit.payload, &socket.namespace);
+                    if let Some(payload) = kept {
+                        let bytes = bytes(codec, &payload, &socket.namespace);
+                        let emit = emit.with(payload);
                         let packet = (!emit.volatile).then(|| (Outgoing::Emit { socket: id, emit }, ack));
                         engine.keep_written(Written { packet, before, bytes });
                     }
                 }
-                Err(error) => {
-                    socket.not_sent(id, emit, EmitError::Encode(error.into()), events);
+                Err((error, payload)) => {
+                    socket.not_sent(id, emit.with(payload), EmitError::Encode(error.into()), events);
                     report_flushes(sockets, events);
                 }
             }

@@ -98,7 +98,7 @@ impl<C: Codec> Manager<C> {
             target.outbox.fates.watch(id);
         }
         let answer = if retried {
-            Answer::Reliable(Box::new(Reliable::new(timeout)))
+            Answer::Reliable(Reliable::new(timeout, options.unread))
         } else if options.ack {
             Answer::Id(target.acks.register(id, timeout.map(|timeout| now + timeout)))
         } else {

@@ -22,6 +22,7 @@ use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 use crate::backoff::Backoff;
@@ -73,6 +74,10 @@ pub struct Manager<C: Codec> {
     wanted: bool,
     next_transport: u32,
     next_resolve: u32,
+    /// More input follows at once.
+    more_input: bool,
+    /// Acks have made room for emits that wait, which go on after the last input.
+    release_due: bool,
     commands: VecDeque<Command<C>>,
     events: VecDeque<Event<C>>,
 }
@@ -142,6 +147,8 @@ impl<C: Codec> Manager<C> {
             wanted: false,
             next_transport: 0,
             next_resolve: 0,
+            more_input: false,
+            release_due: false,
             commands: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -158,7 +165,7 @@ impl<C: Codec> Manager<C> {
                 if self.sockets.is_empty() {
                     self.sockets.reserve_exact(1);
                 }
-                self.sockets.push(Socket::new(&namespace, options));
+                self.sockets.push(Socket::new(self.codec.name(&namespace), options));
                 self.sockets.len() - 1
             });
         SocketId(u32::try_from(at).unwrap_or(u32::MAX))
@@ -171,6 +178,25 @@ impl<C: Codec> Manager<C> {
             && !socket.is_active()
         {
             socket.outbox.set_retries(options.resending());
+        }
+    }
+
+    /// Tells what happened to transports, in order: the same as [`Manager::handle_input`] for each, and cheaper where many
+    /// acks came together.
+    pub fn handle_inputs(&mut self, inputs: impl IntoIterator<Item = Input<C>>, now: Instant) {
+        self.more_input = true;
+        for input in inputs {
+            self.handle_input(input, now);
+        }
+        self.more_input = false;
+        self.release_all();
+    }
+
+    fn release_all(&mut self) {
+        if mem::take(&mut self.release_due) {
+            for socket in self.socket_ids() {
+                self.release(socket);
+            }
         }
     }
 

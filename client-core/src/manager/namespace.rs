@@ -186,7 +186,10 @@ impl<C: Codec> Manager<C> {
                     match target.outbox.settle(emit) {
                         Some(emit) => {
                             target.finish(socket, emit, Fate::Acknowledged, Ok(payload), &mut self.events);
-                            self.release(socket);
+                            self.release_due = true;
+                            if !self.more_input {
+                                self.release_all();
+                            }
                         }
                         None => {
                             target.outbox.fates.settle(emit, Fate::Acknowledged, None);

@@ -131,11 +131,11 @@ pub(super) fn stored<P>(
     maybe_sent: bool,
 ) -> Emit<P> {
     let RestoredEmit { key, payload, attempts, expires } = emit;
-    let mut reliable = Reliable::new(timeout);
+    let mut reliable = Reliable::new(timeout, false);
     (reliable.key, reliable.attempts) = (Some(key), attempts);
     (reliable.kept, reliable.restored, reliable.maybe_sent) = (Kept::Yes, true, maybe_sent);
     let terms = expires.map(|expires| Box::new(Terms { expires: Some(expires), key: None, place: None }));
-    let answer = Answer::Reliable(Box::new(reliable));
+    let answer = Answer::Reliable(reliable);
     Emit { id, answer, payload, size, volatile: false, told: false, terms }
 }
 

@@ -34,7 +34,21 @@ pub(crate) struct Terms {
     pub(crate) place: Option<EmitId>,
 }
 
+impl Emit<()> {
+    /// With its payload again.
+    pub(crate) fn with<P>(self, payload: P) -> Emit<P> {
+        let Self { id, answer, size, volatile, told, terms, .. } = self;
+        Emit { id, answer, payload, size, volatile, told, terms }
+    }
+}
+
 impl<P> Emit<P> {
+    /// The payload, and all else.
+    pub(crate) fn split(self) -> (P, Emit<()>) {
+        let Self { id, answer, payload, size, volatile, told, terms } = self;
+        (payload, Emit { id, answer, payload: (), size, volatile, told, terms })
+    }
+
     /// Where it stands in the order: its ticket, unless it replaced another one.
     pub(crate) fn place(&self) -> EmitId {
         self.terms.as_ref().and_then(|terms| terms.place).unwrap_or(self.id)
@@ -81,7 +95,7 @@ pub(crate) enum Answer {
     /// By its id in the namespace's `Acks`.
     Id(u64),
     /// It is sent until its ack comes.
-    Reliable(Box<Reliable>),
+    Reliable(Reliable),
 }
 
 impl Answer {

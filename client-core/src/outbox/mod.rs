@@ -237,7 +237,7 @@ impl<P> Outbox<P> {
     /// It is encoded, so that it counts as handed over. One whose answer is `forgotten` is as good as one without, unless
     /// its fate was told already.
     #[inline]
-    pub(crate) fn wrote(&mut self, emit: &Emit<P>, forgotten: bool) {
+    pub(crate) fn wrote<Q>(&mut self, emit: &Emit<Q>, forgotten: bool) {
         let settled = forgotten && self.fates.settled(emit.id).is_some();
         self.fates.wrote(emit.place(), emit.id, forgotten || matches!(emit.answer, Answer::None), settled);
     }

@@ -142,16 +142,18 @@ pub fn write<N: Deref<Target = str>>(header: &Header<N>, out: &mut String) {
 /// In decimal. `format!` would bring all of `core::fmt` into modules that need nothing else of it.
 pub fn push_number(mut number: u64, out: &mut String) {
     let mut digits = [b'0'; 20];
-    let mut count = 0;
-    for digit in &mut digits {
+    let mut first = digits.len();
+    for digit in digits.iter_mut().rev() {
         *digit += u8::try_from(number % 10).unwrap_or_default();
-        count += 1;
+        first -= 1;
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    out.extend(digits.iter().take(count).rev().map(|&digit| char::from(digit)));
+    for digit in digits.get(first..).unwrap_or_default() {
+        out.push(char::from(*digit));
+    }
 }
 
 fn advance(rest: &mut &str, bytes: usize) {
@@ -160,14 +162,10 @@ fn advance(rest: &mut &str, bytes: usize) {
 
 /// Digits in front: `None` if there are none, `Some(None)` if they do not fit.
 fn take_number(rest: &mut &str) -> Option<Option<u64>> {
-    let (mut number, mut digits) = (Some(0_u64), 0);
-    for byte in rest.bytes().take_while(u8::is_ascii_digit) {
-        let digit = u64::from(byte - b'0');
-        number = number.filter(|number| *number <= (u64::MAX - digit) / 10).map(|number| number * 10 + digit);
-        digits += 1;
-    }
-    advance(rest, digits);
-    (digits > 0).then_some(number)
+    let digits = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, after) = rest.split_at_checked(digits)?;
+    *rest = after;
+    (digits > 0).then(|| number.parse().ok())
 }
 
 #[cfg(test)]

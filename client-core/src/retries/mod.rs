@@ -28,6 +28,8 @@ pub(crate) struct Reliable {
     has_more_acks: bool,
     pub(crate) step: Step,
     pub(crate) kept: Kept,
+    /// Nobody wants the answer.
+    pub(crate) unread: bool,
     /// It was accepted by another process, or by the shell itself: its end is told by its key.
     pub(crate) restored: bool,
     /// That process may have sent it.
@@ -61,7 +63,7 @@ pub(crate) enum Kept {
 }
 
 impl Reliable {
-    pub(crate) const fn new(timeout: Option<Duration>) -> Self {
+    pub(crate) const fn new(timeout: Option<Duration>, unread: bool) -> Self {
         Self {
             timeout,
             key: None,
@@ -70,6 +72,7 @@ impl Reliable {
             has_more_acks: false,
             step: Step::Held,
             kept: Kept::No,
+            unread,
             restored: false,
             maybe_sent: false,
             last_sent: None,

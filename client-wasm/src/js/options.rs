@@ -159,5 +159,6 @@ pub(super) fn emit(flags: u32, timeout: f64, terms: &Terms) -> EmitOptions<'_> {
         max_age: terms.max_age,
         coalesce: terms.key.as_deref(),
         watched: flags & WATCHED != 0,
+        unread: false,
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! `plain` waits for nothing, `acked` wants an answer to each, `reliable` sends each until its answer comes, and
 //! `stored-first` and `write-behind` keep each in the store FILE until then. `append` writes the same records to the store
-//! alone, without a client.
+//! alone, without a client; `bare` reads an answer to each without one.
+
+mod bare;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -26,6 +28,14 @@ async fn main() -> Result<()> {
     let count: u64 = count.parse()?;
     if mode == "append" {
         return append(rest.first().ok_or("append needs a FILE")?, count);
+    }
+    if mode == "bare" {
+        let mut bare = bare::Bare::connect(url).await?;
+        bare.work(count / 10).await?;
+        let meter = Meter::start();
+        bare.work(count).await?;
+        report(mode, count, &meter.stop(), Vec::new());
+        return Ok(());
     }
     let mut builder = Client::builder(url).transports([Transport::WebSocket]).buffer_size(20_000);
     match mode.as_str() {

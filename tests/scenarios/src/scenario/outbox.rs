@@ -15,6 +15,7 @@ const WATCHED: EmitOptions<'_> = EmitOptions {
     max_age: None,
     coalesce: None,
     watched: true,
+    unread: false,
 };
 
 /// Connected with so many emits on their way at once; an answer may take a second.
