@@ -37,6 +37,7 @@ export async function measure(base) {
       "plain": outbox("plain"),
       "with ack": outbox("acked"),
       "reliable": outbox("reliable"),
+      "reliable, its text comes back": outbox("reliable-echoed"),
       "bare: emit and read an answer": outbox("bare"),
     };
     const seen = {};

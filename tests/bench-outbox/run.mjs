@@ -35,6 +35,7 @@ async function times({ before, now, url, work }) {
     "plain": () => figures("plain", 200_000),
     "with ack": () => figures("acked", 50_000),
     "reliable": () => figures("reliable", 50_000),
+    "reliable, its text comes back": () => figures("reliable-echoed", 50_000),
     "bare: emit and read an answer": () => figures("bare", 50_000),
     "stored first": () => figures("stored-first", 20_000, file()),
     "write behind": () => figures("write-behind", 20_000, file()),

@@ -30,7 +30,7 @@ impl Bare {
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER);
         let (ws, _) = connect_async_with_config(url, Some(config), true).await?;
         let texts = Texts::default();
-        let event = |i| serde_json::to_string(&("echo", texts.message(i)));
+        let event = |i| serde_json::to_string(&("note", texts.message(i)));
         let events = (0..1024).map(event).collect::<serde_json::Result<_>>()?;
         let mut bare = Self { ws, events, next: 0 };
         bare.read().await?;

@@ -1,8 +1,8 @@
 //! `bench-outbox MODE URL COUNT [FILE]`: emits of one kind, as fast as they go; one line of JSON.
 //!
-//! `plain` waits for nothing, `acked` wants an answer to each, `reliable` sends each until its answer comes, and
-//! `stored-first` and `write-behind` keep each in the store FILE until then. `append` writes the same records to the store
-//! alone, without a client; `bare` reads an answer to each without one.
+//! `plain` waits for nothing, `acked` wants its text back, `reliable` sends each until an answer comes, and `stored-first`
+//! and `write-behind` keep each in the store FILE until then; these answers are empty, `reliable-echoed` is answered with its
+//! text. `append` writes the same records to the store alone, without a client; `bare` reads an answer to each without one.
 
 mod bare;
 
@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Emits that a reliable mode has on their way.
 const RETRY_WINDOW: u32 = 256;
+/// Emits that a client keeps; in memory few, so that it is not the size of the cache that is measured.
+const AHEAD: usize = 4 * RETRY_WINDOW as usize;
+const AHEAD_STORED: usize = 20_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -37,15 +40,21 @@ async fn main() -> Result<()> {
         report(mode, count, &meter.stop(), Vec::new());
         return Ok(());
     }
-    let mut builder = Client::builder(url).transports([Transport::WebSocket]).buffer_size(20_000);
+    let mut builder = Client::builder(url).transports([Transport::WebSocket]).buffer_size(AHEAD);
     match mode.as_str() {
         "plain" | "acked" => {}
-        "reliable" => builder = builder.retries(Some(u32::MAX)).retry_window(RETRY_WINDOW),
+        "reliable" | "reliable-echoed" => {
+            builder = builder.retries(Some(u32::MAX)).retry_window(RETRY_WINDOW)
+        }
         "stored-first" | "write-behind" => {
             let file = rest.first().ok_or("a stored mode needs a FILE")?;
             let durability =
                 if mode == "stored-first" { Durability::StoredFirst } else { Durability::WriteBehind };
-            builder = builder.retry_window(RETRY_WINDOW).outbox(file).outbox_durability(durability);
+            builder = builder
+                .buffer_size(AHEAD_STORED)
+                .retry_window(RETRY_WINDOW)
+                .outbox(file)
+                .outbox_durability(durability);
         }
         other => return Err(format!("no mode is called {other}").into()),
     }
@@ -75,7 +84,7 @@ fn append(file: &str, count: u64) -> Result<()> {
             .map(|seq| Record {
                 namespace: "/".into(),
                 seq: *seq,
-                text: format!(r#"["echo",{}]"#, serde_json::json!(texts.message(*seq))).into(),
+                text: format!(r#"["note",{}]"#, serde_json::json!(texts.message(*seq))).into(),
                 attachments: Vec::new(),
                 created_at: 0,
                 expires_at: None,
@@ -117,7 +126,8 @@ async fn work(socket: &Socket, mode: &str, texts: &Texts, count: u64) -> Result<
             Ok(Vec::new())
         }
         "acked" => acked(socket, texts, count).await,
-        _ => reliable(socket, texts, count).await,
+        "reliable-echoed" => reliable(socket, "echo", texts, count).await,
+        _ => reliable(socket, "note", texts, count).await,
     }
 }
 
@@ -139,11 +149,11 @@ async fn acked(socket: &Socket, texts: &Texts, count: u64) -> Result<Vec<u64>> {
     Ok(Vec::new())
 }
 
-async fn reliable(socket: &Socket, texts: &Texts, count: u64) -> Result<Vec<u64>> {
+async fn reliable(socket: &Socket, event: &str, texts: &Texts, count: u64) -> Result<Vec<u64>> {
     let mut latencies = Vec::new();
     for i in 0..count {
         let begin = Instant::now();
-        let ticket = emit(socket, "echo", texts, i).await?;
+        let ticket = emit(socket, event, texts, i).await?;
         // Watching all would be a cost that an application need not have.
         if i % 1024 == 1023 || i + 1 == count {
             match socket.settled(ticket).await {

@@ -178,6 +178,9 @@ impl Connection {
         if let Some(argument) = event.strip_prefix(br#"["echo","#) {
             count(&mut self.received, argument.strip_suffix(b"]")?).ok()?;
             frame(&mut self.output, TEXT, &[b"43", id, b"[", argument]);
+        } else if let Some(argument) = event.strip_prefix(br#"["note","#) {
+            count(&mut self.received, argument.strip_suffix(b"]")?).ok()?;
+            frame(&mut self.output, TEXT, &[b"43", id, b"[]"]);
         } else if event.starts_with(br#"["report""#) {
             let tally = std::mem::take(&mut self.received);
             self.done(tally);
