@@ -37,22 +37,21 @@ function answer(request, response) {
     .pipe(response);
 }
 
-/** In the page: `begin(id, job)`, and `command(id, name)`. Lines are handed on as they come, in order, many at a time. */
+/** In the page: `begin(id, job)`, `command(id, name)`, and `take()`: a promise of the lines since, as soon as there are some. */
 async function prepare(kind, module) {
   const client = await import(module);
   const { start } = kind === "rust" ? client : await import("/recovery/application.mjs");
   if (kind === "rust") await client.default();
   const clients = {};
-  let waiting = [];
-  let busy = false;
-  async function hand() {
-    busy = true;
-    while (waiting.length > 0) await globalThis.tell(waiting.splice(0));
-    busy = false;
-  }
+  const lines = [];
+  let wake = () => {};
   const print = (id) => (line) => {
-    waiting.push([id, line]);
-    if (!busy) void hand();
+    lines.push([id, line]);
+    wake();
+  };
+  globalThis.take = async () => {
+    if (lines.length === 0) await new Promise((resolve) => (wake = resolve));
+    return lines.splice(0);
   };
   const everybody = (line) => Object.keys(clients).forEach((id) => print(id)(line));
   addEventListener("error", ({ message }) => everybody({ threw: message }));
@@ -100,7 +99,6 @@ class Page {
     page.#tab.on("close", () => page.#tell({ threw: "the page is gone" }));
     page.#tab.on("error", (error) => page.#tell({ threw: error.message }));
     page.#tab.on("console", (message) => page.#tell({ word: message.text() }));
-    await page.#tab.exposeFunction("tell", (lines) => lines.forEach(([id, line]) => page.#clients[id].emit("line", line)));
     await page.#tab.evaluate(prepare, kind, modules[kind]);
     return page;
   }
@@ -122,12 +120,25 @@ class Page {
     const id = this.#clients.length;
     const client = new PageClient(this, id, name);
     this.#clients.push(client);
+    if (id === 0) void this.#listen();
     this.call((id, job) => globalThis.begin(id, job), id, job);
     return client;
   }
 
   call(act, ...args) {
     this.#tab.evaluate(act, ...args).catch((error) => this.used && this.#tell({ threw: error.message }));
+  }
+
+  /** As long as somebody lives in it. */
+  async #listen() {
+    try {
+      while (this.used) {
+        const lines = await this.#tab.evaluate(() => globalThis.take());
+        for (const [id, line] of lines) this.#clients[id].emit("line", line);
+      }
+    } catch (error) {
+      this.#tell({ threw: error.message });
+    }
   }
 
   async left() {

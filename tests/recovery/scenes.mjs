@@ -272,7 +272,11 @@ export const scenes = {
   "two clients with one stored session": {
     row: 4,
     stored: true,
-    settings: () => ({ job: { store: mkdtempSync(join(root, "tests/.work/tmp/session-")) } }),
+    // A tab in the background has slower timers.
+    settings: () => ({
+      job: { store: mkdtempSync(join(root, "tests/.work/tmp/session-")) },
+      options: { pingInterval: 25_000 },
+    }),
     act: async (stage) => {
       await oneSessionForTwo(stage);
       rmSync(stage.job.store, { recursive: true });
