@@ -49,6 +49,7 @@ async function prepare(kind, module) {
     lines.push([id, line]);
     wake();
   };
+  globalThis.wake = () => wake();
   globalThis.take = async () => {
     if (lines.length === 0) await new Promise((resolve) => (wake = resolve));
     return lines.splice(0);
@@ -91,6 +92,7 @@ class PageClient extends Speaker {
 class Page {
   #tab;
   #clients = [];
+  #listening;
 
   static async open(browser, url, kind) {
     const page = new Page();
@@ -120,7 +122,7 @@ class Page {
     const id = this.#clients.length;
     const client = new PageClient(this, id, name);
     this.#clients.push(client);
-    if (id === 0) void this.#listen();
+    if (id === 0) this.#listening = this.#listen();
     this.call((id, job) => globalThis.begin(id, job), id, job);
     return client;
   }
@@ -142,7 +144,11 @@ class Page {
   }
 
   async left() {
-    if (!this.used) await this.#tab.close();
+    if (this.used) return;
+    // A question that stays unanswered would keep this process.
+    this.call(() => globalThis.wake());
+    await this.#listening;
+    await this.#tab.close();
   }
 
   #tell({ word, threw }) {
