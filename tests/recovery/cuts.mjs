@@ -9,8 +9,8 @@ import { RecoveryServer } from "./server.mjs";
 const TICK = 3;
 /** A cut comes so long after the client has joined. ms */
 const AFTER_JOINING = [20, 50];
-/** Who has not joined by then does not come back. ms */
-const JOIN_LIMIT = 20_000;
+/** Who has not joined by then does not come back: a connection that falls silent before it is open is waited for for 20 s. ms */
+const JOIN_LIMIT = 45_000;
 /** The last event reaches those that hear within this. ms */
 const HEAR_LIMIT = 5_000;
 

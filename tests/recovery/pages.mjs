@@ -37,22 +37,22 @@ function answer(request, response) {
     .pipe(response);
 }
 
-/** In the page: `begin(id, job)`, and `command(id, name)`. Lines are handed on as they come, in order, many at a time. */
+/** In the page: `begin(id, job)`, `command(id, name)`, and `take()`: a promise of the lines since, as soon as there are some. */
 async function prepare(kind, module) {
   const client = await import(module);
   const { start } = kind === "rust" ? client : await import("/recovery/application.mjs");
   if (kind === "rust") await client.default();
   const clients = {};
-  let waiting = [];
-  let busy = false;
-  async function hand() {
-    busy = true;
-    while (waiting.length > 0) await globalThis.tell(waiting.splice(0));
-    busy = false;
-  }
+  const lines = [];
+  let wake = () => {};
   const print = (id) => (line) => {
-    waiting.push([id, line]);
-    if (!busy) void hand();
+    lines.push([id, line]);
+    wake();
+  };
+  globalThis.wake = () => wake();
+  globalThis.take = async () => {
+    if (lines.length === 0) await new Promise((resolve) => (wake = resolve));
+    return lines.splice(0);
   };
   const everybody = (line) => Object.keys(clients).forEach((id) => print(id)(line));
   addEventListener("error", ({ message }) => everybody({ threw: message }));
@@ -92,6 +92,7 @@ class PageClient extends Speaker {
 class Page {
   #tab;
   #clients = [];
+  #listening;
 
   static async open(browser, url, kind) {
     const page = new Page();
@@ -100,7 +101,6 @@ class Page {
     page.#tab.on("close", () => page.#tell({ threw: "the page is gone" }));
     page.#tab.on("error", (error) => page.#tell({ threw: error.message }));
     page.#tab.on("console", (message) => page.#tell({ word: message.text() }));
-    await page.#tab.exposeFunction("tell", (lines) => lines.forEach(([id, line]) => page.#clients[id].emit("line", line)));
     await page.#tab.evaluate(prepare, kind, modules[kind]);
     return page;
   }
@@ -122,6 +122,7 @@ class Page {
     const id = this.#clients.length;
     const client = new PageClient(this, id, name);
     this.#clients.push(client);
+    if (id === 0) this.#listening = this.#listen();
     this.call((id, job) => globalThis.begin(id, job), id, job);
     return client;
   }
@@ -130,8 +131,24 @@ class Page {
     this.#tab.evaluate(act, ...args).catch((error) => this.used && this.#tell({ threw: error.message }));
   }
 
+  /** As long as somebody lives in it. */
+  async #listen() {
+    try {
+      while (this.used) {
+        const lines = await this.#tab.evaluate(() => globalThis.take());
+        for (const [id, line] of lines) this.#clients[id].emit("line", line);
+      }
+    } catch (error) {
+      this.#tell({ threw: error.message });
+    }
+  }
+
   async left() {
-    if (!this.used) await this.#tab.close();
+    if (this.used) return;
+    // A question that stays unanswered would keep this process.
+    this.call(() => globalThis.wake());
+    await this.#listening;
+    await this.#tab.close();
   }
 
   #tell({ word, threw }) {

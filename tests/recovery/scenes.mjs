@@ -263,7 +263,8 @@ export const scenes = {
   "half-open, then out of reach for a while": { row: 2, act: outOfReach, resumed: () => 2 },
   "second half-open loss, upgraded": {
     row: 3,
-    settings: polling,
+    // It notices by itself only after a busy browser is back.
+    settings: { ...polling, options: { pingTimeout: 1_500 } },
     act: (stage, full) => cannotBeTakenOver(stage, full ? 10 : 3),
     // Each round: one that is resumed, one that is not.
     resumed: (full) => (full ? 10 : 3),
@@ -272,7 +273,11 @@ export const scenes = {
   "two clients with one stored session": {
     row: 4,
     stored: true,
-    settings: () => ({ job: { store: mkdtempSync(join(root, "tests/.work/tmp/session-")) } }),
+    // A tab in the background has slower timers.
+    settings: () => ({
+      job: { store: mkdtempSync(join(root, "tests/.work/tmp/session-")) },
+      options: { pingInterval: 25_000 },
+    }),
     act: async (stage) => {
       await oneSessionForTwo(stage);
       rmSync(stage.job.store, { recursive: true });
