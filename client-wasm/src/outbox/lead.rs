@@ -7,6 +7,7 @@ use std::time::Duration;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{Manager, SocketId, State};
 
+use super::values::exact;
 use super::{Durable, Link};
 use crate::dispatch::Namespace;
 use crate::driver::{Inner, Shared};
@@ -64,7 +65,17 @@ impl Inner {
 }
 
 impl Shared {
-    pub(super) fn stand_or_retire(&self) {
+    /// What outboxes are to do. Outside the borrow: they may answer at once.
+    pub(crate) fn tend_outboxes(&self) {
+        while let Some((socket, up_to)) = self.read(|inner| inner.reserves.pop_front()) {
+            if let Some(durable) = self.durable(socket) {
+                durable.reserve(exact(up_to));
+            }
+        }
+        self.stand_or_retire();
+    }
+
+    fn stand_or_retire(&self) {
         for (durable, retires) in self.read(Inner::changes) {
             match retires {
                 None => durable.stand(),

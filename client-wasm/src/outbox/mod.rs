@@ -216,16 +216,6 @@ impl Shared {
 
 /// What happens to the core.
 impl Shared {
-    /// What outboxes are to do. Outside the borrow: they may answer at once.
-    pub(crate) fn tend_outboxes(&self) {
-        while let Some((socket, up_to)) = self.read(|inner| inner.reserves.pop_front()) {
-            if let Some(durable) = self.durable(socket) {
-                durable.reserve(exact(up_to));
-            }
-        }
-        self.stand_or_retire();
-    }
-
     fn durable(&self, socket: SocketId) -> Option<Rc<Durable>> {
         self.read(|inner| inner.outbox(socket).map(|link| Rc::clone(&link.durable)))
     }
