@@ -11,6 +11,7 @@ use super::world::World;
 impl World {
     pub(super) fn at_client(&mut self, arrival: Arrival) {
         if let Arrival::Accepted(conn) | Arrival::ToClient(conn, _) | Arrival::Answer(conn, ..) = &arrival
+            && self.wire.live.contains(conn)
             && let Some(node) = self.node_of(*conn)
         {
             self.at = node;

@@ -40,6 +40,11 @@ impl Node {
         (0..).map(node).take(plan.nodes).collect()
     }
 
+    /// Whether it has events to send once it goes on.
+    pub(super) const fn is_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
     fn next_time(&self) -> u64 {
         let late = if self.late.is_empty() { u64::MAX } else { 0 };
         self.server.next_time().min(late).max(self.frozen_until)

@@ -31,7 +31,8 @@ impl World {
                 self.lose(To::Client);
             }
             12..=13 => self.outage(),
-            14 => {
+            // What a stopped process has not sent comes before all that it does.
+            14 if !self.node().is_late() => {
                 self.figures.count("closed by the server");
                 let now = self.now;
                 self.node().server.gone_all(now);
@@ -61,7 +62,7 @@ impl World {
             }
             16..=17 => {
                 let space = self.dice.roll(2) as usize;
-                if self.dice.one_in(2) {
+                if self.dice.one_in(2) && !self.node().is_late() {
                     self.figures.count("thrown out");
                     self.node().server.throw_out(space);
                 } else {
