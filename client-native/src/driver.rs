@@ -25,7 +25,7 @@ use crate::transport::{Http, WebSocket, ws};
 use crate::waiters::Settled;
 
 /// Messages read from one WebSocket before the core sees them.
-const READ_BATCH: usize = 64;
+const READ_BATCH: usize = 256;
 /// Frames, and their bytes, pulled before they are written.
 const WRITE_BATCH: usize = 256;
 const WRITE_BYTES: usize = 64 * 1024;

@@ -14,7 +14,7 @@ use crate::{RETRY_WINDOW, Result};
 /// As the client's.
 const READ_BUFFER: usize = 8 * 1024;
 const WRITE_BUFFER: usize = 32 * 1024;
-const READ_BATCH: usize = 64;
+const READ_BATCH: usize = 256;
 
 pub(crate) struct Bare {
     ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
