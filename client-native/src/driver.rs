@@ -24,8 +24,9 @@ use crate::shared::{Shared, State, lock};
 use crate::transport::{Http, WebSocket, ws};
 use crate::waiters::Settled;
 
-/// Messages read from one WebSocket before the core sees them.
+/// Messages, and their bytes, read from one WebSocket before the core sees them.
 const READ_BATCH: usize = 256;
+const READ_BYTES: usize = 256 * 1024;
 /// Frames, and their bytes, pulled before they are written.
 const WRITE_BATCH: usize = 256;
 const WRITE_BYTES: usize = 64 * 1024;
@@ -183,7 +184,7 @@ impl Driver {
                     Read::Ended
                 }
                 Ok(()) if full => Read::Drained,
-                Ok(()) => link.read(cx, READ_BATCH, &mut self.inputs),
+                Ok(()) => link.read(cx, (READ_BATCH, READ_BYTES), &mut self.inputs),
             };
             drained &= read != Read::More;
             if read == Read::Ended {

@@ -44,10 +44,19 @@ impl Link {
         Self { id, ws, blocked: false, fed: false }
     }
 
-    /// Appends what has come, at most `max` messages.
-    pub(crate) fn read(&mut self, cx: &mut Context<'_>, max: usize, inputs: &mut Vec<Input<Json>>) -> Read {
+    /// Appends what has come: at most `max` messages, and none after so many bytes.
+    pub(crate) fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        (max, max_bytes): (usize, usize),
+        inputs: &mut Vec<Input<Json>>,
+    ) -> Read {
         let transport = self.id;
+        let mut bytes = 0;
         for _ in 0..max {
+            if bytes >= max_bytes {
+                break;
+            }
             let message = match Pin::new(&mut *self.ws).poll_next(cx) {
                 Poll::Pending => return Read::Drained,
                 Poll::Ready(Some(Ok(message))) => message,
@@ -60,6 +69,7 @@ impl Link {
                     return Read::Ended;
                 }
             };
+            bytes += message.len();
             match message {
                 WsMessage::Text(text) => match ByteString::try_from(Bytes::from(text)) {
                     Ok(text) => inputs.push(Input::Message { transport, message: Message::Text(text) }),
