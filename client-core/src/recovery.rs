@@ -93,7 +93,8 @@ type Early<P> = VecDeque<(P, Option<u64>)>;
 /// Events wait until the application has made good what it missed.
 struct Resync<P> {
     number: u32,
-    /// Unix time before which none of them came.
+    /// Unix times: since when events are missed, and before which none of those that wait came.
+    missed: Duration,
     since: Duration,
     held: Held<P, Option<AckId>>,
 }
@@ -135,10 +136,15 @@ impl<P> Recovery<P> {
         self.last_gap.as_ref()
     }
 
-    /// What is to be stored for another process or page, if the namespace is connected.
+    /// What is to be stored for another process or page, if the namespace is connected. While it makes good what it missed,
+    /// the other one will have to do that again: without an offset it is told of a gap since then.
     pub(crate) fn saved(&self, heard: Duration, link: SavedLink) -> Option<SavedSession> {
         let Session { pid, known, claimed } = self.session.as_ref().filter(|_| self.outage.is_none())?;
-        Some(SavedSession { pid: pid.clone(), offset: known.last(), claimed: *claimed, heard, link })
+        let (offset, heard) = match &self.resync {
+            Some(resync) => (None, resync.missed),
+            None => (known.last(), heard),
+        };
+        Some(SavedSession { pid: pid.clone(), offset, claimed: *claimed, heard, link })
     }
 
     /// Takes up a stored session, or tells that there was one which cannot be read.
@@ -317,11 +323,13 @@ impl<P> Recovery<P> {
     }
 
     /// Events of the namespace wait from now on. Returns the number of this time.
-    pub(crate) fn begin_resync(&mut self, now: Duration) -> u32 {
+    pub(crate) fn begin_resync(&mut self, gap: &Gap) -> u32 {
         self.resyncs = self.resyncs.wrapping_add(1);
-        let before = self.resync.take().map(|Resync { since, held, .. }| (since, held));
-        let (since, held) = before.unwrap_or_else(|| (now, Held::default()));
-        self.resync = Some(Resync { number: self.resyncs, since, held });
+        let number = self.resyncs;
+        self.resync = Some(match self.resync.take() {
+            Some(before) => Resync { number, missed: before.missed.min(gap.since), ..before },
+            None => Resync { number, missed: gap.since, since: gap.until, held: Held::default() },
+        });
         self.resyncs
     }
 
@@ -353,12 +361,17 @@ impl<P> Recovery<P> {
         self.stop_resync();
     }
 
-    /// The namespace is left: what the server keeps is not wanted, and may be somebody else's when it comes back.
-    pub(crate) fn forget(&mut self, heard: Duration, was_connected: bool) {
+    /// The namespace is left before it is connected. `asked`: its CONNECT is on its way to the server.
+    pub(crate) fn forget(&mut self, asked: bool) {
+        // What the server replays, if it was asked to resume the session, is not known any longer by what came before.
+        self.left |= asked && self.outage.is_some_and(|outage| outage.claim != Claim::None);
+        self.forget_session(Duration::ZERO, false);
+    }
+
+    /// What the server keeps is not wanted, and may be somebody else's when it comes back.
+    fn forget_session(&mut self, heard: Duration, was_connected: bool) {
         self.take_early();
         self.session = None;
-        // What the server replays, if it was asked to resume the session, is not known any longer by what came before.
-        self.left |= self.outage.is_some_and(|outage| outage.claim != Claim::None);
         if was_connected || self.outage.is_some() {
             self.outage_since(heard, Notice::Given).reason = Some(GapReason::NamespaceDisconnect);
         }
@@ -374,7 +387,7 @@ impl<P> Recovery<P> {
 
     /// The server hears that it is left, while its events may be on their way.
     pub(crate) fn left(&mut self, heard: Duration) {
-        self.forget(heard, true);
+        self.forget_session(heard, true);
         self.left = true;
     }
 

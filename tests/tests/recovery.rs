@@ -185,11 +185,12 @@ async fn retries_lose_nothing() {
 }
 
 /// Runs `sio connect` with a recovery store until it is connected; what it was told then.
-fn with_store(server: &NodeServer, file: &str) -> (Sio, Vec<Value>) {
+fn with_store(server: &mut NodeServer, file: &str) -> (Sio, Vec<Value>) {
     let mut sio = Sio::run(["connect", &server.url(), "--recovery-store", file, "--transports", "websocket"]);
-    // Whatever there is to tell of the connection comes before the answer.
-    sio.send(&json!({"emit": "call", "args": [1], "ack": true, "id": "told"}));
-    sio.wait_for_ack("told");
+    sio.wait_for("connect", |line| line["type"] == "connect");
+    // Whatever there is to tell of the connection comes before any event.
+    server.emit("/", "told", &[]);
+    sio.wait_for("told", |line| line["event"] == "told");
     let lines = sio.lines();
     (sio, lines)
 }
@@ -207,7 +208,7 @@ fn the_next_process_takes_up_the_session() {
     let mut server = NodeServer::start(Options::new().recovery());
     let scratch = Scratch::new();
     let file = scratch.file("session").to_string_lossy().into_owned();
-    let (mut sio, first) = with_store(&server, &file);
+    let (mut sio, first) = with_store(&mut server, &file);
     assert!(first.iter().all(|line| line["type"] != "gap"), "{first:?}");
     let id = first.iter().find(|line| line["type"] == "connect").unwrap()["id"].clone();
     server.emit("/", "tick", &[0.into()]);
@@ -217,7 +218,7 @@ fn the_next_process_takes_up_the_session() {
         wait_for_file(&file, |text| text.contains("websocket") && !text.contains("null"));
         let stored = std::fs::read_to_string(&file).unwrap();
         if round == 3 {
-            let (second, lines) = with_store(&server, &file);
+            let (second, lines) = with_store(&mut server, &file);
             assert!(
                 lines.iter().any(|line| line["type"] == "gap" && line["reason"] == "storage"),
                 "{lines:?}"
@@ -225,7 +226,7 @@ fn the_next_process_takes_up_the_session() {
             second.finish();
             let copy = scratch.file("copy").to_string_lossy().into_owned();
             std::fs::write(&copy, stored).unwrap();
-            let (copied, lines) = with_store(&server, &copy);
+            let (copied, lines) = with_store(&mut server, &copy);
             assert!(
                 lines.iter().any(|line| line["type"] == "gap" && line["reason"] == "storage"),
                 "{lines:?}"
@@ -237,7 +238,7 @@ fn the_next_process_takes_up_the_session() {
         drop(old);
         server.emit("/", "tick", &[(round * 10).into()]);
         server.emit("/", "tick", &[(round * 10 + 1).into()]);
-        let (next, lines) = with_store(&server, &file);
+        let (next, lines) = with_store(&mut server, &file);
         sio = next;
         let connect = lines.iter().find(|line| line["type"] == "connect").unwrap();
         assert_eq!((&connect["recovered"], &connect["id"]), (&true.into(), &id), "round {round}: {lines:?}");
@@ -250,11 +251,11 @@ fn the_next_process_takes_up_the_session() {
     // Whoever leaves keeps nothing.
     sio.send(&json!({"disconnect": true}));
     sio.finish();
-    let (sio, lines) = with_store(&server, &file);
+    let (sio, lines) = with_store(&mut server, &file);
     assert!(lines.iter().all(|line| line["type"] != "gap" && line["recovered"] != true), "{lines:?}");
     // The end of input is no leave: the next one goes on.
     sio.finish();
-    let (sio, lines) = with_store(&server, &file);
+    let (sio, lines) = with_store(&mut server, &file);
     assert!(lines.iter().all(|line| line["reason"] != "storage"), "{lines:?}");
     sio.finish();
 }

@@ -265,6 +265,7 @@ impl<C: Codec> Manager<C> {
         error: Option<TransportError>,
         now: Instant,
     ) {
+        self.release_all();
         let engine = match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Open(engine) => engine,
             other => {

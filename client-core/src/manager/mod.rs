@@ -186,12 +186,16 @@ impl<C: Codec> Manager<C> {
     pub fn handle_inputs(&mut self, inputs: impl IntoIterator<Item = Input<C>>, now: Instant) {
         self.more_input = true;
         for input in inputs {
+            if !matches!(input, Input::Message { .. }) {
+                self.release_all();
+            }
             self.handle_input(input, now);
         }
         self.more_input = false;
         self.release_all();
     }
 
+    /// The acks before are dealt with.
     fn release_all(&mut self) {
         if mem::take(&mut self.release_due) {
             for socket in self.socket_ids() {

@@ -2,7 +2,6 @@
 
 use alloc::string::{String, ToString};
 use core::mem;
-use core::time::Duration;
 
 use super::receipts::FENCE;
 use super::{Manager, Phase, delivery};
@@ -76,7 +75,7 @@ impl<C: Codec> Manager<C> {
             }
             _ => target.state = SocketState::Inactive,
         }
-        target.recovery.forget(Duration::ZERO, false);
+        target.recovery.forget(matches!(target.state, SocketState::Leaving));
         self.forget_saved(socket);
         self.leave_if_unused(now);
     }
@@ -218,6 +217,7 @@ impl<C: Codec> Manager<C> {
             }
             (PacketKind::Disconnect, SocketState::Connected { .. }) => {
                 // Sent now, what still waits for it would make the server close the whole connection.
+                self.release_all();
                 if let Phase::Open(engine) = &mut self.phase {
                     engine.withdraw(socket).into_iter().rev().for_each(|outgoing| self.give_back(outgoing));
                 }

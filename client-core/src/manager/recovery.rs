@@ -54,6 +54,9 @@ impl<C: Codec> Manager<C> {
         for (payload, ack) in target.recovery.end_resync(number) {
             self.events.push_back(Event::Message { socket, payload, ack });
         }
+        if !target.recovery.is_resyncing() {
+            self.save(socket);
+        }
     }
 
     /// The shell held events that nobody listened to, and has thrown away some, the oldest of which came at `since`
@@ -69,7 +72,7 @@ impl<C: Codec> Manager<C> {
 
     fn tell_gap(&mut self, socket: SocketId, gap: Gap, told: bool) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
-        let number = (told && target.resync).then(|| target.recovery.begin_resync(gap.until));
+        let number = (told && target.resync).then(|| target.recovery.begin_resync(&gap));
         let resync = number.map(|number| ResyncId { socket, number });
         self.events.push_back(Event::Gap { socket, gap, told, resync });
     }

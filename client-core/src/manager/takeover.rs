@@ -389,7 +389,8 @@ impl<C: Codec> Manager<C> {
             }) => {
                 let silent = !*held;
                 self.asked_in_vain();
-                let Some((attempt, deadline)) = self.take_answer(&Answer::None) else { return };
+                // A stopped process is silent, and its sessions outlive the heartbeat: now only its word counts.
+                let Some((attempt, deadline)) = self.take_answer(&Answer::Held) else { return };
                 // Its process may be stopped. Where there are others, the rest of the attempt is theirs.
                 if !(silent && self.next_server(attempt, deadline, now)) {
                     self.open_first(attempt, deadline, now);

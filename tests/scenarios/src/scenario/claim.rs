@@ -265,3 +265,58 @@ pub fn an_older_connection_is_asked_about_too<F: Face>(face: &F) {
     sim.handshake("w10", &[]);
     sim.expect_lines(&["open w10", "w10 40<P1@1>"]);
 }
+
+/// A process that ends while it makes good what it missed leaves that to the next one.
+pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.manager.socket("/", SocketOptions { saves: true, ..SocketOptions::default() });
+    sim.manager.set_resync(socket, true);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "42<1@1>");
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.server("w3", "40{S2 P2}");
+    let since = sim.manager.status(socket).last_gap.unwrap().since;
+    sim.server("w3", "42<2@2>");
+    let saved = sim.manager.saved_session(socket).unwrap();
+    assert_eq!((saved.offset, saved.heard), (None, since));
+
+    sim.lines();
+    let resync = sim.resyncs.pop_front().unwrap();
+    sim.manager.resynced(resync);
+    sim.expect_lines(&["save 0"]);
+    let saved = sim.manager.saved_session(socket).unwrap();
+    assert!(saved.offset.is_some() && saved.heard > since);
+}
+
+/// A claim that was lost with its transport says nothing of the next one, on which the server sends before its answer.
+pub fn a_claim_that_was_lost_hides_nothing<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.cut("w3");
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.advance(secs(3));
+    sim.lines();
+    sim.ws_opened("w4");
+    sim.handshake("w4", &[]);
+    sim.expect_lines(&["w4 40"]);
+    sim.events();
+    sim.server("w4", "42<5>");
+    sim.server("w4", "40{S2 P2}");
+    sim.expect_events(&[
+        "connected 0 recovered false replayed 1",
+        "gap 0 namespace-disconnect",
+        "message 0 5",
+    ]);
+}

@@ -293,3 +293,35 @@ pub fn leaving_ends_a_takeover<F: Face>(face: &F) {
     sim.advance(secs(100));
     sim.expect_lines(&[]);
 }
+
+/// A process that is stopped says nothing, and goes on with its sessions: after that the clock is no reason to ask for one.
+pub fn silence_is_not_the_clock<F: Face>(face: &F) {
+    for silent in [true, false] {
+        let mut sim = Sim::with(face, |config| {
+            config.reconnection_delay = secs(66);
+            config.reconnection_delay_max = secs(66);
+        });
+        offered(&mut sim);
+        sim.cut("w1");
+        sim.advance(secs(66));
+        sim.closed("w2", unknown_to_websocket());
+        sim.ws_opened("w3");
+        sim.handshake("w3", &[]);
+        resumed(&mut sim, "w3");
+        sim.cut("w3");
+        sim.advance(secs(66));
+        sim.lines();
+        if silent {
+            sim.advance(secs(1));
+        } else {
+            sim.refuse("w4");
+        }
+        sim.ws_opened("w5");
+        sim.handshake("w5", &[]);
+        sim.refuse("w6");
+        sim.lines();
+        sim.ws_opened("w7");
+        sim.handshake("w7", &[]);
+        sim.expect_lines(&[if silent { "w7 40" } else { "w7 40<P1@1>" }]);
+    }
+}
