@@ -24,7 +24,7 @@ fn start() {
 #[wasm_bindgen]
 pub struct Listener {
     socket: Socket,
-    _client: Client,
+    client: Client,
 }
 
 #[wasm_bindgen]
@@ -59,7 +59,7 @@ impl Listener {
                     .map_or_else(|error| error.to_string(), |(number,)| number.to_string()),
             );
         });
-        Ok(Self { socket, _client: client })
+        Ok(Self { socket, client })
     }
 
     pub fn id(&self) -> Option<String> {
@@ -69,6 +69,14 @@ impl Listener {
     pub fn emit(&self, event: &str) -> Result<(), JsError> {
         self.socket.emit(event, &())?;
         Ok(())
+    }
+
+    pub fn connect(&self) {
+        self.socket.connect();
+    }
+
+    pub fn close(&self) {
+        self.client.close();
     }
 
     pub fn disconnect(&self) {

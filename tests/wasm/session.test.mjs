@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { sioServer } from "../js/server.mjs";
+import WebSocket from "ws";
+import { sioServer, until } from "../js/server.mjs";
 import { browsers, launch, open } from "../page/harness.mjs";
 import { build } from "./build.mjs";
 
@@ -45,6 +46,32 @@ const told = (tab) => tab.evaluate(() => globalThis.told());
 const stored = (tab) => tab.evaluate(() => Object.entries({ ...sessionStorage }));
 const refused = /400|Bad Request/;
 
+// In the page: what is stored while the server is asked for the session.
+const watchClaims = () => {
+  const { send } = WebSocket.prototype;
+  globalThis.claims = [];
+  WebSocket.prototype.send = function (data) {
+    if (/^40.*"pid"/.test(data)) globalThis.claims.push(JSON.parse(Object.values({ ...sessionStorage })[0]).session);
+    return send.call(this, data);
+  };
+};
+
+test("Node keeps nothing: it works without, and there is no gap", async (t) => {
+  const { io, url } = await sioServer(t);
+  globalThis.WebSocket = WebSocket;
+  const { Listener } = await import(build("session", "node"));
+  const told = [];
+  const listener = new Listener(url, false, false, (line) => told.push(line));
+  t.after(() => listener.close());
+  // A namespace that is left before it is known whether anything is stored, and joined again.
+  listener.disconnect();
+  listener.connect();
+  await until(() => told.length === 1, "a connection");
+  io.emit("missed", 1);
+  await until(() => told.length === 2, "an event");
+  assert.deepEqual(told, ["connect false", "1"]);
+});
+
 for (const name of browsers) {
   describe(name, () => {
     let browser;
@@ -80,8 +107,12 @@ for (const name of browsers) {
           await tab.reload();
           io.emit("missed", round);
           io.emit("missed", round + 1);
+          await ready(tab);
+          await tab.evaluate(watchClaims);
           await listen();
           await last(tab, round + 1);
+          // Nobody else may claim it.
+          assert.deepEqual(await tab.evaluate(() => globalThis.claims), options.polling ? [] : ["-"]);
           expected.push("connect true", String(round), String(round + 1));
           assert.deepEqual(await told(tab), expected);
           assert.equal(await tab.evaluate(() => globalThis.listener.id()), id, "the same session");
@@ -161,8 +192,31 @@ for (const name of browsers) {
         await last(tab, `gap ${reason}`);
         assert.deepEqual(await told(tab), ["connect false", `gap ${reason}`], value);
         await tab.evaluate(() => globalThis.listener.disconnect());
+        assert.deepEqual(await stored(tab), []);
       }
       assert.deepEqual(tab.problems.filter((problem) => !refused.test(problem)), []);
+    });
+
+    test("a session that is left before it is taken up is forgotten, and the next one is kept", async (t) => {
+      const { tab, io, listen } = await begin(t);
+      await listen();
+      await last(tab, "connect false");
+      io.emit("missed", 1);
+      await last(tab, 1);
+      await tab.reload();
+      await ready(tab);
+      await tab.evaluate(() => localStorage.clear());
+      const [[key]] = await stored(tab);
+      await tab.evaluate((url) => {
+        globalThis.listen(url);
+        globalThis.listener.disconnect();
+        globalThis.listener.connect();
+      }, new URL(tab.url()).origin);
+      await last(tab, "connect false");
+      assert.deepEqual(await told(tab), ["connect false"]);
+      const [[again, session]] = await stored(tab);
+      assert.equal(again, key);
+      assert.match(session, /"session":"1 0 /);
     });
 
     test("a frame from which the browser keeps storage is told of a gap, and works", async (t) => {
