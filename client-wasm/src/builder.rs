@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::client::Client;
 use crate::incoming::{Cursor, Held};
 use crate::message::Message;
+use crate::recovery_store::RecoveryStore;
 
 /// A client could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,6 +54,7 @@ pub(crate) struct Sources {
     hold_events: Vec<String>,
     hold_size: usize,
     pub(crate) cursor: Option<Cursor>,
+    pub(crate) recovery_store: Option<RecoveryStore>,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<crate::outbox::Settings>,
 }
@@ -94,7 +96,7 @@ impl Sources {
     pub(crate) fn socket_options(&self) -> SocketOptions<Payload> {
         // How far a history came is added each time.
         let auth = if self.cursor.is_some() { Auth::Ask } else { self.auth.clone() };
-        self.delivery.options(auth, &self.name)
+        SocketOptions { saves: self.recovery_store.is_some(), ..self.delivery.options(auth, &self.name) }
     }
 
     pub(crate) fn held(&self) -> Option<Held> {
@@ -121,6 +123,7 @@ pub struct ClientBuilder {
     hold_events: Vec<String>,
     hold_size: usize,
     cursor: Option<Cursor>,
+    recovery_store: Option<RecoveryStore>,
     #[cfg(feature = "outbox")]
     outbox: Option<String>,
     #[cfg(feature = "outbox")]
@@ -148,6 +151,7 @@ impl ClientBuilder {
             hold_events: Vec::new(),
             hold_size: 1000,
             cursor: None,
+            recovery_store: None,
             #[cfg(feature = "outbox")]
             outbox: None,
             #[cfg(feature = "outbox")]
@@ -262,6 +266,33 @@ impl ClientBuilder {
         self
     }
 
+    /// Where the sessions of this page are kept for the one that comes after it (`recoveryStore`), with what was missed in
+    /// between: [`RecoveryStore::Session`] is the tab's `sessionStorage`. A path, as a native client has it, stands for that.
+    ///
+    /// The client connects once it is known what the page before has left. A duplicated tab gets a copy, and leaves it alone as
+    /// long as the first one lives, which a Web Lock tells; so where a browser has no Web Locks (pages without HTTPS), in a
+    /// worker and in Node, nothing is kept. What is damaged, or kept from the page by the browser (a sandboxed frame), is told as
+    /// a gap with [`GapReason::Storage`](crate::GapReason::Storage). A client that is closed, or dropped, leaves nothing.
+    ///
+    /// ```no_run
+    /// # fn show(text: &str) {}
+    /// # fn example() -> Result<(), socketio_client_wasm::BuildError> {
+    /// use socketio_client_wasm::{Client, RecoveryStore};
+    ///
+    /// let client = Client::builder("https://chat.example.com").recovery_store(RecoveryStore::Session).build()?;
+    /// let socket = client.socket("/");
+    /// // After a reload, too: what was missed comes once, right after the connection.
+    /// socket.on("message", |message| show(message.args_json()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Sessions beside the outbox, which all tabs share (`recoveryStore: "outbox"`), are JavaScript's alone.
+    pub fn recovery_store(mut self, store: impl Into<RecoveryStore>) -> Self {
+        self.recovery_store = Some(store.into());
+        self
+    }
+
     /// A name under which emits are kept in the browser until they are settled, so that they outlive the page (`outbox`): one
     /// database for each namespace, shared by all tabs of the origin that give it this name. One tab sends for all of them,
     /// and another one goes on where it ends, or its namespace is not connected, nor will be by itself. What an earlier page
@@ -313,6 +344,8 @@ impl ClientBuilder {
         config.tells_status = false;
         config.ask_address =
             self.url_with.is_some() || self.query_with.is_some() || self.headers_with.is_some();
+        // Answered once it is known what is stored.
+        config.ask_address |= self.recovery_store.is_some();
         #[cfg(feature = "outbox")]
         let outbox = self.outbox.map(|name| crate::outbox::Settings {
             name,
@@ -344,6 +377,7 @@ impl ClientBuilder {
             hold_events: self.hold_events,
             hold_size: self.hold_size,
             cursor: self.cursor,
+            recovery_store: self.recovery_store,
             #[cfg(feature = "outbox")]
             outbox,
         };
@@ -352,7 +386,7 @@ impl ClientBuilder {
 }
 
 /// A name that no other page has: more than 100 random bits.
-fn unique_name() -> String {
+pub(crate) fn unique_name() -> String {
     // 53 bits are all that `Math.random` has; it is not a secret, and the time is in it too.
     let part = || js_sys::Math::random() * 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]

@@ -64,6 +64,9 @@ impl Client {
                 Namespace::new(&namespace)
             });
             let name = Rc::clone(&entry.name);
+            if new {
+                inner.restore(id, &name);
+            }
             if new && sources.auto_connect {
                 inner.manager.connect(id, now);
             }

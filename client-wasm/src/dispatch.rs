@@ -97,7 +97,8 @@ impl Shared {
             return;
         }
         while let Some(news) = self.read(|inner| {
-            let resolve = inner.resolve.take().map(News::Resolve);
+            let known = inner.knows_sessions();
+            let resolve = inner.resolve.take_if(|_| known).map(News::Resolve);
             #[cfg(feature = "outbox")]
             let resolve = resolve.or_else(|| inner.told.pop_front().map(News::Told));
             // Held ones came before all that waits.

@@ -25,6 +25,7 @@ use crate::dispatch::{ClientHandler, Namespace};
 use crate::gaps::Replays;
 use crate::incoming::Held;
 use crate::page::{News, Page};
+use crate::recovery_store::Sessions;
 use crate::transport::fetch::{self, Request};
 use crate::transport::ws::{HIGH_WATER, Heard, Link};
 
@@ -71,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) listeners: Router<ClientHandler>,
     /// Who waits for the connection's end.
     closers: Vec<Sender<()>>,
+    /// Those that outlive the page.
+    pub(crate) sessions: Option<Sessions>,
     /// The last handle is gone; this keeps the rest until the goodbye has left.
     lingering: Option<Rc<Shared>>,
 }
@@ -91,7 +94,8 @@ impl Shared {
         config.unix_epoch = Duration::from_millis(today);
         let limit = config.limits.message;
         let is_local = config.address.host == "localhost";
-        Rc::new_cyclic(|shared: &Weak<Self>| {
+        let client = Rc::new_cyclic(|shared: &Weak<Self>| {
+            let sessions = sources.recovery_store.map(|_| Sessions::new(&config, shared));
             let (due, told) = (shared.clone(), shared.clone());
             Self(RefCell::new(Inner {
                 shared: shared.clone(),
@@ -119,9 +123,12 @@ impl Shared {
                 namespaces: BTreeMap::new(),
                 listeners: Router::new(),
                 closers: Vec::new(),
+                sessions,
                 lingering: None,
             }))
-        })
+        });
+        client.open_sessions();
+        client
     }
 
     /// Looks, without changing anything that the core has to act on.
@@ -166,7 +173,7 @@ impl Shared {
 }
 
 /// Something happened in the world: tells the core, obeys it, and tells the application.
-fn react(shared: &Weak<Shared>, act: impl FnOnce(&mut Inner, Instant)) {
+pub(crate) fn react(shared: &Weak<Shared>, act: impl FnOnce(&mut Inner, Instant)) {
     let Some(shared) = shared.upgrade() else { return };
     {
         let mut inner = shared.0.borrow_mut();
@@ -185,15 +192,17 @@ impl Inner {
         if !self.told.is_empty() {
             return true;
         }
-        !self.events.is_empty() || self.resolve.is_some() || self.held.as_ref().is_some_and(Held::is_stale)
+        let resolves = self.resolve.is_some() && self.knows_sessions();
+        !self.events.is_empty() || resolves || self.held.as_ref().is_some_and(Held::is_stale)
     }
 
     /// Carries out all that the core wants, until it wants no more.
     fn drive(&mut self, now: Instant) {
         self.manager.tell_time(now);
+        let mut pulled = true;
         loop {
-            // A message that is not there may still have queued a command, so commands come last.
-            let pulled = self.pull();
+            // Commands come first, for a session is claimed before it is asked for; and last, for a message that is not there
+            // may still have queued one.
             let mut obeyed = false;
             while let Some(command) = self.manager.poll_command() {
                 self.obey(command, now);
@@ -202,8 +211,12 @@ impl Inner {
             if !pulled && !obeyed {
                 break;
             }
+            pulled = self.pull();
         }
         while let Some(event) = self.manager.poll_event() {
+            if let (Some(sessions), Event::Message { .. } | Event::Ping) = (&mut self.sessions, &event) {
+                sessions.heard(now);
+            }
             self.events.push_back(event);
         }
         let full = self.links.iter().any(|(_, link)| link.is_open() && link.unsent() >= HIGH_WATER);
@@ -247,7 +260,8 @@ impl Inner {
             #[cfg(feature = "outbox")]
             Command::Reserve { socket, up_to } => self.reserves.push_back((socket, up_to)),
             // An outbox stores first, and erases what is settled.
-            Command::Keep { .. } | Command::Erase { .. } | Command::Save { .. } => {}
+            Command::Keep { .. } | Command::Erase { .. } => {}
+            Command::Save { socket, saved } => self.save(socket, &saved),
             #[cfg(not(feature = "outbox"))]
             Command::Reserve { .. } => {}
             Command::Close { transport } => {
@@ -265,6 +279,8 @@ impl Inner {
                     Heard::Opened => Input::Opened { transport },
                     Heard::Message(message) => Input::Message { transport, message },
                     Heard::Closed { error, unsent } => {
+                        // Firefox ends connections before it tells a page that it goes.
+                        inner.write_sessions(now);
                         inner.manager.never_left(transport, unsent);
                         Input::Closed { transport, error }
                     }
@@ -293,7 +309,10 @@ impl Inner {
                 let input = match (answer, method) {
                     (Ok(body), Method::Get) => Input::Got { transport, body: body.into() },
                     (Ok(_), Method::Post) => Input::Posted { transport },
-                    (Err(error), _) => Input::Closed { transport, error },
+                    (Err(error), _) => {
+                        inner.write_sessions(now);
+                        Input::Closed { transport, error }
+                    }
                 };
                 inner.manager.handle_input(input, now);
             });
@@ -325,7 +344,10 @@ impl Inner {
 
     fn page_told(&mut self, news: News, now: Instant) {
         match news {
-            News::Offline => self.manager.set_online(false, now),
+            News::Offline => {
+                self.write_sessions(now);
+                self.manager.set_online(false, now);
+            }
             News::Online => {
                 self.manager.set_online(true, now);
                 self.manager.resume(now);

@@ -38,6 +38,11 @@
 //! The connection is closed when the last [`Client`] and [`Socket`] is dropped. A listener that owns one keeps it open,
 //! until [`Client::close`].
 //!
+//! # Sessions that outlive the page
+//!
+//! With [`ClientBuilder::recovery_store`] a page that is loaded again goes on where it was: what it missed comes once. The
+//! session lies in the tab's `sessionStorage`; that of several tabs, beside their outbox, is JavaScript's alone.
+//!
 //! # Emits that outlive the page
 //!
 //! With the feature `outbox` and `ClientBuilder::outbox` emits are kept in IndexedDB until they are settled. wasm-bindgen
@@ -54,6 +59,8 @@ static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 #[cfg(feature = "js")]
 pub mod js;
+#[cfg(any(feature = "js", feature = "rust"))]
+mod saved;
 #[cfg(feature = "js")]
 pub mod slots;
 
@@ -86,6 +93,8 @@ mod outbox;
 #[cfg(feature = "rust")]
 mod page;
 #[cfg(feature = "rust")]
+mod recovery_store;
+#[cfg(feature = "rust")]
 mod socket;
 #[cfg(feature = "rust")]
 mod stream;
@@ -102,6 +111,7 @@ pub use self::{
     emitter::Emitter,
     fates::{FateChange, Fates},
     message::{Message, Outgoing},
+    recovery_store::RecoveryStore,
     socket::Socket,
     stream::Messages,
     task::{sleep, spawn},

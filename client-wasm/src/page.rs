@@ -10,9 +10,9 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     // Neither is there in Node, and a worker has no page.
     #[wasm_bindgen(js_name = addEventListener, catch)]
-    fn add_event_listener(event: &str, listener: &Function) -> Result<(), JsValue>;
+    fn add_event_listener(event: &str, listener: &Function, capture: bool) -> Result<(), JsValue>;
     #[wasm_bindgen(js_name = removeEventListener, catch)]
-    fn remove_event_listener(event: &str, listener: &Function) -> Result<(), JsValue>;
+    fn remove_event_listener(event: &str, listener: &Function, capture: bool) -> Result<(), JsValue>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +32,40 @@ impl Page {
     /// A server on this machine needs no network.
     pub(crate) fn new(is_local: bool, tell: impl Fn(News) + 'static) -> Self {
         let tell = Rc::new(tell);
-        let listen = |event, news: fn(&JsValue) -> Option<News>| {
+        let on = |event, news: fn(&JsValue) -> Option<News>| {
             let tell = Rc::clone(&tell);
-            let listener = Listener::new(move |event: JsValue| {
+            listen(event, move |event| {
                 if let Some(news) = news(&event).filter(|news| !(is_local && *news == News::Offline)) {
                     tell(news);
                 }
-            });
-            add_event_listener(event, listener.as_ref().unchecked_ref()).ok().map(|()| (event, listener))
+            })
         };
         let events = [
-            listen("offline", |_| Some(News::Offline)),
-            listen("online", |_| Some(News::Online)),
-            listen("visibilitychange", |_| is_visible().then_some(News::Seen)),
-            listen("pageshow", |event| has(event, "persisted").then_some(News::Seen)),
+            on("offline", |_| Some(News::Offline)),
+            on("online", |_| Some(News::Online)),
+            on("visibilitychange", |_| is_visible().then_some(News::Seen)),
+            on("pageshow", |event| has(event, "persisted").then_some(News::Seen)),
         ];
         Self(events.into_iter().flatten().collect())
     }
+
+    /// After these there may be no other time.
+    pub(crate) fn leaving(tell: impl Fn() + 'static) -> Self {
+        let tell = Rc::new(tell);
+        let on = |event| {
+            let tell = Rc::clone(&tell);
+            listen(event, move |_| tell())
+        };
+        Self(["pagehide", "freeze", "visibilitychange"].into_iter().filter_map(on).collect())
+    }
+}
+
+/// Those of the document, too, are heard on their way down.
+const CAPTURE: bool = true;
+
+fn listen(event: &'static str, hear: impl Fn(JsValue) + 'static) -> Option<(&'static str, Listener)> {
+    let listener = Listener::new(hear);
+    add_event_listener(event, listener.as_ref().unchecked_ref(), CAPTURE).ok().map(|()| (event, listener))
 }
 
 fn has(object: &JsValue, name: &str) -> bool {
@@ -64,7 +81,7 @@ fn is_visible() -> bool {
 impl Drop for Page {
     fn drop(&mut self) {
         for (event, listener) in &self.0 {
-            let _ = remove_event_listener(event, listener.as_ref().unchecked_ref());
+            let _ = remove_event_listener(event, listener.as_ref().unchecked_ref(), CAPTURE);
         }
     }
 }

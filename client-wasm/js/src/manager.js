@@ -385,6 +385,8 @@ export class Manager extends Emitter {
   }
 
   _online(online) {
+    // Without a network the session is over, and this is the last that is known of it.
+    if (!online) this._store?.write();
     this._call((core) => this._dispatch.follow(core.act(ACT.ONLINE, online)));
   }
 

@@ -8,7 +8,8 @@ use socketio_client_core::{
 
 use super::options::Terms;
 use super::report::{exact, whole};
-use super::{Inner, options, saved};
+use super::{Inner, options};
+use crate::saved;
 use crate::slots::{Binary, Part, Payload, Slot, Slots, Text};
 
 /// What the application wants.

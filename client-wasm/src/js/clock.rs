@@ -6,6 +6,8 @@ use js_sys::Function;
 use socketio_client_core::Instant;
 use wasm_bindgen::prelude::*;
 
+use crate::saved::millis;
+
 // Not `js_sys::global` and `Reflect`, which look for older engines' names of it first.
 #[wasm_bindgen]
 extern "C" {
@@ -156,12 +158,6 @@ impl Arming {
         let set = self.wait.and_then(|wait| self.timers.set.set(&JsValue::UNDEFINED, &self.due, wait).ok());
         set.unwrap_or_default()
     }
-}
-
-/// Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on. Not `as_millis`,
-/// which brings 128-bit division.
-pub(super) fn millis(duration: Duration) -> u64 {
-    duration.as_secs() * 1_000 + u64::from(duration.subsec_nanos().div_ceil(1_000_000))
 }
 
 /// Ten years: what lasts longer has no deadline.

@@ -3,10 +3,11 @@
 use std::cell::RefMut;
 use std::time::Duration;
 
-use socketio_client_core::{Command, Frame, Input, Instant, Message, Saved, TransportId};
+use socketio_client_core::{Command, Frame, Input, Instant, Message, TransportId};
 
 use super::clock::Arming;
-use super::{Core, Inner, Link, Step, calls, report, saved};
+use super::{Core, Inner, Link, Step, calls, report};
+use crate::saved;
 use crate::slots::{self, Head, Inbox, Part, Payload, SentHead, Slots, Text};
 
 /// While a WebSocket has much to send, it is looked at again after this, in milliseconds. It has no event for that.
@@ -167,13 +168,7 @@ impl Core {
             // The module stores first, and erases what is settled.
             Command::Keep { .. } | Command::Erase { .. } => {}
             Command::Save { socket, saved } => {
-                let text = match &saved {
-                    Saved::Session(session) => saved::write(session),
-                    // Which cannot be read: who comes next is told that something is missing.
-                    Saved::Claimed => "-".to_owned(),
-                    Saved::Left => String::new(),
-                };
-                self.host.save(socket.number(), &text);
+                self.host.save(socket.number(), &saved::text(&saved));
             }
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);

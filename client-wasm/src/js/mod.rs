@@ -10,7 +10,6 @@ mod drive;
 mod host;
 mod options;
 mod report;
-mod saved;
 
 use std::cell::RefCell;
 

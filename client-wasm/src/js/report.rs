@@ -8,8 +8,8 @@ use socketio_client_core::{
     SocketId, TransportError,
 };
 
-use super::clock::millis;
 use super::{Inner, Step};
+use crate::saved::millis;
 use crate::slots::{Payload, Slot, Slots};
 
 /// Kinds.

@@ -110,6 +110,36 @@ for (const name of browsers) {
       });
     }
 
+    test("page reload in the middle of events", async (t) => {
+      const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+      // In the page: what this page and those before it have heard.
+      const hear = async (url, settings, path) => {
+        const { io } = await import(path);
+        const socket = (globalThis.socket = io(url, settings));
+        const tell = (...words) => localStorage.setItem("told", `${localStorage.getItem("told") ?? ""}${words.join(" ")},`);
+        socket.on("connect", () => tell("connect", socket.recovered));
+        socket.on("missed", (number) => tell(number));
+        socket.on("gap", ({ reason }) => tell("gap", reason));
+        await new Promise((resolve) => socket.once("missed", resolve));
+      };
+      const path = `/client/${browserModule}`;
+      let sent = 0;
+      const stream = setInterval(() => io.emit("missed", (sent += 1)), 1);
+      t.after(() => clearInterval(stream));
+      await page.evaluate(hear, url, session, path);
+      for (let round = 0; round < 5; round += 1) {
+        await page.reload();
+        await page.evaluate(hear, url, session, path);
+      }
+      clearInterval(stream);
+      await page.waitForFunction((last) => localStorage.getItem("told").endsWith(`,${last},`), {}, sent);
+      const told = (await page.evaluate(() => localStorage.getItem("told"))).split(",").slice(0, -1);
+      assert.deepEqual(told.filter((word) => /[a-z]/.test(word)), ["connect false", ...Array(5).fill("connect true")]);
+      const numbers = told.map(Number).filter((number) => number > 0);
+      assert.deepEqual(numbers, numbers.map((_, at) => numbers[0] + at), "each once, in order");
+      assert.equal(numbers.at(-1), sent);
+    });
+
     test("a duplicated tab does not take the other's session; a session that was left is forgotten", async (t) => {
       const { page, io, url } = await openTab(t, browser);
       const id = await page.evaluate(join, url, session);

@@ -91,6 +91,19 @@ pub fn why_events_may_be_missing<F: Face>(face: &F) {
     sim.events();
     sim.server("w1", "40{S1 P1}");
     sim.expect_events(&["connected 0", "gap 0 storage"]);
+
+    // A shell that looks while the core waits for an address. Later it is too late.
+    let mut sim = Sim::with(face, |config| config.ask_address = true);
+    let sockets = ["/", "/late"].map(|name| sim.connect(name));
+    sim.expect_lines(&["resolve"]);
+    sim.manager.restore_session(sockets[0], None);
+    sim.resolve_in_place(&[]);
+    sim.manager.restore_session(sockets[1], None);
+    sim.open_websocket("w1");
+    sim.events();
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "40/late,{S2 P2}");
+    sim.expect_events(&["connected 0", "gap 0 storage", "connected 1"]);
 }
 
 /// Another server has events of its own.

@@ -1,20 +1,29 @@
-//! A session as a text, for a page that comes after this one. It may come back from anywhere, in any state.
+//! A session as a text, for a page that comes after this one. It may come back from anywhere, in any state. Both faces share
+//! it: a page may have one, and the page after it the other.
 
 use std::time::Duration;
 
 use socketio_client_core::packet::header::push_number;
-use socketio_client_core::{Carrier, Offset, SavedLink, SavedSession};
-
-use super::clock::millis;
+use socketio_client_core::{Carrier, Offset, Saved, SavedLink, SavedSession};
 
 /// The shape of the text.
 const VERSION: &str = "1";
 /// Unix times in milliseconds are below this until the year 5138.
 const LATEST: u64 = 100_000_000_000_000;
 
+/// What is to be stored; empty: nothing.
+pub(crate) fn text(saved: &Saved) -> String {
+    match saved {
+        Saved::Session(session) => write(session),
+        // Which cannot be read: who comes next is told that something is missing.
+        Saved::Claimed => "-".to_owned(),
+        Saved::Left => String::new(),
+    }
+}
+
 /// Out of line, so that it is there once.
 #[inline(never)]
-pub(super) fn write(saved: &SavedSession) -> String {
+pub(crate) fn write(saved: &SavedSession) -> String {
     let SavedSession { pid, offset, claimed, heard, link } = saved;
     let carrier: u64 = match link.carrier {
         Carrier::WebSocket => 0,
@@ -43,7 +52,7 @@ pub(super) fn write(saved: &SavedSession) -> String {
 
 /// Out of line, so that it is there once.
 #[inline(never)]
-pub(super) fn read(text: &str) -> Option<SavedSession> {
+pub(crate) fn read(text: &str) -> Option<SavedSession> {
     let mut rest = text;
     if next(&mut rest)? != VERSION {
         return None;
@@ -85,4 +94,10 @@ fn number(rest: &mut &str) -> Option<u64> {
     let digits = text.bytes().map(|byte| u64::from(byte.wrapping_sub(b'0')));
     let number = digits.take(16).try_fold(0, |number, digit| (digit < 10).then_some(number * 10 + digit))?;
     (!text.is_empty() && text.len() < 16 && number < LATEST).then_some(number)
+}
+
+/// Rounded up: a timer that comes before its time would be set again for 0 ms, until the clock goes on. Not `as_millis`,
+/// which brings 128-bit division.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1_000 + u64::from(duration.subsec_nanos().div_ceil(1_000_000))
 }
