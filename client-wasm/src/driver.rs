@@ -189,7 +189,7 @@ impl Inner {
     }
 
     /// Carries out all that the core wants, until it wants no more.
-    fn drive(&mut self, now: Instant) {
+    pub(crate) fn drive(&mut self, now: Instant) {
         self.manager.tell_time(now);
         loop {
             // A message that is not there may still have queued a command, so commands come last.

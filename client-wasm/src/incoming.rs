@@ -53,14 +53,21 @@ impl Inner {
         held.stale = released.is_some();
         self.held = Some(held);
         let now = self.clock.now();
-        self.tell_dropped(now);
+        if self.tell_dropped(now) {
+            // Not within a call, after which this is done.
+            self.drive(now);
+        }
         released
     }
 
-    fn tell_dropped(&mut self, now: Instant) {
+    /// Whether there was anything to tell.
+    fn tell_dropped(&mut self, now: Instant) -> bool {
+        let mut told = false;
         while let Some((socket, since)) = self.held.as_mut().and_then(|held| held.events.next_gap()) {
             self.manager.dropped(socket, since, now);
+            told = true;
         }
+        told
     }
 
     /// Whether the message is to wait.
