@@ -78,7 +78,7 @@ pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, Resy
 pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 pub use gap::{Gap, GapLevel, GapReason};
-pub use held::HeldEvents;
+pub use held::{HeldEvents, Places};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use offset::{Offset, Shape};

@@ -217,15 +217,16 @@ impl ClientBuilder {
     }
 
     /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
-    /// before its listener is there. Default none.
+    /// before its listener is there. What waits outlives a connection that is lost; where the namespace is left, by the
+    /// application or the server, it is thrown away. Default none.
     pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hold_events.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// How many of them may wait (`holdSize`); the oldest make room, which is told as a gap with
-    /// [`GapReason::Overflow`](crate::GapReason::Overflow), once until somebody listens, and made good as one. Default 1,000, and
-    /// 16 MiB.
+    /// How many of them may wait (`holdSize`); of the name with the most the oldest make room. Each of those lies in a gap with
+    /// [`GapReason::Overflow`](crate::GapReason::Overflow), which is made good as one: the first at once, all that follow in one
+    /// more when somebody listens. Default 1,000, and 16 MiB.
     pub const fn hold_size(mut self, events: usize) -> Self {
         self.hold_size = events;
         self

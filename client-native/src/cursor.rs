@@ -1,10 +1,9 @@
 //! How far a server's own history came (`offset`): told with each CONNECT, so that the server sends what is newer.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
-use socketio_client_core::SocketId;
 use socketio_client_core::codec::Payload;
+use socketio_client_core::{Places, SocketId};
 
 use crate::message::Message;
 use crate::shared::lock;
@@ -16,12 +15,12 @@ pub(crate) type CursorFn = dyn Fn(&Message) -> Option<String> + Send + Sync;
 pub(crate) struct Cursor {
     key: String,
     of: Box<CursorFn>,
-    last: Mutex<BTreeMap<SocketId, String>>,
+    places: Mutex<Places>,
 }
 
 impl Cursor {
     pub(crate) fn new(key: String, of: Box<CursorFn>) -> Self {
-        Self { key, of, last: Mutex::default() }
+        Self { key, of, places: Mutex::default() }
     }
 
     /// Where it stands. Asks the application.
@@ -29,16 +28,15 @@ impl Cursor {
         (self.of)(message)
     }
 
-    /// So far the listeners have come.
-    pub(crate) fn advance(&self, socket: SocketId, to: String) {
-        lock(&self.last).insert(socket, to);
+    /// How far each namespace has come.
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places> {
+        lock(&self.places)
     }
 
     /// Authentication data with it; keys of the application's win.
     pub(crate) fn add_to(&self, socket: SocketId, auth: Option<Payload>) -> Option<Payload> {
-        let last = lock(&self.last).get(&socket).cloned();
-        match last {
-            Some(last) => Some(auth.unwrap_or_else(Payload::empty_object).with_field(&self.key, &last)),
+        match self.places().get(socket) {
+            Some(place) => Some(auth.unwrap_or_else(Payload::empty_object).with_field(&self.key, place)),
             None => auth,
         }
     }

@@ -6,7 +6,9 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use socketio_client_core::{ClientEvent, ConnectError, Gap, HeldEvents, ResyncId, SocketId, Taken};
+use socketio_client_core::{
+    ClientEvent, ConnectError, DisconnectReason, Gap, HeldEvents, ResyncId, SocketId, Taken,
+};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -66,7 +68,9 @@ fn turn(
     while events < TURN && bytes < TURN_BYTES && matches!(stopped, Ok(None)) {
         // They came before all that waits.
         if let Some((socket, message)) = released(shared) {
-            stopped = hand_over(shared, socket, message);
+            // How far that brings it was asked when it came.
+            stopped = tell(shared, socket, message);
+            settle(shared);
             continue;
         }
         let Some(event) = batch.pop_front() else { break };
@@ -75,7 +79,8 @@ fn turn(
         stopped = dispatch(shared, replays, event);
     }
     if let Some(recovery) = &shared.recovery {
-        recovery.handled(events);
+        let held = shared.held.as_ref().map_or_else(Vec::new, |held| lock(held).waiting().collect());
+        recovery.handled(events, held);
     }
     if shared.queue.done(events, bytes) {
         shared.wake();
@@ -138,8 +143,7 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
                 && lock(held).holds(message.event())
                 && !lock(&shared.listeners).is_heard(socket, message.event())
             {
-                hold(shared, held, socket, message);
-                return Ok(None);
+                return hold(shared, held, socket, message).map(|()| None);
             }
             return hand_over(shared, socket, message);
         }
@@ -153,6 +157,7 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
         }
         Event::Connected { socket, recovered, replayed } => {
             replays.begin(socket, if recovered { replayed } else { 0 });
+            join(shared, socket);
             each(shared, socket, CONNECT, |handler| {
                 if let Handler::Connect(handler) = handler {
                     handler();
@@ -163,11 +168,16 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
             let told = if told { tell_gap(shared, socket, gap) } else { Ok(()) };
             told.and_then(|()| resync.map_or(Ok(()), |id| begin_resync(shared, socket, gap, id)))
         }
-        Event::Disconnected { socket, reason, .. } => each(shared, socket, DISCONNECT, |handler| {
-            if let Handler::Disconnect(handler) = handler {
-                handler(reason);
+        Event::Disconnected { socket, reason, .. } => {
+            if matches!(reason, DisconnectReason::ClientDisconnect | DisconnectReason::ServerDisconnect) {
+                shared.forget_held(socket);
             }
-        }),
+            each(shared, socket, DISCONNECT, |handler| {
+                if let Handler::Disconnect(handler) = handler {
+                    handler(reason);
+                }
+            })
+        }
         Event::ConnectError { socket, error } => {
             let error = ConnectError::from(error);
             each(shared, socket, CONNECT_ERROR, |handler| {
@@ -193,36 +203,88 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
     .map(|()| None)
 }
 
-/// One that was held, and has a listener now.
+/// One that was held, and has a listener now. What was dropped before that is told.
 fn released(shared: &Shared) -> Option<(SocketId, Message)> {
     let held = shared.held.as_ref()?;
-    let listeners = lock(&shared.listeners);
-    lock(held).next(|socket, event| listeners.is_heard(socket, event))
+    let released = {
+        let listeners = lock(&shared.listeners);
+        lock(held).next(|socket, event| listeners.is_heard(socket, event))
+    };
+    tell_dropped(shared, held);
+    released
 }
 
 fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
-    let mut place = None;
-    if let Some(cursor) = &shared.cursor {
-        call(|| place = cursor.of(&message))?;
-    }
-    let taken = lock(&shared.listeners).take(socket, message.event());
-    let stalled = match taken.filter(|taken| !taken.is_empty()) {
-        Some(taken) => deliver(taken, 0, message)?,
-        None => None,
-    };
+    let place = place(shared, &message)?;
+    let stalled = tell(shared, socket, message)?;
     // After the listeners, so that what they had not handled comes again.
     if let (Some(cursor), Some(place)) = (&shared.cursor, place) {
-        cursor.advance(socket, place);
+        cursor.places().advance(socket, place);
     }
     Ok(stalled)
 }
 
-/// Nobody listens yet. What there is no room for is told, once.
-fn hold(shared: &Shared, held: &Mutex<HeldEvents<Message>>, socket: SocketId, message: Message) {
+/// Where it stands in the server's history. Asks the application.
+fn place(shared: &Shared, message: &Message) -> Result<Option<String>, Panicked> {
+    let mut place = None;
+    if let Some(cursor) = &shared.cursor {
+        call(|| place = cursor.of(message))?;
+    }
+    Ok(place)
+}
+
+fn tell(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
+    let taken = lock(&shared.listeners).take(socket, message.event());
+    match taken.filter(|taken| !taken.is_empty()) {
+        Some(taken) => deliver(taken, 0, message),
+        None => Ok(None),
+    }
+}
+
+/// Nobody listens yet. What there is no room for is told.
+fn hold(
+    shared: &Shared,
+    held: &Mutex<HeldEvents<Message>>,
+    socket: SocketId,
+    message: Message,
+) -> Result<(), Panicked> {
+    let place = place(shared, &message)?;
     let (event, size) = (message.event().to_owned(), message.size());
-    let told = lock(held).hold(socket, &event, message, size, shared.clock.now());
-    if let Some((socket, since)) = told {
+    if !lock(held).hold(socket, &event, message, size, shared.clock.now()) {
+        return Ok(());
+    }
+    if let Some(cursor) = &shared.cursor {
+        let mut places = cursor.places();
+        places.waits(socket);
+        place.into_iter().for_each(|place| places.advance(socket, place));
+    }
+    tell_dropped(shared, held);
+    settle(shared);
+    Ok(())
+}
+
+fn tell_dropped(shared: &Shared, held: &Mutex<HeldEvents<Message>>) {
+    loop {
+        let gap = lock(held).next_gap();
+        let Some((socket, since)) = gap else { break };
         shared.change(|state, now| state.manager.dropped(socket, since, now));
+    }
+}
+
+/// What waited may have been told.
+fn settle(shared: &Shared) {
+    if let (Some(cursor), Some(held)) = (&shared.cursor, &shared.held) {
+        let waiting: Vec<_> = lock(held).waiting().collect();
+        cursor.places().settle(|socket| waiting.contains(&socket));
+    }
+}
+
+/// Events may wait again, unless the namespace has been left since.
+fn join(shared: &Shared, socket: SocketId) {
+    if let Some(held) = &shared.held
+        && lock(&shared.state).manager.status(socket).active
+    {
+        lock(held).join(socket);
     }
 }
 

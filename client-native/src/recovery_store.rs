@@ -39,6 +39,9 @@ struct Inner {
     handled: u64,
     /// How far events had come when so many were handed over.
     marks: VecDeque<(u64, Vec<(SocketId, SavedSession)>)>,
+    /// Namespaces of which events wait for a listener, and the marks behind those: that is not yet how far they have come.
+    held: Vec<SocketId>,
+    withheld: Vec<(SocketId, SavedSession)>,
     /// When there may be another, and whether anything has come since the last.
     next_mark: Instant,
     news: bool,
@@ -78,6 +81,8 @@ impl RecoveryStore {
             pushed: 0,
             handled: 0,
             marks: VecDeque::new(),
+            held: Vec::new(),
+            withheld: Vec::new(),
             next_mark: Instant::default(),
             news: false,
         }))
@@ -105,6 +110,7 @@ impl RecoveryStore {
             sessions.retain(|(other, _)| *other != socket);
             !sessions.is_empty()
         });
+        inner.withheld.retain(|(other, _)| *other != socket);
         let Some(name) = inner.name(socket) else { return };
         match saved {
             // Once the events that came with it are dealt with.
@@ -142,10 +148,11 @@ impl RecoveryStore {
         (inner.news && inner.file.is_some()).then_some(inner.next_mark)
     }
 
-    /// The dispatcher has dealt with so many.
-    pub(crate) fn handled(&self, events: usize) {
+    /// The dispatcher has dealt with so many; of these namespaces some of them wait for a listener.
+    pub(crate) fn handled(&self, events: usize, held: Vec<SocketId>) {
         let mut inner = self.inner();
         inner.handled += events as u64;
+        inner.held = held;
         inner.catch_up();
     }
 
@@ -162,13 +169,20 @@ impl Inner {
 
     /// Writes the last mark that is dealt with.
     fn catch_up(&mut self) {
-        let mut changed = false;
+        let mut reached = std::mem::take(&mut self.withheld);
         while self.marks.front().is_some_and(|(at, _)| *at <= self.handled) {
             let Some((_, sessions)) = self.marks.pop_front() else { break };
             for (socket, session) in sessions {
-                if let Some(name) = self.name(socket) {
-                    changed |= self.entries.insert(name, Some(session.clone())) != Some(Some(session));
-                }
+                reached.retain(|(other, _)| *other != socket);
+                reached.push((socket, session));
+            }
+        }
+        let mut changed = false;
+        for (socket, session) in reached {
+            if self.held.contains(&socket) {
+                self.withheld.push((socket, session));
+            } else if let Some(name) = self.name(socket) {
+                changed |= self.entries.insert(name, Some(session.clone())) != Some(Some(session));
             }
         }
         if changed {
@@ -289,6 +303,9 @@ fn session(line: Line) -> Option<SavedSession> {
 
 #[cfg(test)]
 mod tests {
+    use socketio_client_core::codec::Json;
+    use socketio_client_core::{Config, SocketOptions};
+
     use super::*;
 
     fn saved() -> SavedSession {
@@ -351,6 +368,43 @@ mod tests {
         assert!(!inner.lost);
         assert_eq!(inner.entries.get("/"), Some(&Some(saved())));
         assert_eq!(inner.entries.get("/claimed"), Some(&None));
+    }
+
+    #[test]
+    fn what_is_stored_does_not_run_ahead_of_events_that_wait_for_a_listener() {
+        let file = tempfile::NamedFile::new();
+        let store = RecoveryStore::open(&file.0, "server".into());
+        let mut manager = Manager::new(Json, Config::new("http://localhost").unwrap(), 0);
+        let [socket, other] = ["/", "/other"].map(|name| manager.socket(name, SocketOptions::default()));
+        store.inner().names = vec![(socket, "/".into()), (other, "/other".into())];
+        let at = |offset| SavedSession { offset: Offset::parse(offset), ..saved() };
+        let mark = |store: &RecoveryStore, socket, offset| store.obey(socket, Saved::Session(at(offset)));
+        let stored = |store: &RecoveryStore, name| {
+            store
+                .inner()
+                .entries
+                .get(name)
+                .and_then(|entry| entry.as_ref()?.offset)
+                .map(|offset| offset.to_string())
+        };
+        mark(&store, socket, "Q7zOKAz.0");
+        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.0"));
+        store.inner().pushed = 1;
+        mark(&store, socket, "Q7zOKAz.1");
+        store.handled(1, vec![socket]);
+        mark(&store, socket, "Q7zOKAz.2");
+        mark(&store, other, "Q7zOKAz.3");
+        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.0"));
+        assert_eq!(stored(&store, "/other").as_deref(), Some("Q7zOKAz.3"));
+        // It has found its listener.
+        store.handled(0, Vec::new());
+        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.2"));
+        // Of a session that was left nothing is written.
+        store.handled(0, vec![socket]);
+        mark(&store, socket, "Q7zOKAz.4");
+        store.obey(socket, Saved::Left);
+        store.handled(0, Vec::new());
+        assert_eq!(store.inner().entries.get("/"), None);
     }
 
     #[test]

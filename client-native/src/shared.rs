@@ -256,10 +256,12 @@ impl Shared {
     /// Everything is left, until somebody connects again.
     pub(crate) fn close(&self) {
         let mut settled = Vec::new();
-        self.change(|state, now| {
+        let left = self.change(|state, now| {
             state.manager.close(now);
             state.settle_connects(&mut settled);
+            state.waiters.iter().map(|waiters| waiters.socket).collect::<Vec<_>>()
         });
+        left.into_iter().for_each(|socket| self.forget_held(socket));
         settled.into_iter().for_each(Settled::tell);
     }
 
@@ -283,7 +285,17 @@ impl Shared {
             }
             state.settle_connects(&mut settled);
         });
+        self.forget_held(socket);
         settled.into_iter().for_each(Settled::tell);
+    }
+
+    /// The namespace was left: events that waited for a listener are not for whoever joins it next.
+    pub(crate) fn forget_held(&self, socket: SocketId) {
+        let Some(held) = &self.held else { return };
+        lock(held).leave(socket);
+        if let Some(cursor) = &self.cursor {
+            cursor.places().leave(socket);
+        }
     }
 
     /// Nothing is accepted from now on; what is queued still leaves. Sessions that are stored are left to the next process.

@@ -138,7 +138,9 @@ impl Client {
             #[cfg(feature = "outbox")]
             inner.outboxes_linger(None);
             inner.manager.close(now);
-            inner.namespaces.keys().copied().collect::<Vec<_>>()
+            let sockets = inner.namespaces.keys().copied().collect::<Vec<_>>();
+            sockets.iter().for_each(|socket| inner.forget_held(*socket));
+            sockets
         });
         for socket in sockets {
             self.handle.gave_up(socket);

@@ -107,7 +107,7 @@ impl Shared {
         }) {
             match news {
                 News::Resolve(id) => self.resolve(id),
-                News::Released(socket, message) => self.hand_over(socket, &message),
+                News::Released(socket, message) => self.release(socket, &message),
                 #[cfg(feature = "outbox")]
                 News::Told(event) => self.tell(event),
                 #[cfg(feature = "outbox")]
@@ -149,7 +149,10 @@ impl Shared {
         }
         match event {
             Event::Connected { socket, recovered, replayed } => {
-                self.read(|inner| inner.replays.begin(socket, if recovered { replayed } else { 0 }));
+                self.read(|inner| {
+                    inner.replays.begin(socket, if recovered { replayed } else { 0 });
+                    inner.join_held(socket);
+                });
                 self.forget_error(socket);
                 self.settle_connects(socket, &Ok(()));
                 self.tell_namespace(socket, lifecycle::CONNECT, |handler| {
@@ -191,6 +194,9 @@ impl Shared {
                 });
             }
             Event::Disconnected { socket, reason, .. } => {
+                if matches!(reason, DisconnectReason::ClientDisconnect | DisconnectReason::ServerDisconnect) {
+                    self.read(|inner| inner.forget_held(socket));
+                }
                 self.forget_error(socket);
                 self.tell_namespace(socket, lifecycle::DISCONNECT, |handler| {
                     if let Handler::Disconnect(call) = handler {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{
-    Command, Config, Event, Input, Instant, Manager, ResolveId, Router, SocketId, State, TransportError,
-    TransportId,
+    Command, Config, Event, Input, Instant, Manager, Places, ResolveId, Router, SocketId, State,
+    TransportError, TransportId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     pub(crate) sources: Rc<Sources>,
     pub(crate) held: Option<Held>,
     /// How far servers' own histories came, as JSON texts.
-    pub(crate) places: BTreeMap<SocketId, String>,
+    pub(crate) places: Places,
     /// For polling; a browser adds none to a WebSocket.
     pub(crate) headers: Vec<(String, String)>,
     limit: usize,
@@ -117,7 +117,7 @@ impl Shared {
                 resolve: None,
                 headers: sources.headers.clone(),
                 held: sources.held(),
-                places: BTreeMap::new(),
+                places: Places::default(),
                 sources: Rc::new(sources),
                 limit,
                 namespaces: BTreeMap::new(),
@@ -197,7 +197,7 @@ impl Inner {
     }
 
     /// Carries out all that the core wants, until it wants no more.
-    fn drive(&mut self, now: Instant) {
+    pub(crate) fn drive(&mut self, now: Instant) {
         self.manager.tell_time(now);
         let mut pulled = true;
         loop {

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{AuthRequest, HeldEvents, SocketId};
+use socketio_client_core::{AuthRequest, HeldEvents, Instant, SocketId};
 
 use crate::dispatch::Handler;
 use crate::driver::{Inner, Shared};
@@ -46,57 +46,102 @@ impl Inner {
         self.namespaces.get(&socket).is_some_and(|namespace| namespace.router.has(event))
     }
 
-    /// One that waited, and has a listener now.
+    /// One that waited, and has a listener now. What was dropped before that is told.
     pub(crate) fn released(&mut self) -> Option<(SocketId, Message)> {
         let mut held = self.held.take_if(|held| held.stale)?;
         let released = held.events.next(|socket, event| self.is_heard(socket, event));
         held.stale = released.is_some();
         self.held = Some(held);
+        let now = self.clock.now();
+        if self.tell_dropped(now) {
+            // Not within a call, after which this is done.
+            self.drive(now);
+        }
         released
     }
 
-    /// The message, unless it is to wait.
-    fn unless_held(&mut self, socket: SocketId, message: Message) -> Option<Message> {
-        let event = message.event();
-        if !self.held.as_ref().is_some_and(|held| held.events.holds(event)) || self.is_heard(socket, event) {
-            return Some(message);
-        }
-        let (event, size, now) = (event.to_owned(), message.size(), self.clock.now());
-        if let Some(held) = &mut self.held
-            && let Some((socket, since)) = held.events.hold(socket, &event, message, size, now)
-        {
+    /// Whether there was anything to tell.
+    fn tell_dropped(&mut self, now: Instant) -> bool {
+        let mut told = false;
+        while let Some((socket, since)) = self.held.as_mut().and_then(|held| held.events.next_gap()) {
             self.manager.dropped(socket, since, now);
+            told = true;
         }
-        None
+        told
+    }
+
+    /// Whether the message is to wait.
+    fn must_wait(&self, socket: SocketId, event: &str) -> bool {
+        self.held.as_ref().is_some_and(|held| held.events.holds(event)) && !self.is_heard(socket, event)
+    }
+
+    fn hold(&mut self, socket: SocketId, message: Message, place: Option<String>, now: Instant) {
+        let (event, size) = (message.event().to_owned(), message.size());
+        let Some(held) = &mut self.held else { return };
+        if held.events.hold(socket, &event, message, size, now) {
+            self.places.waits(socket);
+            place.into_iter().for_each(|place| self.places.advance(socket, place));
+            self.tell_dropped(now);
+            self.settle_places();
+        }
+    }
+
+    fn settle_places(&mut self) {
+        if let Some(held) = &self.held {
+            self.places.settle(|socket| held.events.waiting().any(|waiting| waiting == socket));
+        }
+    }
+
+    /// The namespace is joined, unless it has been left since.
+    pub(crate) fn join_held(&mut self, socket: SocketId) {
+        let active = self.manager.status(socket).active;
+        if let Some(held) = self.held.as_mut().filter(|_| active) {
+            held.events.join(socket);
+        }
+    }
+
+    /// The namespace was left: events that waited for a listener are not for whoever joins it next.
+    pub(crate) fn forget_held(&mut self, socket: SocketId) {
+        if let Some(held) = &mut self.held {
+            held.events.leave(socket);
+            self.places.leave(socket);
+        }
     }
 }
 
 impl Shared {
     /// An event that has just come.
     pub(crate) fn came(self: &Rc<Self>, socket: SocketId, message: Message) {
-        let message = if self.read(|inner| inner.held.is_some()) {
+        let place = self.place(&message);
+        if self.read(|inner| inner.must_wait(socket, message.event())) {
             // What is dropped for it is told.
-            self.call(|inner, _| inner.unless_held(socket, message))
-        } else {
-            Some(message)
-        };
-        if let Some(message) = message {
-            self.hand_over(socket, &message);
+            return self.call(|inner, now| inner.hold(socket, message, place, now));
+        }
+        self.hand_over(socket, &message);
+        // After the listeners, so that what they had not handled comes again.
+        if let Some(place) = place {
+            self.read(|inner| inner.places.advance(socket, place));
         }
     }
 
-    pub(crate) fn hand_over(&self, socket: SocketId, message: &Message) {
+    /// Where it stands in the server's history. Asks the application.
+    fn place(&self, message: &Message) -> Option<String> {
         let sources = self.read(|inner| Rc::clone(&inner.sources));
-        let place = sources.cursor.as_ref().and_then(|cursor| (cursor.of)(message));
+        sources.cursor.as_ref().and_then(|cursor| (cursor.of)(message))
+    }
+
+    /// One that waited. How far that brings the namespace was asked when it came.
+    pub(crate) fn release(&self, socket: SocketId, message: &Message) {
+        self.hand_over(socket, message);
+        self.read(Inner::settle_places);
+    }
+
+    fn hand_over(&self, socket: SocketId, message: &Message) {
         self.tell_namespace(socket, message.event(), |handler| {
             if let Handler::Message(call) = handler {
                 call(message.clone());
             }
         });
-        // After the listeners, so that what they had not handled comes again.
-        if let Some(place) = place {
-            self.read(|inner| inner.places.insert(socket, place));
-        }
     }
 
     /// Asks the application for the data of one CONNECT.
@@ -117,7 +162,7 @@ impl Shared {
 
     fn authenticated(&self, request: AuthRequest, data: Result<Option<Payload>, String>) {
         self.call(|inner, now| {
-            let place = inner.places.get(&request.socket());
+            let place = inner.places.get(request.socket());
             let data = match (&inner.sources.cursor, place) {
                 (Some(Cursor { key, .. }), Some(place)) => {
                     data.map(|data| Some(data.unwrap_or_else(Payload::empty_object).with_field(key, place)))

@@ -327,6 +327,7 @@ impl Socket {
             #[cfg(feature = "outbox")]
             inner.outboxes_linger(Some(self.id));
             inner.manager.disconnect(self.id, now);
+            inner.forget_held(self.id);
         });
         self.handle.gave_up(self.id);
     }
@@ -334,7 +335,10 @@ impl Socket {
     /// The same without that time, as the JavaScript client does: a Node server drops events that it reads together with the
     /// goodbye.
     pub fn disconnect_at_once(&self) {
-        self.handle.call(|inner, now| inner.manager.disconnect_at_once(self.id, now));
+        self.handle.call(|inner, now| {
+            inner.manager.disconnect_at_once(self.id, now);
+            inner.forget_held(self.id);
+        });
         self.handle.gave_up(self.id);
     }
 }

@@ -9,6 +9,12 @@ const options = { skip: upstream && "it knows no gaps" };
 const WS = { transports: ["websocket"], reconnectionDelay: 1, reconnectionDelayMax: 1 };
 const last = (server) => server.sockets.at(-1);
 
+/** Answers every event that wants that. */
+const answering = (text, ws) => {
+  const [, id] = text.match(/^42(\d+)/) ?? [];
+  if (id) ws.send(`43${id}[]`);
+};
+
 /** Joined to a server in a script, which ends a connection by `drop()`. */
 async function joined(t, settings, script = {}) {
   const connects = [];
@@ -182,15 +188,107 @@ test("holdEvents: once takes one of them; those behind wait for the next listene
   for (const number of [1, 2, 3]) assert.deepEqual(await once(socket, "news"), [number]);
 });
 
-test("holdSize: the oldest is dropped, and told once", options, async (t) => {
-  const { socket, say } = await joined(t, { holdEvents: ["news"], holdSize: 2 });
+test("holdSize: the oldest is dropped; the first is told at once, the others with the next listener", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["news"], holdSize: 2 }, { heard: answering });
   const gaps = record(socket, ["gap"], [], (_, gap) => gap);
   for (const number of [1, 2, 3, 4]) say(`42["news",${number}]`);
   say('42["mark"]');
   await once(socket, "mark");
   assert.deepEqual(gaps.map(({ reason, recovered, exact }) => [reason, recovered, exact]), [["overflow", false, false]]);
   assert.equal(socket.lastGap, gaps[0]);
-  for (const number of [3, 4]) assert.deepEqual(await once(socket, "news"), [number]);
+  await new Promise((resolve) => setImmediate(resolve));
+  const before = Date.now();
+  assert.deepEqual(await once(socket, "news"), [3]);
+  await until(() => gaps.length === 2);
+  assert.ok(gaps[1].reason === "overflow" && gaps[1].since <= gaps[0].until + 1 && gaps[1].until >= before - 1);
+  assert.deepEqual(await once(socket, "news"), [4]);
+  await socket.emitWithAck("question");
+  assert.equal(gaps.length, 2);
+});
+
+test("holdSize: what was dropped is told though nothing of its name waits any more", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["a", "b"], holdSize: 1 });
+  const gaps = record(socket, ["gap"], [], (_, gap) => gap);
+  for (const name of ["a", "b", "a", "b"]) say(`42["${name}"]`);
+  say('42["mark"]');
+  await once(socket, "mark");
+  assert.equal(gaps.length, 1);
+  const log = record(socket, ["a"]);
+  await until(() => gaps.length === 2);
+  assert.deepEqual(log, []);
+});
+
+test("holdSize: who flooded pays", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["a", "b"], holdSize: 3 });
+  for (const [name, number] of [["a", 1], ["b", 2], ["b", 3], ["b", 4]]) say(`42["${name}",${number}]`);
+  say('42["mark"]');
+  await once(socket, "mark");
+  const log = record(socket, ["a", "b"], [], (_, number) => number);
+  await until(() => log.length === 3);
+  assert.deepEqual(log, [1, 3, 4]);
+});
+
+test("holdSize: a gap stands behind what was read before it", options, async (t) => {
+  const numbers = Array.from({ length: 10 }, (_, at) => at);
+  const server = await sioServer(t, { transports: ["polling"] });
+  server.io.on("connection", (socket) => {
+    // In one body.
+    socket.emit("news", 1);
+    socket.emit("news", 2);
+    for (const number of numbers) socket.emit("other", number);
+  });
+  const log = [];
+  const resync = async () => log.push("resync");
+  const settings = { transports: ["polling"], holdEvents: ["news"], holdSize: 1, resync };
+  const socket = connect(t, server.url, settings);
+  record(socket, ["gap"], log);
+  record(socket, ["other"], log, (_, number) => number);
+  await until(() => log.includes("resync"));
+  assert.deepEqual(log, [...numbers, "gap", "resync"]);
+});
+
+test("holdEvents: whoever joins next gets nothing of what was held; a connection that is lost keeps it", options, async (t) => {
+  const said = [];
+  const offset = { key: "place", of: (_, place) => place };
+  const { socket, say, drop } = await joined(t, { holdEvents: ["news"], offset }, { heard: answering });
+  const { auth } = socket._incoming;
+  socket._incoming.auth = (data) => {
+    const full = auth.call(socket._incoming, data);
+    said.push(full?.place);
+    return full;
+  };
+  const tell = async (text) => {
+    say(text);
+    await socket.emitWithAck("question");
+  };
+  await tell('42["other",1]');
+  await tell('42["news",2]');
+  await tell('42["other",3]');
+  assert.equal(socket._incoming.holds, true);
+  drop();
+  await once(socket, "connect");
+  assert.deepEqual(await once(socket, "news"), [2]);
+  assert.equal(socket._incoming.holds, false);
+  const leaves = [
+    () => socket.disconnect(),
+    () => socket.io._close(),
+    async () => {
+      say("41");
+      await once(socket, "disconnect");
+    },
+  ];
+  for (const [at, leave] of leaves.entries()) {
+    await tell(`42["news",${at + 10}]`);
+    await leave();
+    assert.equal(socket._incoming.holds, false);
+    socket.connect();
+    await once(socket, "connect");
+  }
+  const log = record(socket, ["news"], [], (_, number) => number);
+  await tell('42["news",20]');
+  assert.deepEqual(log, [20]);
+  // What was held has come, unless it was thrown away.
+  assert.deepEqual(said, [3, 3, 3, 3]);
 });
 
 test("holdSize: what was dropped is made good as any gap, and told again once somebody has listened", options, async (t) => {

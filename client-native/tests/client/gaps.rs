@@ -70,7 +70,7 @@ async fn named_events_wait_for_their_first_listener() {
     }
     peer.send(r#"42["unnamed"]"#).await;
     peer.send(r#"42["other"]"#).await;
-    // Two of four, of which one was told.
+    // Two of four, of which one was told at once.
     let mut both = [within(told.recv()).await.unwrap(), within(told.recv()).await.unwrap()];
     both.sort();
     assert_eq!(both, ["gap overflow", "other"]);
@@ -80,9 +80,13 @@ async fn named_events_wait_for_their_first_listener() {
         numbers.lock().unwrap().push(message.parse().unwrap());
         done.send("early".into()).unwrap();
     });
-    for _ in 0..2 {
-        assert_eq!(within(told.recv()).await.unwrap(), "early");
+    // What was dropped since lies in a gap too.
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(within(told.recv()).await.unwrap());
     }
+    all.sort();
+    assert_eq!(all, ["early", "early", "gap overflow"]);
     peer.send(r#"42["early",5]"#).await;
     assert_eq!(within(told.recv()).await.unwrap(), "early");
     assert_eq!(*seen.lock().unwrap(), [3, 4, 5]);
@@ -130,6 +134,105 @@ async fn what_was_dropped_unheard_is_made_good() {
     peer.send(r#"42["early",4]"#).await;
     peer.send(r#"42["early",5]"#).await;
     assert!(within(told.recv()).await.unwrap().starts_with("overflow"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_next_gets_nothing_of_what_waited() {
+    let (builder, mut server) = pair();
+    let client = builder
+        .hold_events(["early"])
+        .offset("place", |message| message.parse::<(u64,)>().ok().map(|(place,)| place))
+        .build()
+        .unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    let events = tx.clone();
+    socket.on("other", move |message| events.send(message.args_json().to_owned()).unwrap());
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect("40").await;
+    peer.send(r#"40{"sid":"S1"}"#).await;
+    for (event, place) in [("other", 1), ("early", 2), ("other", 3)] {
+        peer.send(format!(r#"42["{event}",{place}]"#)).await;
+    }
+    for place in ["1", "3"] {
+        assert_eq!(within(told.recv()).await.unwrap(), place);
+    }
+    // A connection that is lost changes nothing: what waits has come.
+    drop(peer);
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"place":3}"#).await;
+    peer.send(r#"40{"sid":"S2"}"#).await;
+    peer.send(r#"42["early",4]"#).await;
+    peer.send(r#"42["other",5]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "5");
+    socket.disconnect();
+    socket.connect();
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    // The server's history has it all the same.
+    peer.expect(r#"40{"place":1}"#).await;
+    peer.send(r#"40{"sid":"S3"}"#).await;
+    peer.send(r#"42["early",6]"#).await;
+    peer.send(r#"42["other",7]"#).await;
+    assert_eq!(within(told.recv()).await.unwrap(), "7");
+    socket.on_disconnect(move |reason| tx.send(reason.to_string()).unwrap());
+    peer.send("41").await;
+    assert_eq!(within(told.recv()).await.unwrap(), "io server disconnect");
+    socket.connect();
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect(r#"40{"place":1}"#).await;
+    peer.send(r#"40{"sid":"S4"}"#).await;
+    peer.send(r#"42["early",8]"#).await;
+    let (tx, mut told) = mpsc::unbounded_channel();
+    socket.on("early", move |message| tx.send(message.args_json().to_owned()).unwrap());
+    assert_eq!(within(told.recv()).await.unwrap(), "8");
+}
+
+/// A file that goes with the test.
+struct Stored(std::path::PathBuf);
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_does_not_run_ahead_of_what_waits() {
+    let stored = Stored(std::env::temp_dir().join(format!("sio-held-{}", std::process::id())));
+    let _ = std::fs::remove_file(&stored.0);
+    let (builder, mut server) = pair();
+    let client = builder.hold_events(["early"]).recovery_store(&stored.0).build().unwrap();
+    let socket = client.default_socket();
+    let (tx, mut told) = mpsc::unbounded_channel();
+    let events = tx.clone();
+    socket.on("other", move |message| events.send(message.args_json().to_owned()).unwrap());
+    let mut peer = within(server.open(crate::support::SLOW)).await;
+    peer.expect("40").await;
+    peer.send(r#"40{"sid":"S1","pid":"P1"}"#).await;
+    let mut say = async |event: &str, number: u8| {
+        // After a pause, so that there is a mark behind each.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.send(format!(r#"42["{event}","Q7zOKAz.{number}"]"#)).await;
+    };
+    let has = |text: &str| std::fs::read_to_string(&stored.0).unwrap().contains(text);
+    let reaches = async |text: &str| {
+        while !has(text) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    say("other", 1).await;
+    within(reaches("Q7zOKAz.1")).await;
+    say("early", 2).await;
+    say("other", 3).await;
+    say("other", 4).await;
+    for number in [1, 3, 4] {
+        assert_eq!(within(told.recv()).await.unwrap(), format!(r#""Q7zOKAz.{number}""#));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(has("Q7zOKAz.1"));
+    socket.on("early", move |message| tx.send(message.args_json().to_owned()).unwrap());
+    assert_eq!(within(told.recv()).await.unwrap(), r#""Q7zOKAz.2""#);
+    within(reaches("Q7zOKAz.4")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,6 +61,8 @@ export class Dispatch {
   #givenUp = false;
   /** What was read from the core and is being told; more than one list where a listener's call has brought about more. */
   #telling = [];
+  /** Who has dropped events that had no listener. */
+  #dropping = new Set();
 
   constructor(manager) {
     this.#manager = manager;
@@ -85,7 +87,15 @@ export class Dispatch {
     let failures = first !== 0 && (first & 32) === 0 ? this.#tryToTell(this.#read(first), NONE) : this.#drainAll(first);
     if (this.#attemptError) guarded(() => this.#tellAttemptError());
     // Within a listener this is for the outer one.
-    return this.#telling.length > 0 ? failures : this.#tellConnected(failures);
+    if (this.#telling.length > 0) return failures;
+    failures = this.#tellConnected(failures);
+    for (const incoming of this.#dropping) if (this.#dropping.delete(incoming)) guarded(() => incoming.tellDropped());
+    return failures;
+  }
+
+  /** Events were dropped: told behind what was read before, of which nothing is to come while that is made good. */
+  later(incoming) {
+    this.#dropping.add(incoming);
   }
 
   /** All is read before any of it is told: a listener's call is answered with what came of it, and nothing else. */
@@ -111,6 +121,7 @@ export class Dispatch {
 
   /** The application has left a namespace: what was read of it before is not told any more. */
   leave(index) {
+    this.#manager._sockets[index]?._incoming.leave();
     this.#abandon((event) => event.index === index && OF_NAMESPACE.has(event.kind));
   }
 
@@ -187,7 +198,7 @@ export class Dispatch {
       case KIND.SETTLED:
         return socket?._outbox?._onsettled(more, data);
       case KIND.GAP:
-        return socket?._ongap(data, number);
+        return socket?._incoming.gap(data, number);
       case KIND.UNSUPPORTED:
         return socket?.emitReserved("delivery_unsupported");
       case KIND.OPENED:
@@ -355,7 +366,7 @@ export class Dispatch {
     const socket = this.#connecting;
     this.#connecting = undefined;
     if (!socket) return failures;
-    for (const tell of [() => socket.connected && socket.emitReserved("connect"), () => socket._tellGap()]) {
+    for (const tell of [() => socket.connected && socket.emitReserved("connect"), () => socket._incoming.tellGap()]) {
       try {
         tell();
       } catch (error) {
@@ -402,6 +413,7 @@ export class Dispatch {
   #disconnected(socket, reason) {
     // With the session all of them are told at once, in `close`.
     if (!reason.startsWith("io ")) return;
+    socket._incoming.leave();
     const tell = reason === "io server disconnect" ? this.#packet(1, socket) : undefined;
     socket._onleave(reason);
     tell?.();

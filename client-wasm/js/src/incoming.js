@@ -11,12 +11,17 @@ export class Incoming {
   #replayed = 0;
   /** A gap that is told after `connect`: the time in which the core's events wait; below 0: none do. */
   #gap;
-  /** Events without a listener: `{ name, args, answer, at }`. */
-  #held = [];
-  /** One of them was dropped, and nobody has listened since. */
-  #overflowed = false;
-  /** How far the application has come, in its own words. */
+  /** Events without a listener, by name: `{ args, answer, at, number }`. */
+  #held = new Map();
+  #count = 0;
+  #number = 0;
+  /** Names of which some were dropped, since when these are missing that are in no gap yet, and whether others were told. */
+  #dropped = new Set();
+  #missing;
+  #told = false;
+  /** How far the application has come, in its own words, and how far it had before the first of those that are held. */
   #offset;
+  #before;
 
   constructor(socket, io, index) {
     this.#socket = socket;
@@ -30,6 +35,8 @@ export class Incoming {
   joined(replayed) {
     this.#gap = undefined;
     this.#replayed = replayed;
+    // What was dropped when the connection ended.
+    if (this.#missing !== undefined && !this.#told) this.#io._dispatch.later(this);
     if (replayed === 0) this.#io._dispatch.announce(this.#socket);
   }
 
@@ -52,50 +59,105 @@ export class Incoming {
     const { offset } = this.#options;
     // A listener may change them.
     const copy = offset && [...args];
+    this.#tell(args, answer);
+    if (copy) this.#advance(copy);
+  }
+
+  #tell(args, answer) {
     if (answer) args.push(answer);
     this.#socket.onevent({ data: args });
-    const value = copy && offset.of(...copy);
+  }
+
+  #advance(args) {
+    const value = this.#options.offset.of(...args);
     if (value !== undefined) this.#offset = value;
+  }
+
+  // --- Events without a listener ----------------------------------------------------------------------------------
+
+  /** Whether some wait: what is stored of the namespace must not run ahead of them. */
+  get holds() {
+    return this.#count > 0;
   }
 
   /** Also behind others of its name that do. */
   #mustWait([event]) {
     const { names } = this.#options;
     if (names.size === 0 || !names.has(String(event))) return false;
-    return this.#next(String(event)) >= 0 || !this.#socket.hasListeners(event);
-  }
-
-  #next(name) {
-    return this.#held.findIndex((event) => event.name === name);
+    return this.#held.has(String(event)) || !this.#socket.hasListeners(event);
   }
 
   #hold(args, answer) {
-    this.#held.push({ name: String(args[0]), args, answer, at: Date.now() });
-    if (this.#held.length <= this.#options.holdSize) return;
-    const { at } = this.#held.shift();
-    if (!this.#overflowed) this.#overflow(at);
+    const name = String(args[0]);
+    if (!this.#held.has(name)) this.#held.set(name, []);
+    this.#held.get(name).push({ args, answer, at: Date.now(), number: (this.#number += 1) });
+    this.#count += 1;
+    this.#before ??= { offset: this.#offset };
+    if (this.#count > this.#options.holdSize) this.#drop();
+    // It has come: the server is not to send it again.
+    if (this.#options.offset) this.#advance([...args]);
   }
 
-  /** What is missing since then is told and made good as any gap; while what was replayed comes, with that. */
-  #overflow(since) {
-    this.#overflowed = true;
+  /** Who flooded pays; among equals, whose oldest is the oldest of all. */
+  #drop() {
+    const longer = (a, b) => b[1].length - a[1].length || a[1][0].number - b[1][0].number;
+    const [[name]] = [...this.#held].sort(longer);
+    const { at } = this.#take(name);
+    this.#dropped.add(name);
+    this.#missing = Math.min(this.#missing ?? at, at);
+    // Each lies in a gap: the first in one that is told at once, the others when somebody listens.
+    if (!this.#told) this.#io._dispatch.later(this);
+  }
+
+  #take(name) {
+    const events = this.#held.get(name);
+    const event = events.shift();
+    this.#count -= 1;
+    if (events.length === 0) this.#held.delete(name);
+    return event;
+  }
+
+  /** What is missing is told and made good as any gap, once there is a connection. Behind what was read before. */
+  tellDropped() {
+    const since = this.#missing;
+    if (since === undefined || !this.#socket.connected) return;
+    this.#missing = undefined;
+    this.#told = true;
     const age = Math.max(0, Date.now() - since);
     this.#io._call((core) => this.#io._dispatch.follow(core.act(ACT.DROPPED, this.#index, age)));
-    if (this.#replayed === 0) this.tellGap();
+    this.tellGap();
   }
 
   /** There is a listener: not before whoever adds it has done with that. */
   listens(event) {
     const name = String(event);
-    if (this.#next(name) >= 0) queueMicrotask(() => this.#release(name));
+    if (this.#held.has(name) || this.#dropped.has(name)) queueMicrotask(() => this.#release(name));
   }
 
   #release(name) {
-    for (let at = this.#next(name); at >= 0 && this.#socket.hasListeners(name); at = this.#next(name)) {
-      const [{ args, answer }] = this.#held.splice(at, 1);
-      this.#overflowed = false;
-      guarded(() => this.#deliver(args, answer));
+    const heard = () => this.#socket.hasListeners(name);
+    const listened = heard();
+    while (heard() && this.#held.has(name)) {
+      const { args, answer } = this.#take(name);
+      guarded(() => this.#tell(args, answer));
+      if (this.#count === 0) this.#before = undefined;
     }
+    if (!listened) return;
+    this.#told = false;
+    this.#dropped.clear();
+    guarded(() => this.tellDropped());
+    // All is told, and the next is told at once.
+    this.#told = false;
+  }
+
+  /** The application, or the server, has left: what is held is not for whoever joins next, and has not come. */
+  leave() {
+    if (this.#before) this.#offset = this.#before.offset;
+    this.#held.clear();
+    this.#dropped.clear();
+    this.#count = 0;
+    this.#before = this.#missing = undefined;
+    this.#told = false;
   }
 
   /** What CONNECT says: what the application wants, and how far it has come. */

@@ -32,7 +32,8 @@ export class Socket extends AnyEmitter {
   #deliveries = new Deliveries();
   /** With the option: where emits that are sent again are kept. */
   _outbox = undefined;
-  #incoming;
+  /** Events on their way to listeners. */
+  _incoming = undefined;
 
   constructor(io, nsp, opts) {
     super();
@@ -50,7 +51,7 @@ export class Socket extends AnyEmitter {
     // Each has ack ids of its own.
     const name = exactlyOnce ? randomName() : "";
     this.#index = io._register(this, this.#retries ?? -1, retryWindow + (outbox ? OUTBOX : 0), name);
-    this.#incoming = new Incoming(this, io, this.#index);
+    this._incoming = new Incoming(this, io, this.#index);
     if (outbox) this._outbox = new Outbox(this, io, this.#index);
     if (io._autoConnect) this.open();
   }
@@ -326,6 +327,8 @@ export class Socket extends AnyEmitter {
       }),
       // One that the server has just disconnected is told so by itself.
       listen("close", (reason, details) => {
+        // The application left all of them.
+        if (reason === "forced close") this._incoming.leave();
         // As in the original also one that was still joining.
         const concerned = this.connected || this.io._dispatch.ended;
         if (concerned && this.io._isActive(this.#index)) this._onclose(reason, details);
@@ -345,7 +348,7 @@ export class Socket extends AnyEmitter {
   }
 
   _authenticate(answer) {
-    const connect = (data) => answer(this.#incoming.auth(data || undefined));
+    const connect = (data) => answer(this._incoming.auth(data || undefined));
     const say = (data) => (this._outbox ? this._outbox.claim(() => connect(data)) : connect(data));
     return typeof this.auth === "function" ? this.auth(say) : say(this.auth);
   }
@@ -355,21 +358,12 @@ export class Socket extends AnyEmitter {
     this.recovered = recovered;
     this.lastGap = undefined;
     this.connected = true;
-    this.#incoming.joined(replayed);
-  }
-
-  _ongap(gap, resync) {
-    this.#incoming.gap(gap, resync);
-  }
-
-  /** After `connect`. */
-  _tellGap() {
-    this.#incoming.tellGap();
+    this._incoming.joined(replayed);
   }
 
   /** A listener was added. */
   _onlistener(event) {
-    this.#incoming?.listens(event);
+    this._incoming?.listens(event);
   }
 
   _onerror(error) {
@@ -397,7 +391,7 @@ export class Socket extends AnyEmitter {
 
   /** `session` and `id` are those of an ack that the server wants; `id` is below 0 if it wants none. */
   _onevent(args, session, id) {
-    this.#incoming.take(args, id >= 0 ? this.#answer(session, id) : undefined);
+    this._incoming.take(args, id >= 0 ? this.#answer(session, id) : undefined);
   }
 
   #answer(session, id) {

@@ -66,14 +66,18 @@ export interface SocketOptions {
   resync?: (gap: Gap) => Promise<unknown>;
   /**
    * For servers that keep their own history: after the listeners of an event have returned, what `of` makes of it, unless
-   * that is undefined, goes into `auth` under `key` from the next connection on, where `auth` has no such field.
+   * that is undefined, goes into `auth` under `key` from the next connection on, where `auth` has no such field. Of an event that is
+   * held it is asked at once, and forgotten if that is thrown away.
    */
   offset?: { key: string; of: (event: string, ...args: any[]) => unknown };
-  /** Events that are held while they have no listener, until the first one for their name is there. */
+  /**
+   * Events that are held while they have no listener, until the first one for their name is there. What is held outlives a
+   * connection that is lost; where the namespace is left, by `disconnect()` or by the server, it is thrown away.
+   */
   holdEvents?: string[];
   /**
-   * How many are held; then the oldest is dropped, and a gap told, `overflow`, once until somebody listens, and made good by
-   * `resync`. Default `1000`.
+   * How many are held; then of the name with the most the oldest is dropped, and a gap told, `overflow`, and made good by
+   * `resync`: for the first at once, for all that follow in one more when somebody listens. Default `1000`.
    */
   holdSize?: number;
 }
