@@ -5,19 +5,24 @@
 import { SharedSession } from "./shared-session.js";
 import { openOutbox } from "./store/index.js";
 
-/** Without a word from the lock by then another tab leads, and this one connects without the outbox's name. */
-const PATIENCE = 1000;
+/** How often it is looked who leads. Without a word from the lock by then it is another tab. */
+const LOOK = 1000;
+/** So often where a session waits for it and no other tab has the lock; then the connection goes without that session. */
+const LOOKS = 5;
 /** What the leader before has said may still be on its way. */
 const LATE = 1000;
 /** A page that is on its way out may still lead for so long. */
 const GOING = 50;
 
+const pause = (time) => new Promise((over) => setTimeout(over, time).unref?.());
 const isFinal = (fate) => fate !== "held" && fate !== "inFlight";
 
 export class Durable {
   #context;
   #store;
   #role;
+  /** Who learns the role: one of before is of no account. */
+  #learner;
   /** Emits of this page that are not settled, by ref. */
   #mine = new Map();
   #bytes = 0;
@@ -63,22 +68,34 @@ export class Durable {
     return this.#session ? !this.#session.undecided || this.#retiring : this.#role !== undefined;
   }
 
+  /** Whether another tab has the lock; undefined where nobody says so. */
+  async #isTaken() {
+    const locks = await globalThis.navigator?.locks?.query?.().catch(() => {});
+    if (this.#store.elected) return false;
+    return locks?.held?.some(({ name }) => name === `sio-outbox:${this.#context.name}`);
+  }
+
   /** The store says who leads only to who does. */
   async #learnRole() {
-    const isTaken = async () => {
-      const locks = await globalThis.navigator?.locks?.query?.().catch(() => {});
-      return locks?.held?.some(({ name }) => name === `sio-outbox:${this.#context.name}`) && !this.#store.elected;
-    };
-    const follow = () => this.#knowsRole || this.#follow();
-    // With the lock, and a session to wait for, it is known soon enough.
-    const late = () => (this.#session && this.#store.elected) || follow();
-    setTimeout(late, PATIENCE).unref?.();
-    if (!(await isTaken())) return;
-    if (this.#session) {
-      await new Promise((resolve) => setTimeout(resolve, GOING));
-      if (!(await isTaken())) return;
+    const learner = (this.#learner = {});
+    const isOver = () => this.#learner !== learner || this.#knowsRole;
+    for (let look = 0; look < (this.#session ? LOOKS : 1); look += 1) {
+      const next = pause(LOOK);
+      // The browser may never answer.
+      const isTaken = () => Promise.race([this.#isTaken(), next]);
+      let taken = await isTaken();
+      if (taken && this.#session) {
+        await pause(GOING);
+        taken = await isTaken();
+      }
+      if (isOver()) return;
+      if (taken ?? look > 0) return this.#follow();
+      await next;
+      if (isOver()) return;
     }
-    follow();
+    // No other tab has it, and what was stored cannot be read: the lead comes late, or the database does not answer.
+    this.#session?.missed();
+    this.#follow();
   }
 
   // --- Who leads --------------------------------------------------------------------------------------------------
@@ -108,6 +125,7 @@ export class Durable {
 
   #follow() {
     this.#role = "follower";
+    this.#session?.follows();
     for (const { entry } of this.#adopted.values()) if (entry) entry.key = undefined;
     this.#adopted.clear();
     this.#context.resign();

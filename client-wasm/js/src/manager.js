@@ -49,6 +49,10 @@ export class Manager extends Emitter {
   #servers;
   /** How often it was closed by the application. */
   #closes = 0;
+  /** Whether that was the last that it did: what waits goes on waiting. */
+  #rests = false;
+  /** Sockets that are to connect once it is known which sessions are taken up. */
+  #waiting = new Set();
   /** With `recoveryStore`: where sessions outlive the page. */
   _store;
 
@@ -150,6 +154,7 @@ export class Manager extends Emitter {
   _close() {
     this._reconnecting = false;
     this.#closes += 1;
+    this.#rests = true;
     const lingers = this._readyState === "open";
     this._leave((core) => core.act(ACT.CLOSE), true);
     this._retire(lingers);
@@ -171,19 +176,33 @@ export class Manager extends Emitter {
     for (const socket of this._sockets) socket?._outbox?.retire(lingers);
   }
 
-  /** `wanted`: whether it still is where that had to wait. */
-  _open(open, wanted = () => true) {
+  /** `socket`: the one that connects; it may have to wait. */
+  _open(open, socket) {
     // A mistake in the options is the caller's.
     transportNames(this.opts);
     target(this);
-    for (const socket of this._sockets) if (socket?.active) socket._outbox?.stand();
+    for (const other of this._sockets) if (other?.active) other._outbox?.stand();
     const before = this.#closes;
+    const isWanted = () => (socket ? socket.active : before === this.#closes);
     const go = () => {
-      const undecided = this._sockets.map((socket) => (socket?.active ? socket._outbox?.undecided : undefined)).filter(Boolean);
-      if (undecided.length > 0) Promise.all(undecided).then(() => before === this.#closes && wanted() && go());
-      else this._dispatch.follow(open(this._core));
+      // A server that has not noticed the end of a session is told so before there is a connection: all have to be known.
+      const concerned = this._readyState === "closed" ? this._sockets : [socket];
+      const undecided = concerned.map((one) => (one?.active ? one._outbox?.undecided : undefined)).filter(Boolean);
+      if (undecided.length === 0) return this._dispatch.follow(open(this._core));
+      this.#waiting.add(() => isWanted() && go());
+      return Promise.race(undecided).then(() => this.#proceed());
     };
+    this.#rests = false;
     this._call(go);
+    this.#proceed();
+  }
+
+  /** Something that waits may have nothing to wait for any longer. */
+  #proceed() {
+    if (this.#rests) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const go of waiting) guarded(go);
   }
 
   /** `always`: `close` is told even if nothing was open. */
@@ -194,6 +213,7 @@ export class Manager extends Emitter {
       const unused = always || !Object.values(this.nsps).some((socket) => socket?.active);
       if (unused && !this._dispatch.closed) this._dispatch.onclose("forced close");
     });
+    this.#proceed();
   }
 
   _dropSession(engine) {

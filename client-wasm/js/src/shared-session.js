@@ -16,6 +16,9 @@ function note(key, tab, session) {
   }
 }
 
+/** The store has so long to say whose session it is. */
+const PATIENCE = 5000;
+
 /** When a session has heard from the server last (saved.rs). */
 const heard = (session) => Number(session.split(" ")[2]);
 
@@ -29,13 +32,19 @@ function newest(key, { text, by }) {
   }
 }
 
+/** Undefined if it takes too long. */
+const inTime = (promise) => Promise.race([promise, new Promise((late) => setTimeout(late, PATIENCE).unref?.())]);
+
 export class SharedSession {
   #page;
   #store;
   /** Nobody knows yet whether this tab leads. */
   undecided = true;
-  /** Whether the store may have the session that the core has. */
-  #kept = false;
+  /** How often this tab has lost the lead. */
+  #term = 0;
+  /** In which term the store was given the session that the core has; undefined if it has none. */
+  #kept;
+  /** What is being stored: `{ term, done }`. */
   #saving;
 
   constructor(page, store) {
@@ -53,9 +62,19 @@ export class SharedSession {
     if (!this.undecided) return this.#saveCurrent();
     const stored = found && newest(this.#page.key, found);
     const session = durable ? stored : "";
-    this.#kept = durable && Boolean(session);
+    this.#kept = durable && session ? this.#term : undefined;
     if (session !== undefined) this.#page.restore(session);
     return undefined;
+  }
+
+  /** What was stored may never be known: who goes on has missed something. */
+  missed() {
+    if (this.undecided) this.#page.restore("");
+  }
+
+  /** Another tab may lead, and take up what is stored. */
+  follows() {
+    this.#term += 1;
   }
 
   /** Known by now; the connection waits for that. */
@@ -69,14 +88,17 @@ export class SharedSession {
   save(session) {
     if (!this.#store.leading) return;
     note(this.#page.key, this.#store.tab, session);
-    const saving = this.#store.save(this.#page.key, session).then(
-      (saved) => {
-        if (saved) this.#kept = session !== "";
-      },
-      // No room: a page after this one goes without.
-      () => {},
-    );
+    const term = this.#term;
+    const saved = (done) => {
+      if (done) this.#kept = session === "" ? undefined : term;
+    };
+    // No room: a page after this one goes without.
+    const done = this.#store.save(this.#page.key, session).then(saved, () => {});
+    const saving = { term, done };
     this.#saving = saving;
+    done.then(() => {
+      if (this.#saving === saving) this.#saving = undefined;
+    });
   }
 
   /** An event has come; it is not saved yet. */
@@ -96,13 +118,21 @@ export class SharedSession {
     else this.#saveCurrent();
   }
 
-  /** Before CONNECT: calls `then`, unless another tab has taken up the core's session, which is forgotten then. */
+  /** Before CONNECT: calls `then`, unless another tab may have taken up the core's session, which is forgotten then. */
   async claim(then) {
-    await this.#saving;
+    return (await this.#isOwn()) ? then() : this.#page.forget();
+  }
+
+  async #isOwn() {
+    await inTime(this.#saving?.done);
+    const since = this.#kept ?? this.#saving?.term;
+    if (since === undefined) return true;
     // What cannot be asked is not answered either: it goes on.
-    const own = !this.#kept || (await this.#store.claim(this.#page.key).catch(() => true));
-    if (own) return then();
-    this.#kept = false;
-    return this.#page.forget();
+    const asked = this.#store.claim(this.#page.key).catch(() => ({ by: "this", remains: true }));
+    const { by, remains } = (await inTime(asked)) ?? { by: "nobody", remains: true };
+    // What is gone, as the database may be, nobody has found while this tab led.
+    const own = by === "this" || (by === "nobody" && since === this.#term);
+    if (!own || !remains) this.#kept = undefined;
+    return own;
   }
 }

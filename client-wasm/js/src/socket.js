@@ -69,7 +69,7 @@ export class Socket extends AnyEmitter {
     if (this.connected) return this;
     this.io._retain(this, this.#index);
     this.#subscribe();
-    this.io._open((core) => core.act(ACT.CONNECT, this.#index), () => this.active);
+    this.io._open((core) => core.act(ACT.CONNECT, this.#index), this);
     return this;
   }
 

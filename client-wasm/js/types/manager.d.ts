@@ -52,8 +52,10 @@ export interface ManagerOptions extends EngineOptions {
    * `"outbox"`: beside the namespace's `outbox`, which it needs, for the tab that sends for all. That is decided first, then
    * it connects: a tab that leads takes up the session that a page before it has left there, also one of another tab; the others
    * connect with a session of their own, which they store from when they lead. How far events have come is stored once a
-   * second: if the tab is closed, the last of them may come again. Where there is no database, the first connection has a gap;
-   * where there are no Web Locks a page may not know soon enough that it leads, and begins a session of its own.
+   * second: if the tab is closed, the last of them may come again. Where there is no database, or
+   * one that does not answer within five seconds, the first connection has a gap; where there are no Web Locks a page may not
+   * know soon enough that it leads, and begins a session of its own. With several namespaces the connection is opened once
+   * that is known of all that are to be connected.
    */
   recoveryStore?: "memory" | "session" | "outbox";
   /** Which gaps are told: those in which events are missing for all that is known, or also what may be. Default `"likely"`. */

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { sealed } from "../../../client-wasm/js/src/store/record.js";
 import { browsers, launch } from "../../page/harness.mjs";
 import { browserModule, upstream } from "../client.mjs";
-import { until } from "../server.mjs";
+import { once, until } from "../server.mjs";
 import { openTab } from "./tab.mjs";
 
 const client = `/client/${browserModule}`;
@@ -244,6 +244,200 @@ for (const name of upstream ? [] : browsers) {
       await when(page, () => globalThis.socket.connected);
       assert.equal(await idOf(page), id);
       assert.deepEqual(await told(page), ["connect true"]);
+    });
+
+    /** In the page: `connect` is what is done with `a`, `b` and their manager. */
+    const several = async (client, connect) => {
+      const { Manager } = await import(client);
+      const manager = new Manager(location.origin, { transports: ["websocket"], recoveryStore: "outbox", autoConnect: false });
+      const sockets = ["a", "b"].map((name) => manager.socket(`/${name}`, { outbox: name }));
+      const connected = sockets.map((socket) => new Promise((resolve) => socket.once("connect", resolve)));
+      new Function("a", "b", "manager", connect)(...sockets, manager);
+      await Promise.all(connected.filter((_, i) => sockets[i].active));
+      return sockets.map((socket) => socket.connected);
+    };
+
+    test("a namespace that is left, or whose manager is closed, before it is decided who leads keeps no other waiting", async (t) => {
+      const { io, tab } = await site(t);
+      for (const name of ["/a", "/b"]) io.of(name).on("connection", () => {});
+      const page = await tab();
+      const calls = {
+        "a.connect(); b.connect(); a.disconnect()": [false, true],
+        "b.connect(); a.connect(); a.disconnect()": [false, true],
+        "a.connect(); manager.disconnect(); b.connect()": [true, true],
+        "a.connect(); b.connect(); manager.disconnect(); manager.open()": [true, true],
+        "a.connect(); b.connect(); a.disconnect(); a.connect()": [true, true],
+      };
+      for (const [connect, connected] of Object.entries(calls)) {
+        await page.reload();
+        assert.deepEqual(await page.evaluate(several, client, connect), connected, connect);
+      }
+      assert.deepEqual(page.problems, []);
+    });
+
+    /** The connection is lost. What the client says before CONNECT waits for `goOn`, in the page. */
+    async function cut({ io }, page) {
+      await page.evaluate(() => {
+        globalThis.goOn = undefined;
+        globalThis.socket.auth = (say) => (globalThis.goOn = () => say({}));
+      });
+      io.sockets.sockets.get(await idOf(page)).conn.close();
+      await when(page, () => globalThis.goOn);
+    }
+
+    test("a tab that comes back asks for its session a second time: it is its own still", async (t) => {
+      const opened = await site(t);
+      const { io, tab, joined } = opened;
+      const page = await tab();
+      const id = await joined(page);
+      io.emit("missed", 1);
+      await hears(page, 1);
+      await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+      await cut(opened, page);
+      // What it says first does not arrive.
+      const lost = Promise.race(
+        Object.values(io.engine.clients).map((conn) => {
+          conn.removeAllListeners("data");
+          return once(conn, "data").then(() => conn.close());
+        }),
+      );
+      io.emit("missed", 2);
+      await page.evaluate(() => {
+        const { goOn } = globalThis;
+        globalThis.goOn = undefined;
+        goOn();
+      });
+      await lost;
+      await when(page, () => globalThis.goOn);
+      assert.deepEqual((await sessions(page)).length, 0, "nobody else finds it");
+      await page.evaluate(() => globalThis.goOn());
+      await when(page, () => globalThis.socket.connected);
+      assert.equal(await idOf(page), id);
+      assert.deepEqual(await told(page), ["connect false", 1, 2, "connect true"]);
+      await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+      assert.equal(await ask(page, 3), 3);
+    });
+
+    /** In the page: the database goes; `fails`: and no other is opened, of which `refuse` tells. */
+    const removes = async (fails) => {
+      if (fails) {
+        IDBFactory.prototype.open = () => {
+          const request = {};
+          globalThis.refuse = () => request.onerror(Object.assign(request, { error: new DOMException("no", "UnknownError") }));
+          return request;
+        };
+      }
+      await new Promise((resolve) => (indexedDB.deleteDatabase("sio-outbox:box").onsuccess = resolve));
+    };
+
+    for (const [what, fails, code] of [["is deleted", false, "deleted"], ["falls back to memory", true, "unavailable"]]) {
+      test(`the database ${what} while the leader is not connected: it goes on with its session`, async (t) => {
+        const opened = await site(t);
+        const { io, tab, joined } = opened;
+        const page = await tab();
+        const id = await joined(page);
+        io.emit("missed", 1);
+        await hears(page, 1);
+        await cut(opened, page);
+        io.emit("missed", 2);
+        await page.evaluate(removes, fails);
+        await when(page, fails ? () => globalThis.refuse : () => globalThis.told.includes("deleted"));
+        await page.evaluate(() => {
+          globalThis.goOn();
+          if (globalThis.refuse) setTimeout(globalThis.refuse);
+        });
+        await when(page, () => globalThis.socket.connected);
+        assert.deepEqual(await told(page), ["connect false", 1, code, 2, "connect true"]);
+        assert.equal(await idOf(page), id);
+        assert.equal(await ask(page, 3), 3);
+      });
+    }
+
+    /** In the page: a transaction that goes on until `release`; resolves once it has begun. */
+    const occupy = () =>
+      new Promise((begun) => {
+        indexedDB.open("sio-outbox:box").onsuccess = ({ target: { result: db } }) => {
+          const meta = db.transaction(["meta", "records"], "readwrite").objectStore("meta");
+          let released = false;
+          globalThis.release = () => (released = true);
+          const goOn = () => {
+            begun();
+            if (released) db.close();
+            else meta.get("none").onsuccess = goOn;
+          };
+          goOn();
+        };
+      });
+
+    test("another tab keeps the database busy: the connection waits for it, and not for ever", async (t) => {
+      const opened = await site(t);
+      const { io, tab, joined } = opened;
+      const busy = await tab();
+      // The lock is there, and the transaction that takes the lead is not.
+      const page = await tab(`{
+        const request = LockManager.prototype.request;
+        const occupied = new Promise((occupied) => (globalThis.occupied = occupied));
+        LockManager.prototype.request = async function (...args) {
+          await occupied;
+          return request.apply(this, args);
+        };
+      }`);
+      await joined(page, { autoConnect: false });
+      await page.evaluate(() => void globalThis.socket.connect());
+      await busy.waitForFunction(
+        () => indexedDB.databases().then((all) => all.some(({ name }) => name === "sio-outbox:box")),
+        { polling: 20 },
+      );
+      await busy.evaluate(occupy);
+      await page.evaluate(() => globalThis.occupied());
+      await when(page, () => globalThis.told.length === 2);
+      assert.deepEqual((await told(page)).toSorted(), ["connect false", "storage"]);
+      await busy.evaluate(() => globalThis.release());
+      assert.equal(await ask(page, 1), 1);
+      io.emit("missed", 1);
+      await hears(page, 1);
+      for (let kept; !kept; kept = (await sessions(page)).length > 0);
+      // It leads by now, and cannot ask whether its session is its own still.
+      const id = await idOf(page);
+      await cut(opened, page);
+      io.emit("missed", 2);
+      await busy.evaluate(occupy);
+      await page.evaluate(() => globalThis.goOn());
+      await when(page, () => globalThis.socket.connected);
+      assert.equal(await idOf(page), id);
+      assert.deepEqual((await told(page)).slice(2), [1, 2, "connect true"]);
+      await busy.evaluate(() => globalThis.release());
+      assert.equal(await ask(page, 3), 3);
+    });
+
+    test("nobody says who leads: the connection does not wait for ever", async (t) => {
+      const { tab, joined } = await site(t);
+      const never = {
+        locks: () => {
+          LockManager.prototype.request = LockManager.prototype.query = () => new Promise(() => {});
+        },
+        database: () => {
+          IDBFactory.prototype.open = () => ({});
+        },
+        hidden: () => {
+          addEventListener("DOMContentLoaded", () => {
+            const { request } = LockManager.prototype;
+            LockManager.prototype.request = function (...args) {
+              if (args[0].startsWith("sio-outbox")) dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
+              return request.apply(this, args);
+            };
+          });
+        },
+      };
+      const heard = async ([name, prepare]) => {
+        const page = await tab(prepare);
+        await joined(page, { outbox: name });
+        if (name !== "locks") await when(page, () => globalThis.told.includes("storage"));
+        return told(page);
+      };
+      const [locks, database, hidden] = await Promise.all(Object.entries(never).map(heard));
+      assert.deepEqual(locks, ["connect false"]);
+      for (const lines of [database, hidden]) assert.deepEqual(lines.slice(0, 2).toSorted(), ["connect false", "storage"]);
     });
   });
 }

@@ -65,8 +65,9 @@
 //   save(key, session)
 //       Leader: stores the session for the next one, or with an empty text that there is none. Resolves to whether it did.
 //   claim(key)
-//       Before the server is asked for a session that this tab has stored or was given. Resolves to false if another tab
-//       has it now; otherwise nobody else finds it any longer.
+//       Before the server is asked for a session that this tab has stored or was given. Resolves to `{ by, remains }`: whose
+//       it is, of `"this"` tab, of an `"other"`, or of `"nobody"`, where nothing stands any longer. If it is not another's,
+//       nobody else finds it from now on; `remains` is whether something of this tab stands in its place.
 //   retire(), stand()
 //       Whether this tab may lead: not while its socket is not connected, and will not be by itself. In memory it does.
 //   flush(), close()

@@ -8,6 +8,7 @@ export class Memory {
 
   async run(_, work) {
     return work({
+      alone: true,
       add: () => ({ result: (this.#key += 1) }),
       put() {},
       delete() {},

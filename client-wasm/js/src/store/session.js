@@ -24,9 +24,11 @@ export function saveSession(tx, key, tab, session) {
   return true;
 }
 
-/** Whether it is still this tab's; then nobody else finds it. */
+/** `{ by, remains }`: whose it is, `"this"` tab's, `"other"` or `"nobody"`; whether the place is this tab's afterwards. */
 export async function claimSession(tx, key, tab, leads) {
   const stored = await tx.get(place(key));
-  if (unsealed(stored)?.tab !== tab) return false;
-  return saveSession(tx, key, tab, leads ? CLAIMED : "");
+  if (stored !== undefined && unsealed(stored)?.tab !== tab) return { by: "other", remains: false };
+  saveSession(tx, key, tab, leads ? CLAIMED : "");
+  // In memory there is nobody else.
+  return { by: stored === undefined && !tx.alone ? "nobody" : "this", remains: leads };
 }
