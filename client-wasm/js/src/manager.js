@@ -256,14 +256,16 @@ export class Manager extends Emitter {
     this._store = await import("#durable").then(open).catch(() => UNREADABLE);
   }
 
-  /** `[namespace, session]` of those that can be resumed. */
+  /** `[namespace, session]` of those that can be resumed. What waits for its first listener would be behind the offset. */
   _saved() {
-    const slots = [...this.#numbers].map(([nsp, index]) => [nsp, this._core.look(LOOK.SAVED, index)]);
+    const numbers = [...this.#numbers].filter(([nsp]) => !this.nsps[nsp]?._incoming.holds);
+    const slots = numbers.map(([nsp, index]) => [nsp, this._core.look(LOOK.SAVED, index)]);
     return slots.filter(([, slot]) => slot >= 0).map(([nsp, slot]) => [nsp, take(slot)]);
   }
 
   _save(index, text) {
     const [nsp] = [...this.#numbers][index];
+    if (text && this.nsps[nsp]?._incoming.holds) return;
     this._store?.save(nsp, text);
   }
 
