@@ -4,6 +4,7 @@
 // A file of its own, which is loaded where it is wanted. `context` is what outbox.js gives it.
 import { SharedSession } from "./shared-session.js";
 import { openOutbox } from "./store/index.js";
+import { pause } from "./store/pause.js";
 
 /** How often it is looked who leads. Without a word from the lock by then it is another tab. */
 const LOOK = 1000;
@@ -14,7 +15,6 @@ const LATE = 1000;
 /** A page that is on its way out may still lead for so long. */
 const GOING = 50;
 
-const pause = (time) => new Promise((over) => setTimeout(over, time).unref?.());
 const isFinal = (fate) => fate !== "held" && fate !== "inFlight";
 
 export class Durable {

@@ -2,6 +2,7 @@
 // it up, and stores its own. So it is decided before the first CONNECT who leads; another tab connects without.
 //
 // `page` is what outbox.js gives it; `store` the outbox's.
+import { pause } from "./store/pause.js";
 
 /**
  * For the page that comes next in this tab: the database is written to once a second, and a page that ends may have no
@@ -33,7 +34,7 @@ function newest(key, { text, by }) {
 }
 
 /** Undefined if it takes too long. */
-const inTime = (promise) => Promise.race([promise, new Promise((late) => setTimeout(late, PATIENCE).unref?.())]);
+const inTime = (promise) => Promise.race([promise, pause(PATIENCE)]);
 
 export class SharedSession {
   #page;
