@@ -23,3 +23,16 @@ test("nothing is evaluated", () => {
     assert.doesNotMatch(readFileSync(join(folder, name), "utf8"), /\beval\(|new Function\b/, name);
   }
 });
+
+test("the Rust face takes along all that its outbox imports", () => {
+  const rust = readFileSync(join(folder, "../src/outbox/values.rs"), "utf8");
+  const imports = (name, seen) => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    const text = readFileSync(join(folder, name), "utf8");
+    for (const [, path] of text.matchAll(/\bfrom "(\.[^"]+)"/g)) imports(join(name, "..", path), seen);
+    return seen;
+  };
+  const missing = [...imports("src/durable.js", new Set())].filter((name) => !rust.includes(`"/js/${name}"`));
+  assert.deepEqual(missing, ["src/durable.js"], "which outbox/mod.rs names");
+});

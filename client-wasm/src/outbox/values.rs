@@ -160,6 +160,7 @@ beside! {
     "/js/src/store/leader.js" Leader
     "/js/src/store/memory.js" Memory
     "/js/src/store/page.js" PageLife
+    "/js/src/store/pause.js" Pause
     "/js/src/store/record.js" Record
     "/js/src/store/session.js" Session
     "/js/src/store/stock.js" Stock
