@@ -73,9 +73,10 @@ impl Known {
             return false;
         }
         self.push(event);
-        // In a cluster the order of arrival is not that of the offsets; that of a replay is.
+        // Events arrive in the order of one server's log, even if its clock was set back. In a cluster they do not; but what
+        // is replayed is in order there, and may have come before without its offset.
         let follows = |last: Offset| (offset.millis, offset.count) > (last.millis, last.count);
-        if (offset.shape != Shape::Memory && !replayed) || self.last.is_none_or(follows) {
+        if offset.shape == Shape::Memory || !replayed || self.last.is_none_or(follows) {
             self.last = Some(offset);
         }
         true
@@ -173,10 +174,26 @@ mod tests {
         assert_eq!(known.last(), Some(stream(4, 0)));
     }
 
+    #[test]
+    fn a_clock_that_was_set_back_does_not_hold_the_last_one_fast() {
+        let mut known = Known::default();
+        assert!(note(&mut known, memory(739)));
+        assert!(note(&mut known, memory(40)));
+        assert_eq!(known.last(), Some(memory(40)), "another process would hear of it again");
+        assert!(!known.note(memory(739), true, Instant::default(), TODAY));
+        assert_eq!(known.last(), Some(memory(40)));
+        assert!(known.note(memory(12), true, Instant::default(), TODAY));
+        assert_eq!(known.last(), Some(memory(12)));
+    }
+
     const TODAY: Duration = Duration::from_millis(1_795_252_804_095);
 
     fn stream(millis: u64, count: u64) -> Offset {
         Offset { shape: Shape::Stream, millis: 1_795_252_804_095 + millis, count }
+    }
+
+    fn memory(millis: u64) -> Offset {
+        Offset { shape: Shape::Memory, ..stream(millis, 0) }
     }
 
     fn note(known: &mut Known, offset: Offset) -> bool {
@@ -224,8 +241,7 @@ mod tests {
     fn the_first_shape_is_locked() {
         let mut known = Known::default();
         note(&mut known, stream(1, 0));
-        let memory = Offset { shape: Shape::Memory, millis: TODAY.as_millis() as u64 + 9, count: 0 };
-        note(&mut known, memory);
+        note(&mut known, memory(9));
         assert_eq!(known.last(), Some(stream(1, 0)));
     }
 

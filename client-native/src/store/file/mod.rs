@@ -411,11 +411,11 @@ fn write_identity(transaction: &WriteTransaction, id: &str, next: u64) -> Result
 /// Sees to it that the file has room for what erasing needs, which writes pages anew as well: what fills a disk fails
 /// before it takes the last of it. These pages are never written.
 fn prove_room(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    /// Of four pages each, so that they are found in a file with holes.
-    const PIECE: [u8; 16_000] = [0; 16_000];
+    /// Of one page each, as erasing writes them, so that they are found in a file that is full of holes.
+    const PIECE: [u8; 3_900] = [0; 3_900];
     /// Some 30 pages for what is added until the next time, as many for transactions whose pages are not free yet, and
     /// for erasing.
-    const PIECES: u32 = 24;
+    const PIECES: u32 = 96;
     let mut table = transaction.open_table(ROOM)?;
     for piece in 0..PIECES {
         table.insert(piece, PIECE.as_slice())?;
