@@ -39,8 +39,17 @@ pub(crate) struct Known {
     skew: i64,
     /// What may be an offset of a server whose clock is wrong.
     suspect: Option<(Offset, Instant)>,
+    /// The newest that is below the last.
+    behind: Option<(Offset, Instant)>,
     /// So many live events may be repetitions of what was replayed.
     wary: usize,
+}
+
+/// Whether an offset follows an earlier one by as much as our own time has passed.
+fn is_steady((before, then): (Offset, Instant), offset: Offset, now: Instant) -> bool {
+    before.shape == offset.shape
+        && offset.millis > before.millis
+        && (offset.millis - before.millis).abs_diff(micros(now.since(then)) / 1000) <= STEADY
 }
 
 impl Known {
@@ -72,14 +81,30 @@ impl Known {
         if (replayed || wary) && self.events.contains(&event) {
             return false;
         }
+        let follows = self.last.is_none_or(|last| (offset.millis, offset.count) > (last.millis, last.count));
+        let takes = match offset.shape {
+            // One below may be a text of the application's. What is replayed never is.
+            Shape::Memory => follows || replayed || self.was_set_back(offset, event, now),
+            // In a cluster the order of arrival is not that of the offsets; that of a replay is.
+            _ => follows || !replayed,
+        };
         self.push(event);
-        // Events arrive in the order of one server's log, even if its clock was set back. In a cluster they do not; but what
-        // is replayed is in order there, and may have come before without its offset.
-        let follows = |last: Offset| (offset.millis, offset.count) > (last.millis, last.count);
-        if offset.shape == Shape::Memory || !replayed || self.last.is_none_or(follows) {
+        if takes {
             self.last = Some(offset);
+            self.behind = None;
         }
         true
+    }
+
+    /// An offset is below the last. Whether that is because the server's clock was set back: then the next one below follows it
+    /// as our own time does.
+    fn was_set_back(&mut self, offset: Offset, event: Event, now: Instant) -> bool {
+        // Perhaps the application talks about offsets.
+        if self.events.contains(&event) {
+            return false;
+        }
+        let before = self.behind.replace((offset, now));
+        before.is_some_and(|before| is_steady(before, offset, now))
     }
 
     /// An event came that has none. Only where a replay would bring it again is its digest worth its price.
@@ -135,11 +160,7 @@ impl Known {
             return true;
         }
         // The clock of one side is wrong if this goes on as our own time does; a text of the application's does not.
-        if let Some((before, then)) = self.suspect
-            && before.shape == offset.shape
-            && offset.millis > before.millis
-            && (offset.millis - before.millis).abs_diff(micros(now.since(then)) / 1000) <= STEADY
-        {
+        if self.suspect.is_some_and(|before| is_steady(before, offset, now)) {
             self.skew = skew;
             self.suspect = None;
             return true;
@@ -175,14 +196,24 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_does_not_hold_the_last_one_fast() {
+    fn a_clock_that_was_set_back_is_found_out_by_two_that_advance_with_ours() {
         let mut known = Known::default();
-        assert!(note(&mut known, memory(739)));
-        assert!(note(&mut known, memory(40)));
-        assert_eq!(known.last(), Some(memory(40)), "another process would hear of it again");
-        assert!(!known.note(memory(739), true, Instant::default(), TODAY));
-        assert_eq!(known.last(), Some(memory(40)));
-        assert!(known.note(memory(12), true, Instant::default(), TODAY));
+        let at = |known: &mut Known, millis, now, replayed| {
+            known.note(memory(millis), replayed, Instant::from_millis(now), TODAY)
+        };
+        assert!(at(&mut known, 700_000, 0, false));
+        assert!(at(&mut known, 40_000, 1000, false));
+        assert_eq!(known.last(), Some(memory(700_000)), "it may be a text of the application's");
+        assert!(at(&mut known, 90_000, 2000, false));
+        assert_eq!(known.last(), Some(memory(700_000)), "and this another one");
+        assert!(at(&mut known, 40_000, 3000, false) && at(&mut known, 90_000, 4000, false));
+        assert_eq!(known.last(), Some(memory(700_000)), "texts that are repeated");
+        assert!(at(&mut known, 91_000, 5000, false));
+        assert_eq!(known.last(), Some(memory(91_000)));
+        // What is replayed comes in the order of the log.
+        assert!(!at(&mut known, 700_000, 6000, true));
+        assert_eq!(known.last(), Some(memory(91_000)));
+        assert!(at(&mut known, 12, 6000, true));
         assert_eq!(known.last(), Some(memory(12)));
     }
 
