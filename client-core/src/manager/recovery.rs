@@ -192,9 +192,12 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// A session is open: whether another server has it than the last.
+    /// A session is open: whether another server has it than had the namespace.
     pub(super) fn arrived(&mut self) {
-        let elsewhere = self.ghosts.is_elsewhere(&self.config.address);
-        self.sockets.iter_mut().for_each(|socket| socket.recovery.arrived(elsewhere));
+        for socket in &mut self.sockets {
+            let home = socket.recovery.home();
+            let elsewhere = home.is_some_and(|home| self.ghosts.is_elsewhere(home, &self.config.address));
+            socket.recovery.arrived(elsewhere);
+        }
     }
 }
