@@ -64,7 +64,7 @@ struct World {
     /// `/r` sends again what is not acknowledged.
     retried: Retried,
     /// Messages that must come next, and of which namespace.
-    replayed: Option<(SocketId, usize)>,
+    early: Option<(SocketId, usize)>,
     /// Namespaces whose session was left.
     left: BTreeSet<SocketId>,
     /// The last time of each namespace in which its events wait, and those before.
@@ -178,7 +178,7 @@ impl World {
             websocket_ping,
             replies: Vec::new(),
             retried: Retried::new(limit),
-            replayed: None,
+            early: None,
             left: BTreeSet::new(),
             resyncs: BTreeMap::new(),
             stale_resyncs: Vec::new(),
@@ -493,21 +493,22 @@ impl World {
             }
             return;
         }
-        if let Some((expected, left)) = self.replayed.take().filter(|(_, left)| *left > 0) {
+        if let Some((expected, left)) = self.early.take().filter(|(_, left)| *left > 0) {
             let Event::Message { socket, .. } = &event else { panic!("{event:?} instead of a message") };
             assert_eq!(*socket, expected);
-            self.replayed = Some((expected, left - 1));
+            self.early = Some((expected, left - 1));
         }
         match event {
             Event::Ack { socket, emit, .. } => {
                 let known = self.unsettled.remove(&(socket, emit)) || self.quiet.remove(&(socket, emit));
                 assert!(known, "settled twice: {emit:?}");
             }
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, recovered, replayed, early } => {
                 assert!(self.connected.insert(socket), "connected twice");
                 self.may_tell.insert(socket);
                 assert!(!(self.left.remove(&socket) && recovered), "recovered what was left");
-                self.replayed = Some((socket, replayed));
+                assert_eq!(replayed, if recovered { early } else { 0 });
+                self.early = Some((socket, early));
             }
             Event::Disconnected { socket, reason, .. } => {
                 assert!(self.connected.remove(&socket), "disconnected twice");
