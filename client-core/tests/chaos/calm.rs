@@ -50,23 +50,23 @@ impl World {
             match self.links.get_mut(&transport) {
                 Some(link @ Link::WebSocketOpening) => {
                     *link = Link::WebSocketOpen;
-                    self.manager.handle_input(Input::Opened { transport }, self.now);
+                    self.give(Input::Opened { transport });
                     let text =
                         if self.manager.transport().is_none() { "0#E9;;25000;20000;1000" } else { "3" };
                     let message = Message::Text(text.to_string());
-                    self.manager.handle_input(Input::Message { transport, message }, self.now);
+                    self.give(Input::Message { transport, message });
                 }
                 Some(Link::WebSocketOpen) => {
                     while let Some(frame) = self.manager.poll_message(transport) {
                         self.pulled(transport, &frame);
                         let Frame::Message(Message::Text(text)) = frame else {
                             self.proof.prove(transport, true);
-                            self.manager.handle_input(Input::Pong { transport }, self.now);
+                            self.give(Input::Pong { transport });
                             continue;
                         };
                         for reply in answers(&text) {
                             let message = Message::Text(reply);
-                            self.manager.handle_input(Input::Message { transport, message }, self.now);
+                            self.give(Input::Message { transport, message });
                         }
                     }
                 }
@@ -82,14 +82,15 @@ impl World {
                         let replies = std::iter::once("6".to_string()).chain(self.replies.drain(..));
                         replies.collect::<Vec<_>>().join("\u{1e}")
                     };
-                    self.manager.handle_input(Input::Got { transport, body }, self.now);
+                    self.give(Input::Got { transport, body });
                     if posted {
-                        self.manager.handle_input(Input::Posted { transport }, self.now);
+                        self.give(Input::Posted { transport });
                     }
                 }
                 Some(Link::Polling { .. }) => {}
                 None => {}
             }
+            self.hand_in();
         }
         self.now = self.now + std::time::Duration::from_millis(100);
         self.manager.handle_timeout(self.now);

@@ -49,8 +49,31 @@ const WIRES: &[&str] = &[
 ];
 
 impl World {
-    /// Something happens to one of the transports.
+    /// Something happens to the transports.
     pub(crate) fn world(&mut self) {
+        let count = if self.batches { 1 + self.dice.roll(8) } else { 1 };
+        (0..count).for_each(|_| self.happen());
+        self.hand_in();
+    }
+
+    /// What the manager is told next.
+    pub(crate) fn give(&mut self, input: Input<Integer>) {
+        if self.batches {
+            self.inputs.push(input);
+        } else {
+            self.manager.handle_input(input, self.now);
+        }
+    }
+
+    /// It is told now.
+    pub(crate) fn hand_in(&mut self) {
+        if self.batches {
+            self.manager.handle_inputs(self.inputs.drain(..), self.now);
+        }
+    }
+
+    /// Something happens to one of them.
+    fn happen(&mut self) {
         let at = self.dice.roll(self.links.len().max(1) as u64) as usize;
         let Some((&transport, _)) = self.links.iter().nth(at) else { return };
         let wire = WIRES[self.dice.roll(WIRES.len() as u64) as usize];
@@ -58,13 +81,18 @@ impl World {
         let link = self.links.get_mut(&transport).unwrap();
         let input = if fails {
             self.links.remove(&transport);
-            self.stuck(transport);
+            if self.batches {
+                // What never left is told just before the end, and other input may wait.
+                self.handed.remove(&transport);
+            } else {
+                self.stuck(transport);
+            }
             Input::Closed { transport, error: TransportError::Lost { cause: "chaos".into() } }
         } else {
             match link {
                 Link::WebSocketOpening => {
                     *link = Link::WebSocketOpen;
-                    self.manager.handle_input(Input::Opened { transport }, self.now);
+                    self.give(Input::Opened { transport });
                     let text = "0#E1;websocket;25000;20000;1000".to_string();
                     Input::Message { transport, message: Message::Text(text) }
                 }
@@ -94,11 +122,11 @@ impl World {
                 Link::Polling { .. } => return,
             }
         };
-        self.manager.handle_input(input, self.now);
+        self.give(input);
     }
 
     /// The last frames that a WebSocket was handed never left.
-    pub(crate) fn stuck(&mut self, transport: TransportId) {
+    fn stuck(&mut self, transport: TransportId) {
         let handed = self.handed.remove(&transport).unwrap_or_default();
         let count = self.dice.roll(handed.len() as u64 + 1) as usize;
         let stuck = &handed[handed.len() - count..];

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use socketio_client_core::{
-    AckId, Auth, AuthRequest, BufferPolicy, Config, EmitId, Fate, Instant, Manager, ResyncId, SocketId,
-    SocketOptions, TransportId, TransportKind,
+    AckId, Auth, AuthRequest, BufferPolicy, Config, EmitId, Fate, Input, Instant, Manager, ResyncId,
+    SocketId, SocketOptions, TransportId, TransportKind,
 };
 
 use crate::integer::Integer;
@@ -48,6 +48,9 @@ pub(crate) struct World {
     pub(crate) wanted_acks: Vec<AckId>,
     pub(crate) auth_requests: Vec<AuthRequest>,
     pub(crate) websocket_ping: bool,
+    /// Input is handed in together, as far as it has come.
+    pub(crate) batches: bool,
+    pub(crate) inputs: Vec<Input<Integer>>,
     /// What a kind server answers to what was posted.
     pub(crate) replies: Vec<String>,
     /// `/r` sends again what is not acknowledged.
@@ -97,6 +100,7 @@ impl World {
         config.retry_delay = std::time::Duration::from_millis(dice.roll(2) * 300);
         let retry_window = Some(1 + u32::try_from(dice.roll(3)).unwrap());
         let websocket_ping = config.websocket_ping;
+        let batches = dice.roll(2) == 0;
         let mut manager = Manager::new(Integer, config, seed);
         let limit = u32::try_from(dice.roll(3)).unwrap();
         let sockets = [("/", Auth::None, None), ("/a", Auth::Ask, None), ("/r", Auth::None, Some(limit))]
@@ -125,6 +129,8 @@ impl World {
             wanted_acks: Vec::new(),
             auth_requests: Vec::new(),
             websocket_ping,
+            batches,
+            inputs: Vec::new(),
             replies: Vec::new(),
             retried: Retried::new(limit),
             early: None,
