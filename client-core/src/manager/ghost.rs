@@ -119,3 +119,22 @@ impl Ghosts {
         again
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_which_only_the_place_counts_makes_room_first() {
+        let mut ghosts = Ghosts::default();
+        let id = |number| TransportId(number);
+        for number in 1..=7 {
+            let ghost = Ghost::new(id(number), String::new(), Carrier::WebSocket, None);
+            ghosts.push(ghost, |old| old != id(2), |old| old != id(3));
+        }
+        assert_eq!(ghosts.0.iter().map(|ghost| ghost.id).collect::<Vec<_>>(), [4, 5, 6, 7].map(id));
+        let ghost = Ghost::new(id(8), String::new(), Carrier::WebSocket, None);
+        ghosts.push(ghost, |_| true, |old| old != id(5));
+        assert_eq!(ghosts.0.iter().map(|ghost| ghost.id).collect::<Vec<_>>(), [4, 6, 7, 8].map(id));
+    }
+}
