@@ -49,7 +49,8 @@ macro_rules! config_setters {
             self.set(|config| config.timestamp_param = name.into())
         }
 
-        /// Time for a whole attempt, over all transports (`timeout`). Default 20 s.
+        /// Time for a whole attempt, over all transports (`timeout`). Default 20 s. What
+        /// [`recovery_takeover_timeout`](Self::recovery_takeover_timeout) allows comes on top.
         pub fn timeout(self, timeout: core::time::Duration) -> Self {
             self.set(|config| config.timeout = timeout)
         }
@@ -121,7 +122,9 @@ macro_rules! config_setters {
             self.set(|config| config.recovery_takeover = on)
         }
 
-        /// Time for that (`recoveryTakeoverTimeout`). Default 1 s.
+        /// Time for that in one attempt, for all connections together (`recoveryTakeoverTimeout`). Default 1 s. A server
+        /// that says nothing, and is reached afterwards, is told then, for which there is as much again, and a new
+        /// [`timeout`](Self::timeout) to reach it once more.
         pub fn recovery_takeover_timeout(self, timeout: core::time::Duration) -> Self {
             self.set(|config| config.recovery_takeover_timeout = timeout)
         }

@@ -155,8 +155,8 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
                 }
             })
         }
-        Event::Connected { socket, recovered, replayed } => {
-            replays.begin(socket, if recovered { replayed } else { 0 });
+        Event::Connected { socket, replayed, .. } => {
+            replays.begin(socket, replayed);
             join(shared, socket);
             each(shared, socket, CONNECT, |handler| {
                 if let Handler::Connect(handler) = handler {

@@ -98,6 +98,7 @@ impl<C: Codec> Manager<C> {
         }
         let deadline = now + self.config.timeout;
         self.others_tried = 0;
+        self.takeover_left = self.config.recovery_takeover_timeout;
         if self.config.ask_address {
             self.next_resolve = self.next_resolve.wrapping_add(1);
             let id = ResolveId(self.next_resolve);

@@ -153,7 +153,7 @@ impl World {
     fn hear(&mut self, event: Event<Json>) {
         let space = |socket: SocketId| socket.number() as usize;
         match event {
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, recovered, replayed, .. } => {
                 self.joined(space(socket), recovered, replayed)
             }
             Event::Gap { socket, gap, told, resync } => {
