@@ -28,11 +28,12 @@ const light = {
     replaceOne(random, text, strings, (string) => insert(string, 1, letter(random))),
   "escape in a string": (random, text) =>
     replaceOne(random, text, strings, (string) => {
-      const escape = random.pick(["\\u0041", "\\u00e9", "\\ud83d\\ude00", "\\/", "\\n", '\\"', "\\uABcd", "\\u0000"]);
+      const pair = `\\u${random.pick(["d800", "dBFF", "d83d"])}\\u${random.pick(["dc00", "DFFF", "de00"])}`;
+      const escape = random.pick(["\\u0041", "\\u00e9", pair, pair, "\\/", "\\n", '\\"', "\\uABcd", "\\u0000", "\\ud7ff", "\\ue000"]);
       return insert(string, 1, escape);
     }),
   "surrogate alone in a string": (random, text) =>
-    replaceOne(random, text, strings, (string) => insert(string, 1, random.pick(["\\ud800", "\\uDFFF", "\\udc00\\ud800"]))),
+    replaceOne(random, text, strings, (string) => insert(string, 1, random.pick(["\\ud800", "\\uDbff", "\\udc00", "\\uDFFF", "\\udc00\\ud800"]))),
   "another number": (random, text) => replaceOne(random, text, numbers, () => String(number(random))),
   "another form of number": (random, text) =>
     replaceOne(random, text, numbers, () =>
