@@ -7,7 +7,8 @@ import { until } from "../server.mjs";
 import { connected, deliver, settles, site, told, when } from "./outbox-tab.mjs";
 
 for (const name of upstream ? [] : browsers) {
-  describe(name, () => {
+  // Each has an origin of its own, and some wait for long.
+  describe(name, { concurrency: 2 }, () => {
     let browser;
     before(async () => {
       browser = await launch(name);

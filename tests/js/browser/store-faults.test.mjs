@@ -62,7 +62,8 @@ function doubtful() {
 }
 
 for (const name of browsers) {
-  describe(name, () => {
+  // Each has an origin of its own, and some wait for long.
+  describe(name, { concurrency: 2 }, () => {
     let browser;
     before(async () => {
       browser = await launch(name);

@@ -48,7 +48,8 @@ const sessions = (page, change) =>
   }, change);
 
 for (const name of upstream ? [] : browsers) {
-  describe(name, () => {
+  // Each has an origin of its own, and some wait for long.
+  describe(name, { concurrency: 2 }, () => {
     let browser;
     before(async () => {
       browser = await launch(name);
