@@ -7,8 +7,7 @@ import { until } from "../server.mjs";
 import { connected, deliver, settles, site, told, when } from "./outbox-tab.mjs";
 
 for (const name of upstream ? [] : browsers) {
-  // Each has an origin of its own, and some wait for long.
-  describe(name, { concurrency: 2 }, () => {
+  describe(name, () => {
     let browser;
     before(async () => {
       browser = await launch(name);

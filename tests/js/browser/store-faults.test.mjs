@@ -62,8 +62,7 @@ function doubtful() {
 }
 
 for (const name of browsers) {
-  // Each has an origin of its own, and some wait for long.
-  describe(name, { concurrency: 2 }, () => {
+  describe(name, () => {
     let browser;
     before(async () => {
       browser = await launch(name);

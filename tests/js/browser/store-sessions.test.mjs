@@ -48,8 +48,7 @@ const sessions = (page, change) =>
   }, change);
 
 for (const name of upstream ? [] : browsers) {
-  // Each has an origin of its own, and some wait for long.
-  describe(name, { concurrency: 2 }, () => {
+  describe(name, () => {
     let browser;
     before(async () => {
       browser = await launch(name);
