@@ -204,8 +204,8 @@ export class Browser {
   }
 
   async close() {
-    const process = this.#browser.process();
-    const timer = setTimeout(() => process.kill("SIGKILL"), CLOSE_LIMIT);
+    const program = this.#browser.process();
+    const timer = setTimeout(() => program.kill("SIGKILL"), CLOSE_LIMIT);
     await this.#browser.close();
     clearTimeout(timer);
     this.#site.closeAllConnections();
