@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    Auth, Config, Delivery, EmitId, Fate, Instant, Manager, SocketId, TransportId, TransportKind,
+    Auth, Config, Delivery, EmitId, Fate, Input, Instant, Manager, SocketId, TransportId, TransportKind,
 };
 
+use crate::coverage::Watcher;
 use crate::dice::Dice;
 use crate::network::Link;
+use crate::pace::Pace;
 use crate::plan::Plan;
 
 /// Emits that a client holds at most.
@@ -41,6 +43,11 @@ pub(crate) struct Client {
     pub(crate) links: BTreeMap<TransportId, Link>,
     pub(crate) dead: Vec<TransportId>,
     pub(crate) emits: BTreeMap<(usize, EmitId), Emitted>,
+    pub(crate) watcher: Watcher,
+    pub(crate) pace: Pace,
+    /// What waits in a lazy shell, and when it looks.
+    pub(crate) inputs: Vec<Input<Json>>,
+    pub(crate) next: Option<u64>,
 }
 
 pub(crate) fn instant(now: u64) -> Instant {
@@ -80,7 +87,19 @@ impl Client {
             manager.connect(socket, instant(now));
         }
         let (links, dead, emits) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        Self { process, manager, sockets: [plain, reliable], links, dead, emits }
+        let sockets = [plain, reliable];
+        Self {
+            process,
+            manager,
+            sockets,
+            links,
+            dead,
+            emits,
+            watcher: Watcher::default(),
+            pace: Pace::default(),
+            inputs: Vec::new(),
+            next: None,
+        }
     }
 
     pub(crate) const fn link(&self, transport: TransportId) -> Link {
@@ -94,8 +113,11 @@ impl Client {
         self.links.iter().find(|(_, of)| **of == link).map(|(transport, _)| *transport)
     }
 
-    /// When its timer is due, in whole milliseconds.
+    /// When its timer is due, or its shell looks at what waits, in whole milliseconds.
     pub(crate) fn timer(&self) -> Option<u64> {
+        if self.next.is_some() {
+            return self.next;
+        }
         let nanos = self.manager.poll_timeout()?.since_epoch().as_nanos();
         Some(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }

@@ -67,7 +67,6 @@ impl Disk {
 impl World {
     /// An application's process is killed, and started again. What it has asked of the store may be done or not.
     pub(crate) fn kill(&mut self, at: usize) {
-        self.figures.processes += 1;
         let process = self.next_process();
         let killed = std::mem::replace(&mut self.clients[at].process, process);
         let asked = self.disk.writes.iter().filter(|(_, of, _)| *of == killed).count();
@@ -189,7 +188,7 @@ impl World {
     /// done any more.
     pub(crate) fn resign(&mut self) {
         let Some(at) = self.leader.take() else { return };
-        self.figures.resigned += 1;
+        self.name("lost the lead");
         self.next_election = self.now + self.dice.roll(100);
         let process = self.clients[at].process;
         let (fenced, others) = self
@@ -208,7 +207,7 @@ impl World {
 
     pub(crate) fn elect(&mut self) {
         let at = self.dice.roll(self.clients.len() as u64) as usize;
-        self.figures.leads += 1;
+        self.figures.count("took the lead");
         self.leader = Some(at);
         for other in (0..self.clients.len()).filter(|other| *other != at) {
             self.follow(other);

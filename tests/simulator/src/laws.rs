@@ -39,7 +39,8 @@ impl World {
     /// No namespace holds more than it may. What is sent until it is acknowledged counts until then, and of what awaits an
     /// answer the number.
     pub(crate) fn check_bounds(&self) {
-        for client in &self.clients {
+        // What waits in a lazy shell was not heard.
+        for client in self.clients.iter().filter(|client| client.next.is_none()) {
             for (at, socket) in client.sockets.into_iter().enumerate() {
                 let acks: BTreeSet<_> = client.manager.pending_acks(socket).collect();
                 let (mut count, mut bytes) = (0, 0);
@@ -69,6 +70,12 @@ impl World {
                 // Those of an earlier process, or of another one, have no ticket that this one has given.
                 let Some(emitted) = self.clients[client].emits.get_mut(&(at, emit)) else { return };
                 let before = emitted.fate.replace(fate);
+                self.coverage.fate(before, fate);
+                if fate.is_final() {
+                    self.figures.count(of_fate(fate));
+                } else if matches!(fate, Fate::InFlight { attempt: 2.. }) {
+                    self.figures.count("retries");
+                }
                 assert!(!before.is_some_and(Fate::is_final), "{emitted:?} had an end: {before:?}");
                 let of = emitted.number;
                 let returned = payload.as_ref().map(number);
@@ -91,11 +98,13 @@ impl World {
                     // Without room for an ack that never comes, it is told all the same.
                     Err(AckError::Dropped) => {}
                     Err(_) => {
-                        self.figures.quiet_drops +=
-                            u64::from(emitted.quiet && emitted.fate == Some(Fate::Dropped))
+                        let quiet = emitted.quiet && emitted.fate == Some(Fate::Dropped);
+                        self.figures.add("dropped without a word", u64::from(quiet));
                     }
                 }
             }
+            Event::Reconnected { .. } => self.figures.count("reconnects"),
+            Event::Connected { recovered: true, .. } => self.figures.count("recoveries"),
             _ => {}
         }
     }
@@ -118,7 +127,8 @@ impl World {
             Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled => {
                 self.never[at].insert(number);
                 self.owed.remove(&number);
-                self.figures.too_large += u64::from(fate == Fate::Refused && self.large.contains(&number));
+                self.figures
+                    .add("too large", u64::from(fate == Fate::Refused && self.large.contains(&number)));
             }
             Fate::Uncertain { .. } => {
                 // Only of what another process may have sent it cannot be known that it never left.
@@ -154,5 +164,18 @@ impl World {
         assert!(first.is_sorted(), "out of order: {first:?}");
         assert!(self.disk.is_empty(), "left in the store: {:?}", self.disk);
         assert!(self.open.is_empty(), "stored, and without an end: {:?}", self.open);
+    }
+}
+
+const fn of_fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Delivered => "fate: delivered",
+        Fate::Acknowledged => "fate: acknowledged",
+        Fate::Refused => "fate: refused",
+        Fate::Expired => "fate: expired",
+        Fate::Dropped => "fate: dropped",
+        Fate::Cancelled => "fate: cancelled",
+        Fate::Uncertain { .. } => "fate: uncertain",
+        _ => "fate: another",
     }
 }

@@ -8,14 +8,26 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod client;
+pub mod command;
+mod coverage;
 pub mod dice;
 mod disk;
+mod figures;
 pub mod incoming;
+mod journal;
 mod laws;
 pub mod network;
+mod pace;
 mod plan;
+mod report;
+pub mod run;
 pub mod server;
+mod shell;
+mod shrink;
 pub mod world;
 
-pub use plan::{Figures, Plan};
+pub use coverage::Coverage;
+pub use figures::Figures;
+pub use journal::{Chosen, Journal};
+pub use plan::Plan;
 pub use world::World;

@@ -35,6 +35,8 @@ pub enum Arrival {
 struct Way {
     /// When the last message arrives that was sent; the next comes no sooner.
     last: u64,
+    /// By how much it is slower than others.
+    lag: u64,
 }
 
 /// Messages on their way, in order of time.
@@ -44,6 +46,8 @@ pub struct Network {
     count: u64,
     to_server: BTreeMap<Link, Way>,
     to_client: BTreeMap<Link, Way>,
+    /// Until then nothing arrives at the server, or at the client.
+    stalled: [u64; 2],
     /// Nothing arrives on them any more.
     cut: BTreeMap<Link, ()>,
 }
@@ -57,16 +61,38 @@ impl Network {
 
     pub fn to_server(&mut self, link: Link, arrival: Arrival, now: u64, dice: &mut Dice) {
         let way = self.to_server.entry(link).or_default();
-        way.last = way.last.max(now + 1 + dice.roll(30));
+        way.last = way.last.max(now + 1 + way.lag + dice.roll(30)).max(self.stalled[0]);
         let time = way.last;
         self.at(time, arrival);
     }
 
     pub fn to_client(&mut self, link: Link, arrival: Arrival, now: u64, dice: &mut Dice) {
         let way = self.to_client.entry(link).or_default();
-        way.last = way.last.max(now + 1 + dice.roll(30));
+        way.last = way.last.max(now + 1 + way.lag + dice.roll(30)).max(self.stalled[1]);
         let time = way.last;
         self.at(time, arrival);
+    }
+
+    /// Both ways of a link are slower than others.
+    pub fn slow(&mut self, link: Link, lag: u64) {
+        self.to_server.entry(link).or_default().lag = lag;
+        self.to_client.entry(link).or_default().lag = lag;
+    }
+
+    /// Nothing moves until then, to the client or to the server; order stays.
+    pub fn stall(&mut self, to_client: bool, until: u64) {
+        let ways = if to_client { &mut self.to_client } else { &mut self.to_server };
+        ways.values_mut().for_each(|way| way.last = way.last.max(until));
+        let stalled = &mut self.stalled[usize::from(to_client)];
+        *stalled = until.max(*stalled);
+        for Reverse((time, count, arrival)) in std::mem::take(&mut self.arrivals) {
+            let waits = match &arrival {
+                Arrival::Opened(_) | Arrival::ToServer(..) => !to_client,
+                Arrival::Accepted(_) | Arrival::ToClient(..) | Arrival::Pong(_) => to_client,
+                _ => false,
+            };
+            self.arrivals.push(Reverse((if waits { time.max(until) } else { time }, count, arrival)));
+        }
     }
 
     /// What is on its way is lost from now on, in both directions. Each side learns of it at some time; the server perhaps

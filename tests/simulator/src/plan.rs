@@ -1,9 +1,8 @@
-//! What kind of run it is, and what happened in it.
-
-use std::fmt;
-use std::ops::AddAssign;
+//! What kind of run it is.
 
 use socketio_client_core::{BufferPolicy, Durability};
+
+use crate::dice::Dice;
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -23,53 +22,47 @@ pub struct Plan {
     pub ack_timeout: Option<u64>,
     /// The server's `pingInterval` and `pingTimeout`.
     pub heartbeat: (u64, u64),
-    /// Emits in all.
+    /// A lazy shell lets things wait for less than this.
+    pub late: u64,
+    /// A connection is slower than another one by less than this.
+    pub lag: u64,
+    /// Wishes of applications in all, of which most are emits.
     pub emits: u64,
 }
 
 impl Plan {
+    /// How old what the application hears may be.
+    pub(crate) const fn lateness(&self) -> u64 {
+        20 * self.late
+    }
+
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed.wrapping_mul(31));
+        let exactly_once = dice.roll(2) == 0;
+        let store = match dice.roll(4) {
+            0 => Some(Durability::StoredFirst),
+            1 if exactly_once => Some(Durability::WriteBehind),
+            _ => None,
+        };
+        Self {
+            exactly_once,
+            window: [1, 4, 16][dice.roll(3) as usize],
+            store,
+            clients: if store == Some(Durability::StoredFirst) { 1 + dice.roll(2) as usize } else { 1 },
+            ping: dice.roll(2) == 0,
+            policy: [BufferPolicy::Refuse, BufferPolicy::DropOldest, BufferPolicy::DropNewest]
+                [dice.roll(3) as usize],
+            cuts: 50 + dice.roll(400),
+            ack_timeout: (dice.roll(2) == 0).then(|| 40 + dice.roll(200)),
+            heartbeat: [(3000, 2000), (300, 200)][dice.roll(2) as usize],
+            late: if dice.one_in(4) { 1 + dice.roll(40) } else { 0 },
+            lag: [0, 0, 100][dice.roll(3) as usize],
+            emits: 150,
+        }
+    }
+
     pub(crate) const fn is_shared(&self) -> bool {
         self.clients > 1
-    }
-}
-
-/// What happened.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Figures {
-    /// Connections that were cut.
-    pub cuts: u64,
-    /// Connections that fell silent, of which nobody was told.
-    pub silences: u64,
-    pub processes: u64,
-    /// How often a client of several got the lead.
-    pub leads: u64,
-    /// How often one lost it alive.
-    pub resigned: u64,
-    /// Emits that the server would not have taken, and that came back.
-    pub too_large: u64,
-    /// Volatile emits that were dropped without a word.
-    pub quiet_drops: u64,
-    pub emits: u64,
-}
-
-impl AddAssign for Figures {
-    fn add_assign(&mut self, other: Self) {
-        self.cuts += other.cuts;
-        self.silences += other.silences;
-        self.processes += other.processes;
-        self.leads += other.leads;
-        self.resigned += other.resigned;
-        self.too_large += other.too_large;
-        self.quiet_drops += other.quiet_drops;
-        self.emits += other.emits;
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cuts, silences, processes, leads, resigned, too_large, quiet_drops, emits } = self;
-        write!(f, "{cuts} cuts, {silences} connections fell silent, {processes} processes, ")?;
-        write!(f, "{leads} took the lead, {resigned} lost it alive, {emits} emits, ")?;
-        write!(f, "{too_large} came back too large, {quiet_drops} dropped without a word")
     }
 }

@@ -8,15 +8,23 @@ use socketio_client_core::{
     Command, EmitError, EmitId, EmitOptions, Frame, Input, Message, TransportError, TransportId,
 };
 
-use crate::client::{Client, Emitted, instant, number};
+use crate::client::{Client, Emitted, NAMESPACES, instant, number};
+use crate::coverage::Coverage;
 use crate::dice::Dice;
 use crate::disk::{Disk, Record, Write};
+use crate::figures::Figures;
+use crate::journal::Journal;
 use crate::network::{Arrival, Link, Network};
-use crate::plan::{Figures, Plan};
+use crate::plan::Plan;
+use crate::run::Outcome;
 use crate::server::{Doing, MAX_PAYLOAD, Server};
 
 pub struct World {
+    seed: u64,
     pub(crate) dice: Dice,
+    /// When applications want something, and something goes wrong: whatever becomes of it.
+    schedule: Dice,
+    pub(crate) journal: Journal,
     pub(crate) plan: Plan,
     pub(crate) now: u64,
     pub(crate) clients: Vec<Client>,
@@ -38,8 +46,10 @@ pub struct World {
     pub(crate) open: BTreeSet<u64>,
     next_emit: u64,
     next_cut: u64,
+    wishes: u64,
     processes: u32,
     pub figures: Figures,
+    pub coverage: Coverage,
 }
 
 impl std::fmt::Debug for World {
@@ -50,12 +60,16 @@ impl std::fmt::Debug for World {
 
 impl World {
     #[must_use]
-    pub fn new(plan: Plan, seed: u64) -> Self {
+    pub fn new(plan: Plan, seed: u64, journal: Journal) -> Self {
         let mut world = Self {
             server: Server::new(plan.exactly_once, plan.heartbeat),
             next_cut: plan.cuts,
+            seed,
             dice: Dice::new(seed),
-            figures: Figures { processes: plan.clients as u64, emits: plan.emits, ..Figures::default() },
+            schedule: Dice::new(!seed),
+            journal,
+            figures: Figures::default(),
+            coverage: Coverage::default(),
             plan,
             now: 0,
             clients: Vec::new(),
@@ -70,6 +84,7 @@ impl World {
             passing: BTreeSet::new(),
             open: BTreeSet::new(),
             next_emit: 0,
+            wishes: 0,
             processes: 0,
         };
         for at in 0..world.plan.clients {
@@ -85,14 +100,20 @@ impl World {
         world
     }
 
-    pub(crate) const fn next_process(&mut self) -> u32 {
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        Outcome { figures: self.figures, coverage: self.coverage, simulated: self.now }
+    }
+
+    pub(crate) fn next_process(&mut self) -> u32 {
+        self.figures.count("processes");
         self.processes += 1;
         self.processes
     }
 
     /// Lets it all happen: emits under cuts, then a calm in which everything ends.
     pub fn run(&mut self) {
-        while self.next_number < self.plan.emits {
+        while self.wishes < self.plan.emits {
             self.step(true);
         }
         let calm = self.now + 60_000;
@@ -100,10 +121,11 @@ impl World {
             self.step(false);
         }
         self.check();
+        self.check_farewell();
     }
 
     /// The next thing that happens.
-    fn step(&mut self, wild: bool) {
+    pub(crate) fn step(&mut self, wild: bool) {
         let timer = self.clients.iter().filter_map(Client::timer).min();
         let write = self.disk.writes.front().map(|(at, ..)| *at);
         let elects = self.plan.is_shared() && self.leader.is_none();
@@ -116,7 +138,6 @@ impl World {
             return;
         };
         self.now = self.now.max(next);
-        let now = instant(self.now);
         while let Some(arrival) = self.network.take(self.now) {
             self.arrive(arrival);
         }
@@ -128,41 +149,68 @@ impl World {
             self.elect();
         }
         if timer.is_some_and(|timer| timer <= self.now) {
-            for client in &mut self.clients {
-                if client.timer().is_some_and(|timer| timer <= self.now) {
-                    client.manager.handle_timeout(now);
+            for at in 0..self.clients.len() {
+                if self.clients[at].timer().is_some_and(|timer| timer <= self.now) {
+                    self.pass_client_time(at);
                 }
             }
         }
         let wished = wild && self.next_emit <= self.now;
         if wished {
-            self.wish();
-            self.next_emit = self.now + self.dice.roll(20);
+            self.wishes += 1;
+            self.next_emit = self.now + self.schedule.roll(20);
+            self.act(Self::wish);
         }
         if wild && self.next_cut <= self.now {
-            self.next_cut = self.now + 1 + self.dice.roll(2 * self.plan.cuts);
-            self.trouble();
+            self.next_cut = self.now + 1 + self.schedule.roll(2 * self.plan.cuts);
+            self.act(Self::trouble);
         }
-        self.drain_all();
+        // A lazy shell is woken up by what concerns it.
+        if self.plan.late == 0 || wished {
+            self.drain_all();
+        }
         if wished {
             self.check_bounds();
         }
     }
 
+    /// The next action, with a chance of its own: the others stay what they are if it is left out.
+    fn act(&mut self, action: impl FnOnce(&mut Self)) {
+        let (number, done) = self.journal.draw(self.now);
+        if done {
+            let others = std::mem::replace(&mut self.dice, Dice::of(self.seed, number));
+            action(self);
+            self.dice = others;
+        }
+    }
+
+    /// What the action is.
+    pub(crate) fn name(&mut self, what: &'static str) {
+        self.figures.count(what);
+        self.journal.action(self.now, || what.into());
+    }
+
     fn trouble(&mut self) {
         let at = self.dice.roll(self.clients.len() as u64) as usize;
         if self.plan.store.is_some() && self.dice.one_in(4) {
+            self.name("killed");
             return self.kill(at);
         }
         if self.plan.is_shared() && self.dice.one_in(4) {
             return self.resign();
         }
+        if self.dice.one_in(8) {
+            self.name("stalls");
+            let most = [100, 3000][self.dice.roll(2) as usize];
+            let until = self.now + self.dice.roll(most);
+            return self.network.stall(self.dice.one_in(2), until);
+        }
         let Some(link) = self.clients[at].links.values().next_back().copied() else { return };
         if self.dice.one_in(8) {
-            self.figures.silences += 1;
+            self.name("silences");
             self.network.silence(link);
         } else {
-            self.figures.cuts += 1;
+            self.name("cuts");
             self.network.cut(link, self.now, &mut self.dice);
         }
     }
@@ -178,7 +226,10 @@ impl World {
             let last =
                 client.emits.range((at, EmitId::from_number(0))..).next_back().map(|((_, emit), _)| *emit);
             if let Some(emit) = last {
-                client.manager.cancel(socket, emit);
+                let cancelled = client.manager.cancel(socket, emit);
+                self.journal.action(self.now, || {
+                    format!("client {of} cancels emit {}: {cancelled:?}", emit.number())
+                });
             }
             return;
         }
@@ -199,6 +250,9 @@ impl World {
         } else {
             Payload::event("op", &number).unwrap()
         };
+        self.figures.count("emits");
+        self.journal
+            .action(self.now, || format!("client {of} emits {number} to {}: {options:?}", NAMESPACES[at]));
         if at == 1 && volatile {
             self.passing.insert(number);
         } else if at == 1 {
@@ -227,7 +281,7 @@ impl World {
                 assert!(refused.payload == payload, "{number} came back as another one");
                 let too_large = matches!(refused.error, EmitError::TooLarge { .. });
                 assert!(!too_large || self.large.contains(&number), "{number} is not too large");
-                self.figures.too_large += u64::from(too_large);
+                self.figures.add("too large", u64::from(too_large));
                 self.never[at].insert(number);
                 self.owed.remove(&number);
             }
@@ -235,7 +289,7 @@ impl World {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let now = instant(self.now);
+        self.journal.tell(self.now, || format!("arrives: {arrival:?}"));
         match arrival {
             Arrival::Opened(link) => {
                 self.network.to_client(link, Arrival::Accepted(link), self.now, &mut self.dice);
@@ -274,8 +328,7 @@ impl World {
                 client.links.remove(&transport);
                 client.dead.push(transport);
                 let error = TransportError::Lost { cause: "cut".into() };
-                client.manager.handle_input(Input::Closed { transport, error }, now);
-                self.drain(at);
+                self.tell_client(at, Input::Closed { transport, error });
             }
         }
     }
@@ -286,8 +339,7 @@ impl World {
 
     fn input(&mut self, link: Link, input: impl FnOnce(TransportId) -> Input<Json>) {
         let Some((at, transport)) = self.find(link) else { return };
-        self.clients[at].manager.handle_input(input(transport), instant(self.now));
-        self.drain(at);
+        self.tell_client(at, input(transport));
     }
 
     fn obey(&mut self, doings: Vec<Doing>) {
@@ -310,11 +362,12 @@ impl World {
     }
 
     /// Does what a core wants, and hears what it tells.
-    pub(crate) fn drain(&mut self, at: usize) {
+    pub(crate) fn drain_now(&mut self, at: usize) {
         loop {
             let mut quiet = true;
             while let Some(command) = self.clients[at].manager.poll_command() {
                 quiet = false;
+                self.journal.tell(self.now, || format!("client {at}: {command:?}"));
                 self.command(at, command);
             }
             for (transport, link) in self.clients[at].links.clone() {
@@ -327,6 +380,7 @@ impl World {
                         Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
                         Frame::Ping => "ping".into(),
                     };
+                    self.journal.tell(self.now, || format!("client {at} -> {link}: {text}"));
                     self.check_order(&text);
                     self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
                 }
@@ -335,11 +389,15 @@ impl World {
                 break;
             }
         }
-        let Client { manager, dead, .. } = &mut self.clients[at];
+        let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];
+        watcher.look(manager, sockets, &mut self.coverage);
         for transport in dead {
             assert!(manager.poll_message(*transport).is_none(), "a frame for a transport that is gone");
         }
         while let Some(event) = self.clients[at].manager.poll_event() {
+            self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
+            let client = &mut self.clients[at];
+            client.pace.hear(&event, client.manager.config_mut(), self.now, self.plan.lateness());
             self.hear(at, event);
         }
     }
@@ -354,6 +412,9 @@ impl World {
         match command {
             Command::Open { transport, .. } => {
                 let link = client.link(transport);
+                if self.plan.lag > 0 {
+                    self.network.slow(link, self.dice.roll(self.plan.lag));
+                }
                 client.links.insert(transport, link);
                 self.network.to_server(link, Arrival::Opened(link), self.now, &mut self.dice);
             }

@@ -30,6 +30,11 @@ impl World {
                 });
             }
             Arrival::Pong(conn) => self.input(conn, |transport| Input::Pong { transport }),
+            // It breaks off in the middle.
+            Arrival::Answer(conn, ..) if self.wire.conns.get(&conn).is_some_and(|of| of.breaks) => {
+                let error = TransportError::Lost { cause: "cut short".into() };
+                self.last(conn, |transport| Input::Closed { transport, error });
+            }
             Arrival::Answer(conn, 200, body) => {
                 let kind = self.wire.conns.get(&conn).map(|of| of.kind);
                 self.last(conn, |transport| match kind {
@@ -48,10 +53,13 @@ impl World {
                 };
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
+            Arrival::Rejoin(_) if self.over => {}
             Arrival::Rejoin(space) => self.manager.connect(self.sockets[space], self.instant()),
             Arrival::Resynced(resync) => {
                 self.manager.resynced(resync);
-                self.drain();
+                // Also a lazy shell: what waited is heard now.
+                self.obey_client();
+                self.hear_client();
                 let law = &mut self.laws[resync.parts().0.number() as usize];
                 law.resyncing = law.resyncing.take().filter(|current| *current != resync);
             }
@@ -67,7 +75,8 @@ impl World {
             return;
         }
         let Some(of) = self.wire.conns.get(&conn) else { return };
-        self.manager.handle_input(input(of.transport), self.instant());
+        let input = input(of.transport);
+        self.hand_in(input);
     }
 
     /// Nothing comes after it on this connection.
@@ -81,15 +90,17 @@ impl World {
         if kind != Kind::WebSocket {
             self.wire.end(conn);
         }
-        self.manager.handle_input(input(transport), self.instant());
+        self.hand_in(input(transport));
     }
 
-    /// Does what the core wants, and hears what it tells.
-    pub(super) fn drain(&mut self) {
+    /// Does what the core wants.
+    pub(super) fn obey_client(&mut self) {
         loop {
             let mut quiet = true;
             while let Some(command) = self.manager.poll_command() {
                 quiet = false;
+                self.doings += 1;
+                self.journal.tell(self.now, || format!("client: {command:?}"));
                 self.command(command);
             }
             for conn in self.wire.live.iter().copied().collect::<Vec<_>>() {
@@ -100,8 +111,13 @@ impl World {
                 }
                 while let Some(frame) = self.manager.poll_message(transport) {
                     quiet = false;
+                    self.doings += 1;
+                    self.journal.tell(self.now, || format!("client -> {conn}: {}", text_of(&frame)));
                     let arrival = match frame {
-                        Frame::Message(Message::Text(text)) => Arrival::ToServer(conn, text.to_string()),
+                        Frame::Message(Message::Text(text)) => {
+                            self.shell.session.check(transport, &text);
+                            Arrival::ToServer(conn, text.to_string())
+                        }
                         Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
                         Frame::Ping => Arrival::Ping(conn),
                     };
@@ -112,7 +128,16 @@ impl World {
                 break;
             }
         }
+        self.check_dead();
+        self.watcher.look(&self.manager, &self.sockets, &mut self.coverage);
+    }
+
+    /// Hears what the core tells.
+    pub(super) fn hear_client(&mut self) {
         while let Some(event) = self.manager.poll_event() {
+            let late = self.plan.lateness();
+            self.pace.hear(&event, self.manager.config_mut(), self.now, late);
+            self.journal.tell(self.now, || format!("client hears {event:?}"));
             self.hear(event);
         }
         self.store();
@@ -124,6 +149,7 @@ impl World {
             Command::Get { transport, url } => (transport, url, Kind::Get, String::new()),
             Command::Post { transport, url, body } => (transport, url, Kind::Post, body.to_string()),
             Command::Close { transport } => {
+                self.shell.session.end(transport);
                 for conn in self.wire.of(transport) {
                     self.wire.live.remove(&conn);
                     self.wire.send(conn, To::Server, Arrival::ServerSees(conn), self.now, &mut self.dice);
@@ -136,10 +162,23 @@ impl World {
             }
             other => panic!("{other:?} was not asked for"),
         };
-        let conn = self.wire.open(Connection::new(transport, kind, &url, body));
+        assert!(!self.shell.session.ended.contains(&transport), "{kind:?} for a transport that is gone");
+        let same = self.wire.of(transport);
+        assert!(same.iter().all(|conn| self.wire.conns[conn].kind != kind), "two {kind:?} at once");
+        let mut connection = Connection::new(transport, kind, &url, body);
+        if let Some(sid) = &connection.sid {
+            self.shell.session.begin(transport, sid);
+        }
+        if kind == Kind::Post {
+            connection.body.split('\u{1e}').for_each(|packet| self.shell.session.check(transport, packet));
+        }
+        connection.lag = if self.plan.lag > 0 { self.dice.roll(self.plan.lag) } else { 0 };
+        let again = connection.again();
+        let conn = self.wire.open(connection);
         let reached = self.node_of(conn).is_some_and(|node| self.nodes[node].down_until <= self.now);
         if self.down_until <= self.now && reached {
             self.wire.send(conn, To::Server, Arrival::Request(conn), self.now, &mut self.dice);
+            self.double(again);
         } else {
             self.wire.lose(conn, To::Server);
             self.wire.lose(conn, To::Client);
@@ -182,6 +221,7 @@ impl World {
                 self.figures.count("refused");
                 self.rejoin(space(socket));
             }
+            Event::Reconnected { .. } => self.figures.count("reconnects"),
             _ => {}
         }
     }
@@ -190,5 +230,13 @@ impl World {
     pub(super) fn rejoin(&mut self, space: usize) {
         let time = self.now + 1 + self.dice.roll(5000);
         self.wire.at(time, Arrival::Rejoin(space));
+    }
+}
+
+fn text_of(frame: &Frame<Json>) -> &str {
+    match frame {
+        Frame::Message(Message::Text(text)) => text,
+        Frame::Message(Message::Binary(_)) => "binary",
+        Frame::Ping => "ping",
     }
 }

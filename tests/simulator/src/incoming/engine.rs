@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::plan::Plan;
-use super::rooms::{Namespace, Yeast};
+use super::rooms::{Namespace, Yeast, prefix, space_of};
 use super::stream::Stream;
 use super::wire::{Conn, Kind};
-use super::{EPOCH, NAMESPACES};
+use super::{EPOCH, NAMESPACES, SPACES};
 use crate::dice::Dice;
 
 /// What the server wants done.
@@ -43,17 +43,19 @@ struct Session {
     ping_at: Option<u64>,
     dead_at: Option<u64>,
     refreshed: bool,
+    /// Something came over it.
+    began: bool,
     /// Of each namespace: id and private id.
-    joined: [Option<(String, String)>; 2],
+    joined: [Option<(String, String)>; SPACES],
 }
 
 #[derive(Debug)]
 pub(super) struct Server {
     plan: Plan,
     sessions: BTreeMap<u32, Session>,
-    spaces: [Namespace; 2],
+    spaces: [Namespace; SPACES],
     /// What it has in common with others, in a cluster.
-    streams: Option<[Stream; 2]>,
+    streams: Option<[Stream; SPACES]>,
     yeast: Yeast,
     /// Milliseconds in which events were sent.
     used: BTreeSet<u64>,
@@ -66,7 +68,7 @@ pub(super) struct Server {
     pub(super) takeovers: u64,
     pub(super) ended_by_post: u64,
     /// How many events the last claim of each namespace has brought back.
-    pub(super) missed: [usize; 2],
+    pub(super) missed: [usize; SPACES],
 }
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
@@ -74,13 +76,9 @@ const BAD: &str = r#"{"code":3,"message":"Bad request"}"#;
 /// The client has not completed an upgrade.
 const SWEEP: u64 = 60_000;
 
-fn prefix(space: usize) -> &'static str {
-    ["", "/n,"][space]
-}
-
 impl Server {
     /// Servers give no two sessions the same name.
-    pub(super) fn new(plan: Plan, at: u32, streams: Option<[Stream; 2]>) -> Self {
+    pub(super) fn new(plan: Plan, at: u32, streams: Option<[Stream; SPACES]>) -> Self {
         Self {
             plan,
             sessions: BTreeMap::new(),
@@ -95,7 +93,7 @@ impl Server {
             doings: Vec::new(),
             takeovers: 0,
             ended_by_post: 0,
-            missed: [0; 2],
+            missed: [0; SPACES],
         }
     }
 
@@ -171,6 +169,13 @@ impl Server {
                 }
                 self.doings.push(Doing::Answer(conn, 200, "ok".into()));
             }
+        }
+    }
+
+    /// A POST that ends in the middle ends its session.
+    pub(super) fn broke_off(&mut self, sid: Option<&str>, now: u64) {
+        if let Some((id, _)) = sid.and_then(|sid| self.session(sid)) {
+            self.close(id, now);
         }
     }
 
@@ -293,7 +298,9 @@ impl Server {
 
     /// Whether something waits for the client's next GET.
     pub(super) fn is_waiting(&self) -> bool {
-        self.sessions.last_key_value().is_some_and(|(_, session)| !session.buffer.is_empty())
+        // Not one that a request has begun which came twice.
+        let last = self.sessions.values().rev().find(|session| session.began);
+        last.is_some_and(|session| !session.buffer.is_empty())
     }
 
     pub(super) fn next_time(&self) -> u64 {
@@ -335,6 +342,7 @@ impl Server {
     fn packet(&mut self, id: u32, text: &str, polling: bool, now: u64, dice: &mut Dice) {
         let (interval, patience) = self.plan.heartbeat;
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.began = true;
         if text == "3" {
             session.dead_at = None;
             session.ping_at = Some(now + interval);
@@ -351,7 +359,7 @@ impl Server {
         }
         let packet = text.strip_prefix('4').unwrap_or_else(|| panic!("the client sent {text}"));
         let (kind, rest) = packet.split_at(1);
-        let (space, data) = rest.strip_prefix("/n,").map_or((0, rest), |data| (1, data));
+        let (space, data) = space_of(rest);
         match kind {
             "0" => self.connect(id, space, data, now, dice),
             "1" => {

@@ -28,15 +28,57 @@ mod laws;
 mod nodes;
 mod plan;
 mod process;
+mod quiet;
 mod rooms;
+mod shell;
 mod stream;
 mod trouble;
+mod weather;
 mod wire;
 mod world;
 
-pub use plan::{Figures, Plan};
+pub use plan::Plan;
 pub use world::World;
 
 /// Unix time at which the clocks of both sides begin.
 const EPOCH: u64 = 1_795_252_372_157;
-const NAMESPACES: [&str; 2] = ["/", "/n"];
+/// A client has the first few of them.
+const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
+const SPACES: usize = 5;
+
+/// What must have happened in so many runs.
+pub(crate) const NEEDED: [&str; 33] = [
+    "cuts",
+    "half-open: ours was closed",
+    "half-open: silence",
+    "half-open: the server's was closed",
+    "half-open: deaf one way",
+    "outages",
+    "closed by the server",
+    "restarts with memory",
+    "restarts without memory",
+    "take-overs",
+    "polling sessions ended",
+    "reconnects",
+    "recovered",
+    "replayed",
+    "dropped as known",
+    "gap: none-offered",
+    "gap: no-offset",
+    "gap: server-not-noticed",
+    "gap: unknown-session",
+    "gap: namespace-disconnect",
+    "gap: overflow",
+    "one of two servers down",
+    "gap: seam",
+    "sessions taken up",
+    "gap: storage",
+    "clock set",
+    "gap: new-node",
+    "stalls",
+    "sleeps",
+    "slow timers",
+    "bodies cut short",
+    "requests that came twice",
+    "woken up",
+];

@@ -1,5 +1,6 @@
 //! Servers, each with events and sessions of its own, or a cluster. All send the same events.
 
+use super::SPACES;
 use super::engine::{How, Server};
 use super::plan::Plan;
 use super::stream::Stream;
@@ -30,7 +31,7 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn all(plan: &Plan) -> Vec<Self> {
-        let streams = plan.is_cluster.then(<[Stream; 2]>::default);
+        let streams = plan.is_cluster.then(<[Stream; SPACES]>::default);
         let node = |at| Self {
             server: Server::new(plan.clone(), at, streams.clone()),
             frozen_until: 0,

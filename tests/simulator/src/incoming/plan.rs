@@ -1,15 +1,16 @@
-//! What kind of hour it is, and what happened in it.
-
-use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::AddAssign;
+//! What kind of hour it is.
 
 use socketio_client_core::TransportKind;
 
+use super::SPACES;
 use crate::dice::Dice;
 
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// Whether there is more than the first worlds had; not in those in which old mistakes were found.
+    pub grown: bool,
+    /// How many the client has.
+    pub namespaces: usize,
     pub transports: Vec<TransportKind>,
     /// Whether the shell sees the status of a WebSocket that is refused; a browser does not.
     pub tells_status: bool,
@@ -17,7 +18,7 @@ pub struct Plan {
     /// Events that the client may hold.
     pub held: usize,
     /// Whether the application makes good what it missed, and has events wait meanwhile.
-    pub resyncs: [bool; 2],
+    pub resyncs: Vec<bool>,
     /// The server's `pingInterval` and `pingTimeout`.
     pub heartbeat: (u64, u64),
     /// Whether the server has connection state recovery, and its `maxDisconnectionDuration`.
@@ -39,6 +40,10 @@ pub struct Plan {
     pub is_cluster: bool,
     /// Whether sessions are stored for the next process.
     pub stores: bool,
+    /// A lazy shell lets things wait for less than this.
+    pub late: u64,
+    /// A connection is slower than another one by less than this.
+    pub lag: u64,
     /// How long it goes on.
     pub wild: u64,
 }
@@ -46,6 +51,25 @@ pub struct Plan {
 impl Plan {
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        let mut dice = Dice::of(seed, 0);
+        let mut plan = Self::plain(seed);
+        plan.grown = true;
+        plan.namespaces = 1 + dice.roll(SPACES as u64) as usize;
+        plan.held = [20, 10_000][dice.roll(2) as usize];
+        plan.late = if dice.one_in(4) { 1 + dice.roll(100) } else { 0 };
+        plan.lag = [0, 0, 300][dice.roll(3) as usize];
+        plan.resyncs = (0..plan.namespaces).map(|_| dice.one_in(3)).collect();
+        plan
+    }
+
+    /// How old what the application hears may be.
+    pub(super) const fn lateness(&self) -> u64 {
+        20 * self.late
+    }
+
+    /// As the first worlds were.
+    #[must_use]
+    pub fn plain(seed: u64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(37));
         let (websocket, polling) = (TransportKind::WebSocket, TransportKind::Polling);
         let transports = match dice.roll(6) {
@@ -57,11 +81,13 @@ impl Plan {
         let tells_status = !dice.one_in(3);
         let takeover = !dice.one_in(6);
         let mut plan = Self {
+            grown: false,
+            namespaces: 2,
             transports,
             tells_status,
             takeover,
             held: [60, 10_000][dice.roll(2) as usize],
-            resyncs: [dice.one_in(4), dice.one_in(2)],
+            resyncs: vec![dice.one_in(4), dice.one_in(2)],
             heartbeat: [(25_000, 20_000), (3000, 3000), (6000, 3000)][dice.roll(3) as usize],
             keeps: (!dice.one_in(12)).then(|| [10_000, 120_000][dice.roll(2) as usize]),
             skips_middlewares: dice.one_in(2),
@@ -74,43 +100,11 @@ impl Plan {
             nodes: if dice.one_in(3) { 2 } else { 1 },
             is_cluster: false,
             stores: dice.one_in(4),
+            late: 0,
+            lag: 0,
             wild: 3_600_000,
         };
         plan.is_cluster = plan.nodes > 1 && plan.keeps.is_some() && dice.one_in(2);
         plan
-    }
-}
-
-/// How often each kind of thing happened.
-#[derive(Debug, Default, Clone)]
-pub struct Figures(BTreeMap<&'static str, u64>);
-
-impl Figures {
-    pub(super) fn count(&mut self, what: &'static str) {
-        self.add(what, 1);
-    }
-
-    pub(super) fn add(&mut self, what: &'static str, times: u64) {
-        *self.0.entry(what).or_default() += times;
-    }
-
-    #[must_use]
-    pub fn of(&self, what: &str) -> u64 {
-        self.0.get(what).copied().unwrap_or_default()
-    }
-}
-
-impl AddAssign for Figures {
-    fn add_assign(&mut self, other: Self) {
-        other.0.into_iter().for_each(|(what, times)| self.add(what, times));
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (what, times)) in self.0.iter().enumerate() {
-            write!(f, "{}{what} {times}", if at > 0 { ", " } else { "" })?;
-        }
-        Ok(())
     }
 }

@@ -9,13 +9,16 @@ use socketio_client_core::{
 
 use super::nodes::HOSTS;
 use super::plan::Plan;
+use super::shell::Shell;
 use super::wire::To;
 use super::world::World;
 use super::{EPOCH, NAMESPACES};
+use crate::coverage::Watcher;
 use crate::dice::Dice;
+use crate::pace::Pace;
 
 /// A client that has not connected yet.
-pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, [SocketId; 2]) {
+pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, Vec<SocketId>) {
     let mut config = Config::new(HOSTS[0]).unwrap();
     config.others = HOSTS[1..plan.nodes].iter().map(|host| Address::parse(host).unwrap()).collect();
     config.unix_epoch = Duration::from_millis(EPOCH);
@@ -26,12 +29,11 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, [SocketId; 
     config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
     config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
     let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
-    let sockets = NAMESPACES.map(|name| {
-        let options = Delivery::default().options(Auth::None, "");
-        manager.socket(name, SocketOptions { saves: plan.stores, ..options })
-    });
-    for (socket, on) in sockets.into_iter().zip(plan.resyncs) {
-        manager.set_resync(socket, on);
+    let options = || Delivery::default().options(Auth::None, "");
+    let socket = |name: &&str| manager.socket(name, SocketOptions { saves: plan.stores, ..options() });
+    let sockets: Vec<_> = NAMESPACES[..plan.namespaces].iter().map(socket).collect();
+    for (socket, on) in sockets.iter().zip(&plan.resyncs) {
+        manager.set_resync(*socket, *on);
     }
     (manager, sockets)
 }
@@ -42,7 +44,7 @@ impl World {
         if !self.plan.stores {
             return;
         }
-        for (socket, stored) in self.sockets.into_iter().zip(&mut self.stored) {
+        for (socket, stored) in self.sockets.iter().copied().zip(&mut self.stored) {
             if let (Some(Saved::Session(_)), Some(session)) = (&stored, self.manager.saved_session(socket)) {
                 *stored = Some(Saved::Session(session));
             }
@@ -56,6 +58,10 @@ impl World {
         if !sessions {
             return false;
         }
+        if self.plan.late > 0 {
+            self.run_shell();
+        }
+        self.shell = Shell::default();
         let told = self.dice.one_in(2);
         for conn in std::mem::take(&mut self.wire.live) {
             self.wire.lose(conn, To::Client);
@@ -67,7 +73,9 @@ impl World {
             }
         }
         (self.manager, self.sockets) = start(&self.plan, &mut self.dice);
-        for (space, stored) in std::mem::take(&mut self.stored).into_iter().enumerate() {
+        let before = std::mem::replace(&mut self.stored, vec![None; self.plan.namespaces]);
+        (self.watcher, self.pace) = (Watcher::default(), Pace::default());
+        for (space, stored) in before.into_iter().enumerate() {
             let session = match stored {
                 Some(Saved::Session(session)) if !self.dice.one_in(6) => Some(session),
                 _ => None,

@@ -2,7 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use super::NAMESPACES;
+
 const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+/// Between a packet's type and what else is in it.
+pub(super) fn prefix(space: usize) -> String {
+    if space == 0 { String::new() } else { format!("{},", NAMESPACES[space]) }
+}
+
+/// Which namespace a packet is for, and what follows.
+pub(super) fn space_of(rest: &str) -> (usize, &str) {
+    if !rest.starts_with('/') {
+        return (0, rest);
+    }
+    let (name, data) = rest.split_once(',').unwrap_or((rest, ""));
+    let space = NAMESPACES.iter().position(|of| *of == name);
+    (space.unwrap_or_else(|| panic!("a packet for {name}")), data)
+}
 
 fn encode(mut number: u64) -> String {
     let mut text = Vec::new();

@@ -6,39 +6,40 @@ use super::world::World;
 impl World {
     pub(super) fn trouble(&mut self) {
         self.harm = self.harm.max(self.now + 1);
-        // Often several things go wrong at once.
-        let pause = if self.dice.one_in(3) { 1500 } else { 2 * self.plan.troubles };
-        self.next_trouble = self.now + 1 + self.dice.roll(pause);
+        if self.plan.grown && self.dice.one_in(3) {
+            return self.weather();
+        }
+        let awake = self.asleep_until <= self.now;
         match self.dice.roll(20) {
             0..=3 => {
-                self.figures.count("cuts");
+                self.name("cuts");
                 self.cut(true, true);
             }
             4..=6 => {
-                self.figures.count("half-open: ours was closed");
+                self.name("half-open: ours was closed");
                 self.cut(true, false);
             }
             7..=9 => {
-                self.figures.count("half-open: silence");
+                self.name("half-open: silence");
                 self.cut(false, false);
             }
             10 => {
-                self.figures.count("half-open: the server's was closed");
+                self.name("half-open: the server's was closed");
                 self.cut(false, true);
             }
             11 => {
-                self.figures.count("half-open: deaf one way");
+                self.name("half-open: deaf one way");
                 self.lose(To::Client);
             }
             12..=13 => self.outage(),
             // What a stopped process has not sent comes before all that it does.
             14 if !self.node().is_late() => {
-                self.figures.count("closed by the server");
+                self.name("closed by the server");
                 let now = self.now;
                 self.node().server.gone_all(now);
             }
             15 if self.nodes.len() > 1 && self.dice.one_in(2) => {
-                self.figures.count("one of two servers down");
+                self.name("one of two servers down");
                 let most = [2000, 20_000, 300_000][self.dice.roll(3) as usize];
                 let until = self.now + self.dice.roll(most);
                 self.node().down_until = until;
@@ -46,58 +47,58 @@ impl World {
                 self.cut(true, server);
             }
             15 => {
-                self.figures.count("restarts with memory");
+                self.name("restarts with memory");
                 let now = self.now;
                 self.node().server.gone_all(now);
                 self.cut(true, true);
                 self.rest(false);
             }
             16 if self.dice.one_in(2) => {
-                self.figures.count("restarts without memory");
+                self.name("restarts without memory");
                 let now = self.now;
                 self.node().server.forget(now);
                 let told = !self.dice.one_in(3);
                 self.cut(told, true);
                 self.rest(false);
             }
-            16..=17 => {
-                let space = self.dice.roll(2) as usize;
+            16..=17 if awake => {
+                let space = self.some_space();
                 if self.dice.one_in(2) && !self.node().is_late() {
-                    self.figures.count("thrown out");
+                    self.name("thrown out");
                     self.node().server.throw_out(space);
                 } else {
-                    self.figures.count("left");
+                    self.name("left");
                     self.manager.disconnect(self.sockets[space], self.instant());
                     self.drain();
                     self.rejoin(space);
                 }
             }
             18 if self.plan.stops && self.dice.one_in(2) => {
-                self.figures.count("stopped");
+                self.name("stopped");
                 let most = [2000, 20_000, 100_000, 300_000][self.dice.roll(4) as usize];
                 let until = self.now + self.dice.roll(most);
                 self.node().frozen_until = until;
-                self.harm = until + 1;
+                self.harm = self.harm.max(until + 1);
             }
             18 => {
-                self.figures.count("clock set");
+                self.name("clock set");
                 let skew = i64::try_from(self.dice.roll(20_000)).unwrap() - 10_000;
                 self.node().server.skew += skew;
             }
-            19 if self.plan.stores && !self.dice.one_in(4) && self.restart() => {
-                self.figures.count("other processes");
+            19 if awake && self.plan.stores && !self.dice.one_in(4) && self.restart() => {
+                self.name("other processes");
             }
-            _ => {
-                self.figures.count("woken up");
-                self.manager.resume(self.instant());
+            _ if awake => {
+                self.name("woken up");
+                self.resume();
             }
+            _ => {}
         }
         self.obey();
     }
 
     fn lose(&mut self, to: To) {
-        let (interval, patience) = self.plan.heartbeat;
-        let deadline = self.now + (interval + patience + 2000).max(25_000);
+        let deadline = self.awake() + self.patience();
         for conn in self.wire.live.clone() {
             self.wire.lose(conn, to);
             if self.wire.conns[&conn].kind != Kind::Post {
@@ -124,7 +125,7 @@ impl World {
 
     /// For a while there is no network.
     fn outage(&mut self) {
-        self.figures.count("outages");
+        self.name("outages");
         let (client, server) = (self.dice.one_in(2), self.dice.one_in(3));
         self.cut(client, server);
         let swallows = self.dice.one_in(2);
@@ -135,6 +136,9 @@ impl World {
         let most = [200, 2000, 20_000, 100_000, 300_000, 900_000][self.dice.roll(6) as usize];
         self.swallows = swallows;
         self.down_until = self.now + self.dice.roll(most);
-        self.next_trouble = self.next_trouble.max(self.now + self.dice.roll(most));
+        let rest = self.now + self.dice.roll(most);
+        if !self.plan.grown {
+            self.next_trouble = self.next_trouble.max(rest);
+        }
     }
 }

@@ -38,6 +38,12 @@ pub(super) enum Arrival {
     Resynced(ResyncId),
 }
 
+impl Arrival {
+    pub(super) const fn is_for_client(&self) -> bool {
+        !matches!(self, Self::Request(_) | Self::ToServer(..) | Self::Ping(_) | Self::ServerSees(_))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Way {
     /// When the last message arrives that was sent; the next comes no sooner.
@@ -57,6 +63,10 @@ pub(super) struct Connection {
     down: Way,
     /// The client knows that the server has accepted it.
     pub(super) accepted: bool,
+    /// By how much everything on it is slower than on others.
+    pub(super) lag: u64,
+    /// What is on its way breaks off in the middle.
+    pub(super) breaks: bool,
 }
 
 impl Connection {
@@ -67,7 +77,22 @@ impl Connection {
             rest.starts_with(host.trim_start_matches("http://"))
         });
         let node = node.unwrap();
-        Self { transport, kind, node, sid, body, up: Way::default(), down: Way::default(), accepted: false }
+        let (up, down) = (Way::default(), Way::default());
+        Self { transport, kind, node, sid, body, up, down, accepted: false, lag: 0, breaks: false }
+    }
+
+    /// The same request.
+    pub(super) fn again(&self) -> Self {
+        let (up, down) = (Way::default(), Way::default());
+        Self {
+            sid: self.sid.clone(),
+            body: self.body.clone(),
+            up,
+            down,
+            accepted: false,
+            breaks: false,
+            ..*self
+        }
     }
 }
 
@@ -91,12 +116,14 @@ pub(super) struct Wire {
     next: Conn,
     /// When the last of all that was sent to the client arrives, or would have.
     pub(super) latest: u64,
+    /// Until then nothing arrives at the server, or at the client.
+    stalled: [u64; 2],
 }
 
 impl Wire {
     pub(super) fn new(latency: u64) -> Self {
         let (arrivals, conns, live) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { latency, arrivals, count: 0, conns, live, next: 0, latest: 0 }
+        Self { latency, arrivals, count: 0, conns, live, next: 0, latest: 0, stalled: [0; 2] }
     }
 
     pub(super) fn open(&mut self, connection: Connection) -> Conn {
@@ -124,13 +151,32 @@ impl Wire {
 
     pub(super) fn send(&mut self, conn: Conn, to: To, arrival: Arrival, now: u64, dice: &mut Dice) {
         let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let lag = connection.lag;
         let way = if to == To::Server { &mut connection.up } else { &mut connection.down };
-        way.last = way.last.max(now + 1 + dice.roll(self.latency));
+        let time = now + 1 + lag + dice.roll(self.latency);
+        way.last = way.last.max(time).max(self.stalled[to as usize]);
         let time = way.last;
         if to == To::Client {
             self.latest = self.latest.max(time);
         }
         self.put(time, Some((conn, to)), arrival);
+    }
+
+    /// Nothing moves that way until then; order stays.
+    pub(super) fn stall(&mut self, to: To, until: u64) {
+        self.stalled[to as usize] = self.stalled[to as usize].max(until);
+        for connection in self.conns.values_mut() {
+            let way = if to == To::Server { &mut connection.up } else { &mut connection.down };
+            way.last = way.last.max(until);
+        }
+        let rest = self.arrivals.split_off(&(until, 0));
+        for ((time, count), travelling) in std::mem::replace(&mut self.arrivals, rest) {
+            let waits = travelling.0.is_some_and(|(_, of)| of == to);
+            self.arrivals.insert((if waits { until } else { time }, count), travelling);
+        }
+        if to == To::Client {
+            self.latest = self.latest.max(until);
+        }
     }
 
     /// What is on its way is lost, and what will be sent.

@@ -9,24 +9,34 @@ use super::NAMESPACES;
 use super::engine::{Doing, How};
 use super::laws::{Law, Watch};
 use super::nodes::Node;
-use super::plan::{Figures, Plan};
+use super::plan::Plan;
 use super::process;
+use super::shell::Shell;
 use super::wire::{Arrival, Conn, Kind, To, Wire};
+use crate::coverage::{Coverage, Watcher};
 use crate::dice::Dice;
+use crate::figures::Figures;
+use crate::journal::Journal;
+use crate::pace::Pace;
+use crate::run::Outcome;
 
 pub struct World {
+    seed: u64,
     pub(super) dice: Dice,
+    /// When something happens, whatever becomes of it.
+    schedule: Dice,
+    pub(super) journal: Journal,
     pub(super) plan: Plan,
     pub(super) now: u64,
     pub(super) manager: Manager<Json>,
-    pub(super) sockets: [SocketId; 2],
+    pub(super) sockets: Vec<SocketId>,
     pub(super) wire: Wire,
     pub(super) nodes: Vec<Node>,
     /// The one that the client heard last.
     pub(super) at: usize,
     /// What is stored of each namespace's session.
-    pub(super) stored: [Option<Saved>; 2],
-    pub(super) laws: [Law; 2],
+    pub(super) stored: Vec<Option<Saved>>,
+    pub(super) laws: Vec<Law>,
     /// Events that are sent after something that waits for a GET.
     pub(super) waiting: Vec<(usize, usize)>,
     pub(super) watches: VecDeque<Watch>,
@@ -40,7 +50,23 @@ pub struct World {
     pub(super) next_trouble: u64,
     next_event: u64,
     quiet: bool,
+    pub(super) shell: Shell,
+    pub(super) pace: Pace,
+    /// Until then the client's machine sleeps, and whether its shell tells when it has woken up.
+    pub(super) asleep_until: u64,
+    pub(super) tells_waking: bool,
+    /// Timers fire once in so many milliseconds, until then.
+    pub(super) throttle: (u64, u64),
+    /// So many of the next requests come twice.
+    pub(super) doubles: u64,
+    /// The client is to be quiet for ever.
+    pub(super) over: bool,
+    /// Commands and frames of the client, and how often its timer fired.
+    pub(super) doings: u64,
+    pub(super) timers: u64,
+    pub(super) watcher: Watcher,
     pub figures: Figures,
+    pub coverage: Coverage,
 }
 
 impl std::fmt::Debug for World {
@@ -51,20 +77,23 @@ impl std::fmt::Debug for World {
 
 impl World {
     #[must_use]
-    pub fn new(plan: Plan, seed: u64) -> Self {
+    pub fn new(plan: Plan, seed: u64, journal: Journal) -> Self {
         let mut dice = Dice::new(seed);
         let (mut manager, sockets) = process::start(&plan, &mut dice);
-        sockets.into_iter().for_each(|socket| manager.connect(socket, Instant::default()));
+        sockets.iter().for_each(|socket| manager.connect(*socket, Instant::default()));
         Self {
+            seed,
             dice,
+            schedule: Dice::new(!seed),
+            journal,
             now: 0,
             manager,
             sockets,
             wire: Wire::new(plan.latency),
             nodes: Node::all(&plan),
             at: 0,
-            stored: Default::default(),
-            laws: Default::default(),
+            stored: vec![None; plan.namespaces],
+            laws: (0..plan.namespaces).map(|_| Law::default()).collect(),
             waiting: Vec::new(),
             watches: VecDeque::new(),
             silent: Vec::new(),
@@ -75,8 +104,24 @@ impl World {
             next_event: 0,
             quiet: false,
             plan,
+            shell: Shell::default(),
+            pace: Pace::default(),
+            asleep_until: 0,
+            tells_waking: false,
+            throttle: (1, 0),
+            doubles: 0,
+            over: false,
+            doings: 0,
+            timers: 0,
+            watcher: Watcher::default(),
             figures: Figures::default(),
+            coverage: Coverage::default(),
         }
+    }
+
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        Outcome { figures: self.figures, coverage: self.coverage, simulated: self.now }
     }
 
     pub(super) fn instant(&self) -> Instant {
@@ -89,15 +134,16 @@ impl World {
             self.step(true);
         }
         self.down_until = self.now;
+        self.clear_up();
         for node in &mut self.nodes {
             (node.frozen_until, node.down_until, node.server.refuses) = (self.now, self.now, false);
         }
         let (interval, patience) = self.plan.heartbeat;
-        let calm = self.now + 60_000 + 2 * (interval + patience);
+        let calm = self.now.max(self.harm) + 60_000 + 2 * (interval + patience);
         while self.now < calm {
             self.step(false);
         }
-        for (space, name) in NAMESPACES.into_iter().enumerate() {
+        for (space, name) in NAMESPACES.into_iter().enumerate().take(self.plan.namespaces) {
             assert!(self.laws[space].joined.is_some(), "{name} is not connected");
             self.emit(space, How::Kept, false);
         }
@@ -107,12 +153,12 @@ impl World {
             self.step(false);
         }
         self.check();
+        self.check_quiet();
+        self.check_farewell();
     }
 
-    fn step(&mut self, wild: bool) {
-        let timer = self.manager.poll_timeout().map_or(u64::MAX, |at| {
-            u64::try_from(at.since_epoch().as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-        });
+    pub(super) fn step(&mut self, wild: bool) {
+        let timer = self.next_client_time();
         let server = self.next_node_time();
         let trouble = if wild { self.next_trouble } else { u64::MAX };
         let arrival = self.wire.next_time().unwrap_or(u64::MAX);
@@ -125,47 +171,101 @@ impl World {
             match self.frozen_until(&arrival) {
                 // In the kernel's hands meanwhile.
                 Some(until) => self.wire.at(until, arrival),
+                None if self.asleep_until > self.now && arrival.is_for_client() => {
+                    self.wire.at(self.asleep_until, arrival);
+                }
                 None => self.arrive(arrival),
             }
         }
-        if timer <= self.now {
-            self.manager.handle_timeout(self.instant());
-        }
+        self.pass_client_time(timer);
+        let acted = self.next_event <= self.now || trouble <= self.now;
         if self.next_event <= self.now {
-            self.send_something();
+            self.plan_event();
+            self.act(Self::send_something);
         }
         if trouble <= self.now {
-            self.trouble();
+            self.plan_trouble();
+            self.act(Self::trouble);
         }
-        self.drain();
+        // A lazy shell is woken up by what concerns it.
+        if self.plan.late == 0 || acted {
+            self.drain();
+        }
         self.check_time();
     }
 
-    fn send_something(&mut self) {
-        if self.dice.one_in(200) {
-            self.quiet = !self.quiet;
+    /// The next action. It has a chance of its own, so that the others stay what they are if it is left out.
+    fn act(&mut self, action: impl FnOnce(&mut Self)) {
+        let (number, done) = self.journal.draw(self.now);
+        if !self.plan.grown {
+            return action(self);
         }
+        if done {
+            let others = std::mem::replace(&mut self.dice, Dice::of(self.seed, number));
+            action(self);
+            self.dice = others;
+        }
+    }
+
+    /// Chance that the times of actions come from.
+    const fn times(&mut self) -> &mut Dice {
+        if self.plan.grown { &mut self.schedule } else { &mut self.dice }
+    }
+
+    fn plan_trouble(&mut self) {
+        let troubles = self.plan.troubles;
+        let dice = self.times();
+        // Often several things go wrong at once.
+        let pause = if dice.one_in(3) { 1500 } else { 2 * troubles };
+        let mut pause = dice.roll(pause);
+        if self.plan.grown && self.schedule.one_in(12) {
+            pause += self.schedule.roll(900_000);
+        }
+        self.next_trouble = self.now + 1 + pause;
+    }
+
+    fn plan_event(&mut self) {
+        let turns = self.times().one_in(200);
+        self.quiet ^= turns;
         let (busy, quiet) = self.plan.events;
         // Quiet times end by themselves.
-        self.quiet &= !self.dice.one_in(6);
-        self.next_event = self.now + 1 + self.dice.roll(2 * if self.quiet { quiet } else { busy });
+        self.quiet &= !self.times().one_in(6);
+        let most = 2 * if self.quiet { quiet } else { busy };
+        self.next_event = self.now + 1 + self.times().roll(most);
+    }
+
+    fn send_something(&mut self) {
         if self.nodes.iter().all(|node| self.now < node.frozen_until) {
             return;
         }
-        if self.dice.one_in(20) {
-            let socket = self.sockets[self.dice.roll(2) as usize];
+        if self.dice.one_in(20) && self.asleep_until <= self.now {
+            let space = self.some_space();
+            let socket = self.sockets[space];
+            self.journal.action(self.now, || "the client emits".into());
             let payload = socketio_client_core::codec::Payload::event("up", &1).unwrap();
             let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
             let _ = self.manager.emit(socket, payload, volatile, self.instant());
         }
-        let space = self.dice.roll(2) as usize;
+        let space = self.some_space();
         let how = match self.dice.roll(8) {
             0 => How::Acked,
             1 => How::Volatile,
             _ => How::Kept,
         };
         let to_room = self.dice.one_in(2);
+        let number = self.laws[space].sent.len();
+        self.journal.action(self.now, || format!("event {number} to {}, {how:?}", NAMESPACES[space]));
         self.emit(space, how, to_room);
+    }
+
+    pub(super) fn some_space(&mut self) -> usize {
+        self.dice.roll(self.plan.namespaces as u64) as usize
+    }
+
+    /// What the action is.
+    pub(super) fn name(&mut self, what: &'static str) {
+        self.figures.count(what);
+        self.journal.action(self.now, || what.into());
     }
 
     /// Events begin with the client's first connection.
@@ -176,6 +276,30 @@ impl World {
         let number = self.laws[space].sent.len() as u64;
         self.emit_everywhere(space, number, how, to_room);
         self.sent(space, how);
+    }
+
+    /// When the client's timer fires, or its shell looks at what waits.
+    fn next_client_time(&self) -> u64 {
+        if let Some(next) = self.shell.next {
+            return next.max(self.asleep_until);
+        }
+        let due = self.manager.poll_timeout().map(|at| at.since_epoch().as_nanos().div_ceil(1_000_000));
+        due.map_or(u64::MAX, |due| self.fires(u64::try_from(due).unwrap_or(u64::MAX)))
+    }
+
+    fn pass_client_time(&mut self, due: u64) {
+        self.wake();
+        // Whoever has no timer is not called.
+        self.timers += u64::from(due <= self.now);
+        // What came just now is handed in first.
+        if self.now < due || self.now < self.next_client_time() {
+            return;
+        }
+        if self.plan.late > 0 {
+            return if self.shell.next.is_some() { self.run_shell() } else { self.wake_shell() };
+        }
+        self.manager.handle_timeout(self.instant());
+        self.pace.fired(self.now);
     }
 
     /// When a server goes on to which this has come while it is stopped.
@@ -192,11 +316,23 @@ impl World {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
+        self.journal.tell(self.now, || format!("arrives: {arrival:?}"));
         match arrival {
             Arrival::Request(conn) => {
                 let Some(of) = self.wire.conns.get(&conn) else { return };
                 let (kind, node, sid, body) = (of.kind, of.node, of.sid.clone(), of.body.clone());
                 let server = &mut self.nodes[node].server;
+                if of.breaks && kind == Kind::Post {
+                    server.broke_off(sid.as_deref(), self.now);
+                    self.wire.send(
+                        conn,
+                        To::Client,
+                        Arrival::ClientSees(conn, None),
+                        self.now,
+                        &mut self.dice,
+                    );
+                    return self.obey();
+                }
                 server.request(conn, kind, sid.as_deref(), &body, self.now, &mut self.dice);
             }
             Arrival::ToServer(conn, text) => {

@@ -1,0 +1,144 @@
+//! The client's shell: what it hands in, and when. A lazy one lets things wait.
+
+use socketio_client_core::codec::Json;
+use socketio_client_core::{Input, Message, TransportId};
+
+use super::rooms::space_of;
+use super::world::World;
+
+/// What waits in a shell, and what it knows of sessions.
+#[derive(Debug, Default)]
+pub(super) struct Shell {
+    inputs: Vec<Input<Json>>,
+    /// When it looks at what waits.
+    pub(super) next: Option<u64>,
+    pub(super) session: Sessions,
+}
+
+/// Which session a transport belongs to, and where a session has joined.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    of: Vec<(TransportId, String)>,
+    joined: Vec<(String, usize)>,
+    /// Transports that are gone.
+    pub(super) ended: Vec<TransportId>,
+}
+
+impl Sessions {
+    pub(super) fn begin(&mut self, transport: TransportId, sid: &str) {
+        self.of.retain(|(of, _)| *of != transport);
+        self.of.push((transport, sid.into()));
+    }
+
+    fn sid(&self, transport: TransportId) -> Option<&String> {
+        self.of.iter().find(|(of, _)| *of == transport).map(|(_, sid)| sid)
+    }
+
+    fn set(&mut self, transport: TransportId, space: usize, joined: bool) {
+        let Some(sid) = self.sid(transport).cloned() else { return };
+        let of = (sid, space);
+        self.joined.retain(|other| *other != of);
+        if joined {
+            self.joined.push(of);
+        }
+    }
+
+    pub(super) fn end(&mut self, transport: TransportId) {
+        if !self.ended.contains(&transport) {
+            self.ended.push(transport);
+        }
+    }
+
+    fn hear(&mut self, input: &Input<Json>) {
+        match input {
+            Input::Message { transport, message: Message::Text(text) } => self.hear_packet(*transport, text),
+            Input::Got { transport, body } => {
+                body.split('\u{1e}').for_each(|packet| self.hear_packet(*transport, packet));
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_packet(&mut self, transport: TransportId, packet: &str) {
+        if let Some((_, rest)) = packet.strip_prefix('0').and_then(|_| packet.split_once(r#""sid":""#)) {
+            self.begin(transport, rest.split('"').next().unwrap());
+        } else if let Some(rest) = packet.strip_prefix("40") {
+            self.set(transport, space_of(rest).0, true);
+        } else if let Some(rest) = packet.strip_prefix("41").or_else(|| packet.strip_prefix("44")) {
+            self.set(transport, space_of(rest).0, false);
+        }
+    }
+
+    /// Nothing leaves before the namespace has joined the session that carries it.
+    pub(super) fn check(&mut self, transport: TransportId, packet: &str) {
+        if let Some(rest) = packet.strip_prefix("41") {
+            return self.set(transport, space_of(rest).0, false);
+        }
+        let Some(rest) = ["42", "43"].iter().find_map(|kind| packet.strip_prefix(kind)) else { return };
+        let (space, _) = space_of(rest);
+        let sid = self.sid(transport).expect("a transport that has a session");
+        assert!(
+            self.joined.contains(&(sid.clone(), space)),
+            "{packet} before the namespace has joined {sid}"
+        );
+    }
+}
+
+impl World {
+    pub(super) fn hand_in(&mut self, input: Input<Json>) {
+        if self.plan.late > 0 {
+            self.shell.inputs.push(input);
+            return self.wake_shell();
+        }
+        self.shell.session.hear(&input);
+        // Commands that wait may still name it, but none that comes after.
+        if let Input::Closed { transport, .. } = &input {
+            self.shell.session.end(*transport);
+        }
+        self.manager.handle_input(input, self.instant());
+    }
+
+    /// It looks at what waits, later.
+    pub(super) fn wake_shell(&mut self) {
+        if self.shell.next.is_none() {
+            self.shell.next = Some(self.now + 1 + self.dice.roll(self.plan.late));
+        }
+    }
+
+    /// Does what the core wants, and hears what it tells, or does so later.
+    pub(super) fn drain(&mut self) {
+        if self.plan.late > 0 {
+            return self.wake_shell();
+        }
+        self.obey_client();
+        self.hear_client();
+    }
+
+    /// A lazy shell looks at everything that waits, in one go.
+    pub(super) fn run_shell(&mut self) {
+        self.shell.next = None;
+        let inputs = std::mem::take(&mut self.shell.inputs);
+        inputs.iter().for_each(|input| self.shell.session.hear(input));
+        let now = self.instant();
+        self.manager.handle_inputs(inputs, now);
+        if self.manager.poll_timeout().is_some_and(|at| at <= now) {
+            self.manager.handle_timeout(now);
+            self.pace.fired(self.now);
+        }
+        self.obey_client();
+        if self.dice.one_in(4) {
+            // The application may wait longer than the network.
+            return self.wake_shell();
+        }
+        self.hear_client();
+    }
+
+    /// Nothing is sent on a connection that is gone.
+    pub(super) fn check_dead(&mut self) {
+        let ended = &self.shell.session.ended;
+        for transport in ended.iter().rev().take(4) {
+            let frame = self.manager.poll_message(*transport);
+            assert!(frame.is_none(), "a frame for a transport that is gone");
+        }
+    }
+}

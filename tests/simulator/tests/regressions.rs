@@ -1,0 +1,21 @@
+//! Seeds that once broke a law, each with what it was.
+
+// Tests: a wrong assumption is to end them.
+#![allow(clippy::unwrap_used)]
+
+use simulator::incoming::{Plan, World};
+use simulator::{Chosen, Journal};
+
+/// Of the first worlds, whose plans and troubles stay as they were for this.
+const PLAIN: [(u64, &str); 2] = [
+    (1_774_932_356, "a server's clock was set back, and another process heard an event twice"),
+    (1_774_931_677, "a server was stopped, and a connection stayed deaf"),
+];
+
+#[test]
+fn seeds_of_the_first_worlds_that_once_failed() {
+    for (seed, what) in PLAIN {
+        println!("{seed}: {what}");
+        World::new(Plan::plain(seed), seed, Journal::new(Chosen::All, false)).run();
+    }
+}

@@ -1,0 +1,14 @@
+//! The parts of the tests that are run by hand, or by `tests/run`, with arguments of their own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
+        Some("simulate") => simulator::command::simulate(args),
+        _ => {
+            eprintln!("usage: cargo run -p tests -- simulate --help");
+            ExitCode::from(2)
+        }
+    }
+}
