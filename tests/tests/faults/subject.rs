@@ -94,7 +94,7 @@ impl Subject {
         let on = Arc::clone(&tell);
         socket.on_disconnect(move |reason| on(&mut |told| told.words.push(reason.as_str().to_owned())));
         let on = Arc::clone(&tell);
-        socket.on_gap(move |gap| on(&mut |told| told.gaps.push(gap.clone())));
+        socket.on_gap(move |gap| on(&mut |told| told.gaps.push(gap)));
         let on = Arc::clone(&tell);
         socket.on("tick", move |message| {
             let number = message.parse().unwrap();
@@ -235,9 +235,15 @@ impl Subject {
 
 /// The same for every proxy.
 fn without_port(word: &str) -> String {
-    let mut parts = word.split_inclusive("127.0.0.1:");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + "…" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+    let mut text = word.to_owned();
+    for host in ["127.0.0.1:", "localhost:"] {
+        let mut parts = text.split(host);
+        let first = parts.next().unwrap_or_default().to_owned();
+        text = parts.fold(first, |text, part| {
+            text + host + "…" + part.trim_start_matches(|digit: char| digit.is_ascii_digit())
+        });
+    }
+    text
 }
 
 /// What was said and heard.

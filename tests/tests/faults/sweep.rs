@@ -133,6 +133,7 @@ pub(crate) async fn run(kind: Kind, share: Option<usize>, seed: u64) -> Vec<Sum>
                 total.uncertain += account.uncertain;
             }
             drop(ends);
+            sum.kinds.sort_unstable();
             sums.push(sum);
         }
     }
