@@ -182,7 +182,8 @@ pub struct Config {
     pub reconnection: bool,
     /// Attempts per outage (`reconnectionAttempts`). Default no limit.
     pub reconnection_attempts: Option<u32>,
-    /// Before the first of them (`reconnectionDelay`). Default 1 s.
+    /// Before the first of them (`reconnectionDelay`). Default 1 s. A server that answers with `Retry-After` is left alone for
+    /// at least as long as it asks, though for at most ten times the longest delay.
     pub reconnection_delay: Duration,
     /// The delay doubles up to this (`reconnectionDelayMax`). Default 5 s.
     pub reconnection_delay_max: Duration,

@@ -39,17 +39,8 @@ pub(crate) struct Known {
     skew: i64,
     /// What may be an offset of a server whose clock is wrong.
     suspect: Option<(Offset, Instant)>,
-    /// The newest that is below the last.
-    behind: Option<(Offset, Instant)>,
     /// So many live events may be repetitions of what was replayed.
     wary: usize,
-}
-
-/// Whether an offset follows an earlier one by as much as our own time has passed.
-fn is_steady((before, then): (Offset, Instant), offset: Offset, now: Instant) -> bool {
-    before.shape == offset.shape
-        && offset.millis > before.millis
-        && (offset.millis - before.millis).abs_diff(micros(now.since(then)) / 1000) <= STEADY
 }
 
 impl Known {
@@ -81,30 +72,18 @@ impl Known {
         if (replayed || wary) && self.events.contains(&event) {
             return false;
         }
+        self.push(event);
         let follows = self.last.is_none_or(|last| (offset.millis, offset.count) > (last.millis, last.count));
         let takes = match offset.shape {
-            // One below may be a text of the application's. What is replayed never is.
-            Shape::Memory => follows || replayed || self.was_set_back(offset, event, now),
+            // One below may be a text of the application's. What is replayed never is, even if the server's clock was set back.
+            Shape::Memory => follows || replayed,
             // In a cluster the order of arrival is not that of the offsets; that of a replay is.
             _ => follows || !replayed,
         };
-        self.push(event);
         if takes {
             self.last = Some(offset);
-            self.behind = None;
         }
         true
-    }
-
-    /// An offset is below the last. Whether that is because the server's clock was set back: then the next one below follows it
-    /// as our own time does.
-    fn was_set_back(&mut self, offset: Offset, event: Event, now: Instant) -> bool {
-        // Perhaps the application talks about offsets.
-        if self.events.contains(&event) {
-            return false;
-        }
-        let before = self.behind.replace((offset, now));
-        before.is_some_and(|before| is_steady(before, offset, now))
     }
 
     /// An event came that has none. Only where a replay would bring it again is its digest worth its price.
@@ -160,7 +139,11 @@ impl Known {
             return true;
         }
         // The clock of one side is wrong if this goes on as our own time does; a text of the application's does not.
-        if self.suspect.is_some_and(|before| is_steady(before, offset, now)) {
+        if let Some((before, then)) = self.suspect
+            && before.shape == offset.shape
+            && offset.millis > before.millis
+            && (offset.millis - before.millis).abs_diff(micros(now.since(then)) / 1000) <= STEADY
+        {
             self.skew = skew;
             self.suspect = None;
             return true;
@@ -196,25 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_is_found_out_by_two_that_advance_with_ours() {
+    fn below_the_last_is_what_is_replayed_after_the_clock_was_set_back() {
         let mut known = Known::default();
-        let at = |known: &mut Known, millis, now, replayed| {
-            known.note(memory(millis), replayed, Instant::from_millis(now), TODAY)
-        };
-        assert!(at(&mut known, 700_000, 0, false));
-        assert!(at(&mut known, 40_000, 1000, false));
-        assert_eq!(known.last(), Some(memory(700_000)), "it may be a text of the application's");
-        assert!(at(&mut known, 90_000, 2000, false));
-        assert_eq!(known.last(), Some(memory(700_000)), "and this another one");
-        assert!(at(&mut known, 40_000, 3000, false) && at(&mut known, 90_000, 4000, false));
-        assert_eq!(known.last(), Some(memory(700_000)), "texts that are repeated");
-        assert!(at(&mut known, 91_000, 5000, false));
-        assert_eq!(known.last(), Some(memory(91_000)));
-        // What is replayed comes in the order of the log.
-        assert!(!at(&mut known, 700_000, 6000, true));
-        assert_eq!(known.last(), Some(memory(91_000)));
-        assert!(at(&mut known, 12, 6000, true));
-        assert_eq!(known.last(), Some(memory(12)));
+        assert!(note(&mut known, memory(700)));
+        assert!(note(&mut known, memory(40)));
+        assert_eq!(known.last(), Some(memory(700)), "it may be a text of the application's");
+        assert!(!known.note(memory(40), true, Instant::default(), TODAY));
+        assert!(known.note(memory(50), true, Instant::default(), TODAY));
+        assert_eq!(known.last(), Some(memory(50)));
     }
 
     const TODAY: Duration = Duration::from_millis(1_795_252_804_095);

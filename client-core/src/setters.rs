@@ -75,7 +75,8 @@ macro_rules! config_setters {
             self.set(|config| config.reconnection_attempts = attempts)
         }
 
-        /// The delay before the first attempt (`reconnectionDelay`). Default 1 s.
+        /// The delay before the first attempt (`reconnectionDelay`). Default 1 s. A server that answers with `Retry-After` is
+        /// left alone for at least as long as it asks, though for at most ten times the longest delay.
         pub fn reconnection_delay(self, delay: core::time::Duration) -> Self {
             self.set(|config| config.reconnection_delay = delay)
         }

@@ -231,10 +231,12 @@ impl<C: Codec> Manager<C> {
         }
         match &self.phase {
             Phase::TakingOver(takeover) if takeover.transport() == transport => {
+                self.backoff.heed(&error, &self.config, now);
                 self.takeover_failed(&error, now);
             }
             Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
             Phase::Open(engine) if engine.transport() == transport => {
+                self.backoff.heed(&error, &self.config, now);
                 let reason = match error {
                     TransportError::Closed { .. } => DisconnectReason::TransportClose,
                     // Nobody said goodbye, but a WebSocket that ends is "transport close" in the JavaScript client too.

@@ -86,7 +86,7 @@ enum Answer {
 
 impl Answer {
     fn of(error: &TransportError) -> Self {
-        let TransportError::Status { status: 400, body } = error else { return Self::None };
+        let TransportError::Status { status: 400, body, .. } = error else { return Self::None };
         // `{"code":1,"message":"Session ID unknown"}`, of which a WebSocket is told the message alone, and some shells the
         // code; and 3 for a request that does not fit its session's transport.
         if body.contains(r#""code":1,"#) || body.contains("Session ID unknown") {

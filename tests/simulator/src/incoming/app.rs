@@ -43,7 +43,7 @@ impl World {
                 });
             }
             Arrival::Answer(conn, status, body) => {
-                let error = TransportError::Status { status, body };
+                let error = TransportError::Status { status, body, retry_after: None };
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
             Arrival::ClientSees(conn, code) => {
