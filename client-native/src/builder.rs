@@ -27,8 +27,6 @@ use crate::message::Message;
 use crate::outbox::{self, Outbox};
 use crate::provider::Provider;
 use crate::recovery_store::RecoveryStore;
-#[cfg(feature = "outbox")]
-use crate::shared::lock;
 use crate::shared::{AuthFn, Manager, Setup, Shared};
 #[cfg(feature = "outbox")]
 use crate::store::{FileStore, Store};
@@ -129,7 +127,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Authentication data that is asked for each time a namespace is connected.
+    /// Authentication data that is asked for each time a namespace is connected. The future is dropped once the client has
+    /// ended.
     pub fn auth_with<F, Fut>(mut self, auth: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -330,7 +329,7 @@ impl ClientBuilder {
         let shared = Arc::new(Shared::new(manager, setup, recovery, held, self.cursor));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
-            lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));
+            shared.state.lock().outbox = Some(Box::new(Outbox::new(start)));
         }
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));
