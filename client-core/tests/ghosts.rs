@@ -29,7 +29,7 @@ fn offered(sim: &mut Sim<'_, Integer>) -> SocketId {
 }
 
 fn unknown() -> TransportError {
-    TransportError::Status { status: 400, body: "Session ID unknown".into() }
+    TransportError::Status { status: 400, retry_after: None, body: "Session ID unknown".into() }
 }
 
 /// Two namespaces, each with its session on a connection of its own, the second of which is cut.
