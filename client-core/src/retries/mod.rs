@@ -62,8 +62,13 @@ pub(crate) enum Kept {
     Failed,
 }
 
+/// The time for an answer to an attempt.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl Reliable {
-    pub(crate) const fn new(timeout: Option<Duration>, unread: bool) -> Self {
+    pub(crate) fn new(timeout: Option<Duration>, unread: bool) -> Self {
+        // An attempt that is over as it begins would be made for ever at one moment.
+        let timeout = timeout.map(|timeout| timeout.max(SHORTEST));
         Self {
             timeout,
             key: None,
