@@ -84,7 +84,6 @@ struct State {
     fault: Option<Fault>,
     /// Since it was set.
     fired: u64,
-    accepted: Vec<Instant>,
     answered: Vec<Instant>,
     /// Bytes so far: up, down.
     passed: [u64; 2],
@@ -147,12 +146,7 @@ impl Proxy {
         self.shared.state().fired
     }
 
-    /// When connections came.
-    pub fn accepted(&self) -> Vec<Instant> {
-        self.shared.state().accepted.clone()
-    }
-
-    /// When [`Fault::Answer`] was given.
+    /// When [`Fault::Answer`] was given to who asked for a new session.
     pub fn answered(&self) -> Vec<Instant> {
         self.shared.state().answered.clone()
     }
@@ -208,11 +202,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.ended.load(SeqCst) {
             return;
         }
-        let fault = {
-            let mut state = shared.state();
-            state.accepted.push(Instant::now());
-            state.fault.clone()
-        };
+        let fault = shared.state().fault.clone();
         let _ = client.set_nodelay(true);
         match fault {
             Some(Fault::Answer(answer)) => serve(client, answer, true, shared),
@@ -245,7 +235,9 @@ fn serve(mut client: TcpStream, answer: Vec<u8>, request: bool, shared: &Arc<Sha
         {
             let mut state = shared.state();
             state.fired += 1;
-            state.answered.push(Instant::now());
+            if !seen.windows(4).any(|part| part == b"sid=") {
+                state.answered.push(Instant::now());
+            }
         }
         let _ = client.write_all(&answer);
         let _ = client.shutdown(Shutdown::Write);

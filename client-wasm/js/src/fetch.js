@@ -13,7 +13,7 @@ export function refusal(status, answer, context) {
   const all = status && (context.headers ? [...context.headers].map((pair) => pair.join(": ")).join("\n") : context.getAllResponseHeaders());
   const [, asked] = /^retry-after: *([^\r\n]+)/im.exec(all || "") ?? [];
   const seconds = /^\d+ *$/.test(asked) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1000;
-  return seconds >= 0 ? -4 - seconds : -1;
+  return seconds >= 0 ? -4 - Math.ceil(seconds) : -1;
 }
 
 /** `done`, of which only the first call counts, and none once `over` is set. */

@@ -277,8 +277,7 @@ impl Inner {
                 self.links.retain(|link| link.id != transport);
                 self.manager.never_left(transport, index(b) as usize);
                 let error = if a <= hear::ASKED_TO_WAIT {
-                    let seconds = (hear::ASKED_TO_WAIT - a).min(f64::from(u32::MAX));
-                    let retry_after = Some(Duration::from_secs_f64(seconds));
+                    let retry_after = Some(Duration::from_secs(u64::from(index(hear::ASKED_TO_WAIT - a))));
                     TransportError::Status { status: 503, body: String::new(), retry_after }
                 } else if a < -1.0 {
                     let code = if a < -2.0 { r#""code":3,"# } else { r#""code":1,"# };
