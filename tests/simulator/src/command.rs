@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufWriter, Write as _, stdout};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,8 +105,15 @@ fn range(options: &Options) -> bool {
 fn trace(kind: Kind, seed: u64, chosen: &Chosen) -> bool {
     let journal = Journal::new(chosen.clone(), true);
     let result = kind.run(seed, &journal);
-    println!("{} {seed}: {}", kind.name(), kind.plan(seed));
-    journal.lines().iter().for_each(|line| println!("{line}"));
+    let mut out = BufWriter::new(stdout().lock());
+    let mut lines = vec![format!("{} {seed}: {}", kind.name(), kind.plan(seed))];
+    lines.extend(journal.lines());
+    // Whoever reads it may have seen enough.
+    let seen = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    drop(out);
+    if seen.is_err() {
+        return result.is_ok();
+    }
     match result {
         Ok(outcome) => println!("{} {seed}: {}", kind.name(), outcome.figures),
         Err(Failure { law, message }) => {
