@@ -21,8 +21,10 @@ fails the law that it breaks, the end of its trace, and the actions that it take
 
 /// Lines of a trace that are shown of a run that fails.
 const TAIL: usize = 60;
-/// Failed seeds that are shown with everything.
+/// Broken laws that are shown with everything.
 const SHOWN: usize = 3;
+/// Failed seeds that are named.
+const NAMED: usize = 20;
 
 #[derive(Debug)]
 struct Options {
@@ -89,10 +91,14 @@ fn range(options: &Options) -> bool {
         println!("{}: {error}", table.display());
         return false;
     }
-    for (kind, seed, failure) in report.failures.iter().take(SHOWN) {
-        explain(*kind, *seed, failure);
+    // One of each law.
+    let mut laws = BTreeSet::new();
+    for (kind, seed, failure) in &report.failures {
+        if laws.len() < SHOWN && laws.insert(&failure.law) {
+            explain(*kind, *seed, failure);
+        }
     }
-    for (kind, seed, failure) in report.failures.iter().skip(SHOWN) {
+    for (kind, seed, failure) in report.failures.iter().take(NAMED) {
         println!("{} {seed}: {}: {}", kind.name(), failure.law, failure.message);
     }
     let missing = report.missing();
