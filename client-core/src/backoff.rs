@@ -3,8 +3,12 @@
 use core::time::Duration;
 
 use crate::config::Config;
+use crate::error::TransportError;
 use crate::rng::Rng;
-use crate::time::micros;
+use crate::time::{Instant, micros};
+
+/// A server is left alone for as long as it asks, up to so many times the longest delay.
+const PATIENCE: u32 = 10;
 
 /// Counts the attempts of one outage.
 ///
@@ -13,19 +17,48 @@ use crate::time::micros;
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
+    /// The server has asked to be left alone until then (`Retry-After`).
+    not_before: Option<Instant>,
 }
 
 impl Backoff {
     pub(crate) const fn reset(&mut self) {
-        self.attempts = 0;
+        *self = Self { attempts: 0, not_before: None };
+    }
+
+    /// What a server said instead of an answer.
+    pub(crate) fn heed(&mut self, error: &TransportError, config: &Config, now: Instant) {
+        if let TransportError::Status { retry_after: Some(asked), .. } = error {
+            let longest = config.reconnection_delay_max.saturating_mul(PATIENCE);
+            self.not_before = self.not_before.max(Some(now + (*asked).min(longest)));
+        }
+    }
+
+    /// Another server is next, which has not asked for anything.
+    pub(crate) const fn other_server(&mut self) {
+        self.not_before = None;
+    }
+
+    /// Whether a server still wants to be left alone.
+    pub(crate) fn is_asked_to_wait(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|until| now < until)
     }
 
     /// The number of the next attempt, counted from 1, and the delay before it; `None` once the limit is reached.
-    pub(crate) fn next(&mut self, config: &Config, rng: &mut Rng) -> Option<(u32, Duration)> {
+    pub(crate) fn next(&mut self, config: &Config, rng: &mut Rng, now: Instant) -> Option<(u32, Duration)> {
         if config.reconnection_attempts.is_some_and(|limit| self.attempts >= limit) {
             return None;
         }
-        let delay = delay(self.attempts, config, rng);
+        let mut delay = delay(self.attempts, config, rng);
+        if let Some(until) = self.not_before
+            && now < until
+        {
+            // Spread, too: a server that is too busy tells every client the same.
+            let spread = rng.between(0, permille(micros(delay), config.randomization_factor));
+            let asked = until.since(now).saturating_add(Duration::from_micros(spread));
+            let longest = config.reconnection_delay_max.saturating_mul(PATIENCE);
+            delay = delay.max(asked.min(longest));
+        }
         self.attempts = self.attempts.saturating_add(1);
         Some((self.attempts, delay))
     }
@@ -98,8 +131,8 @@ mod tests {
     fn an_outage_of_a_week_never_makes_the_delay_zero() {
         let config = config();
         let (mut rng, mut backoff) = (Rng::new(1), Backoff::default());
-        for _ in 0..200_000 {
-            let (_, delay) = backoff.next(&config, &mut rng).unwrap();
+        for _ in 0..if cfg!(miri) { 2_000 } else { 200_000 } {
+            let (_, delay) = backoff.next(&config, &mut rng, Instant::from_millis(0)).unwrap();
             assert!(delay >= Duration::from_millis(500), "{delay:?}");
         }
     }

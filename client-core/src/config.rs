@@ -146,7 +146,8 @@ pub struct Config {
     pub force_base64: bool,
     /// Time for one GET or POST (`requestTimeout`). Default none.
     pub request_timeout: Option<Duration>,
-    /// Time for a whole attempt, over all transports. Default 20 s; [`Duration::MAX`] means none, also for the others.
+    /// Time for a whole attempt, over all transports. Default 20 s; [`Duration::MAX`] means none, also for the others. What
+    /// [`Config::recovery_takeover_timeout`] allows comes on top.
     pub timeout: Duration,
     /// Time for the answer to one namespace's CONNECT. Default 20 s. (The JavaScript client waits for ever.)
     pub connect_timeout: Duration,
@@ -161,7 +162,8 @@ pub struct Config {
     /// Whether a server that may not know that a connection is gone is told before it is asked to resume the session
     /// (`recoveryTakeover`). Default true.
     pub recovery_takeover: bool,
-    /// Time for that (`recoveryTakeoverTimeout`). Default 1 s.
+    /// Time for that in one attempt, for all connections together (`recoveryTakeoverTimeout`). Default 1 s. A server that
+    /// says nothing, and is reached afterwards, is told then, for which there is as much again.
     pub recovery_takeover_timeout: Duration,
     /// How much older than the newest the offset is from which the server resumes (`recoveryOverlap`). Default: 100 ms
     /// where offsets do not come in order (Redis streams), else none.
@@ -180,7 +182,8 @@ pub struct Config {
     pub reconnection: bool,
     /// Attempts per outage (`reconnectionAttempts`). Default no limit.
     pub reconnection_attempts: Option<u32>,
-    /// Before the first of them (`reconnectionDelay`). Default 1 s.
+    /// Before the first of them (`reconnectionDelay`). Default 1 s. A server that answers with `Retry-After` is left alone for
+    /// at least as long as it asks, though for at most ten times the longest delay.
     pub reconnection_delay: Duration,
     /// The delay doubles up to this (`reconnectionDelayMax`). Default 5 s.
     pub reconnection_delay_max: Duration,

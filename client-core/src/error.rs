@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::convert::Infallible;
 use core::fmt;
+use core::time::Duration;
 
 use thiserror::Error;
 
@@ -37,12 +38,15 @@ pub enum TransportError {
         cause: String,
     },
     /// The server answered with an HTTP status other than the one that the protocol asks for.
-    #[error("the server answered with HTTP status {status}: {body}")]
+    #[error("the server answered with HTTP status {status}{}: {body}", with_wait(*.retry_after))]
     Status {
         /// The HTTP status.
         status: u16,
         /// The first 512 characters of the body.
         body: String,
+        /// How long it asks to be left alone (`Retry-After`): the next attempt waits at least that long, though at most
+        /// ten times [`Config::reconnection_delay_max`](crate::Config::reconnection_delay_max).
+        retry_after: Option<Duration>,
     },
     /// The server's answer is not a WebSocket handshake.
     #[error("the server does not speak WebSocket here: {cause}; check the path, and any proxy on the way")]
@@ -108,6 +112,10 @@ pub(crate) fn brief(cause: &impl fmt::Display) -> String {
 
 fn with_code(code: Option<u16>) -> String {
     code.map_or_else(String::new, |code| alloc::format!(" with code {code}"))
+}
+
+fn with_wait(wait: Option<Duration>) -> String {
+    wait.map_or_else(String::new, |wait| alloc::format!(", to be asked again in {} s", wait.as_secs()))
 }
 
 fn with_reason(reason: &str) -> String {

@@ -233,9 +233,11 @@ pub enum Event<C: Codec + ?Sized> {
         socket: SocketId,
         /// Whether the server resumed the session before and replayed what was missed.
         recovered: bool,
-        /// How many [`Event::Message`]s of this namespace come next that the server sent before it answered: what was
-        /// missed.
+        /// How many [`Event::Message`]s of this namespace come next that were missed.
         replayed: usize,
+        /// How many come next that the server sent before it answered: those, or where nothing was resumed the ones that a
+        /// middleware of the server sent.
+        early: usize,
     },
     /// The namespace is connected again, and events may be missing. Comes before those that were replayed.
     Gap {
@@ -383,7 +385,7 @@ impl<C: Codec + ?Sized> fmt::Debug for Event<C> {
             Self::Upgrading { transport } => write!(f, "Upgrading({transport})"),
             Self::Upgraded { transport } => write!(f, "Upgraded({transport})"),
             Self::UpgradeFailed { error } => write!(f, "UpgradeFailed({error})"),
-            Self::Connected { socket, recovered, replayed } => {
+            Self::Connected { socket, recovered, replayed, .. } => {
                 write!(f, "Connected({}, {recovered}, {replayed})", socket.0)
             }
             Self::Gap { socket, gap, .. } => write!(f, "Gap({}, {})", socket.0, gap.reason),

@@ -39,9 +39,20 @@ impl Notice {
     }
 }
 
+/// A connection that is gone.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost {
+    pub(crate) transport: TransportId,
+    /// Unix time of the last packet.
+    pub(crate) heard: Duration,
+    pub(crate) notice: Notice,
+}
+
 /// Why the namespace is not connected any longer, and since when.
 #[derive(Clone, Copy, Debug)]
 struct Outage {
+    /// The connection on which it was connected last. A later one may have asked for it in vain.
+    home: Option<TransportId>,
     /// Unix time of the last packet.
     since: Duration,
     notice: Notice,
@@ -157,7 +168,11 @@ impl<P> Recovery<P> {
             }
             None => (Duration::ZERO, Some(GapReason::Storage)),
         };
-        self.outage = Some(Outage { since, notice, reason, claim: Claim::None });
+        let home = match notice {
+            Notice::Expected { ghost, .. } => Some(ghost),
+            Notice::Given => None,
+        };
+        self.outage = Some(Outage { home, since, notice, reason, claim: Claim::None });
     }
 
     /// Whether the server should be told that this transport is gone before it is asked to resume the session.
@@ -167,6 +182,11 @@ impl<P> Recovery<P> {
         };
         let resumable = self.session.as_ref().is_some_and(|session| session.known.last().is_some());
         resumable && ghost == of
+    }
+
+    /// The connection on which it was connected last, while it is not.
+    pub(crate) fn home(&self) -> Option<TransportId> {
+        self.outage.and_then(|outage| outage.home)
     }
 
     /// The server says that it still has this transport, whatever the time: it may have been stopped meanwhile.
@@ -243,7 +263,7 @@ impl<P> Recovery<P> {
                 false
             }
         };
-        let Outage { since, notice, reason, claim } = outage?;
+        let Outage { since, notice, reason, claim, .. } = outage?;
         self.last_gap = None;
         if self.recovered && in_memory {
             return None;
@@ -392,7 +412,8 @@ impl<P> Recovery<P> {
     }
 
     /// The transport is gone, on which the namespace was connected, or was being connected.
-    pub(crate) fn session_lost(&mut self, heard: Duration, notice: Notice, was_connected: bool) {
+    pub(crate) fn session_lost(&mut self, lost: Lost, was_connected: bool) {
+        let Lost { transport, heard, notice } = lost;
         self.take_early();
         self.left = false;
         match &mut self.outage {
@@ -403,13 +424,13 @@ impl<P> Recovery<P> {
                     outage.claim = Claim::None;
                 }
             }
-            None if was_connected => _ = self.outage_since(heard, notice),
+            None if was_connected => self.outage_since(heard, notice).home = Some(transport),
             Some(_) | None => {}
         }
     }
 
     fn outage_since(&mut self, since: Duration, notice: Notice) -> &mut Outage {
-        self.outage.get_or_insert(Outage { since, notice, reason: None, claim: Claim::None })
+        self.outage.get_or_insert(Outage { home: None, since, notice, reason: None, claim: Claim::None })
     }
 }
 

@@ -49,7 +49,8 @@ macro_rules! config_setters {
             self.set(|config| config.timestamp_param = name.into())
         }
 
-        /// Time for a whole attempt, over all transports (`timeout`). Default 20 s.
+        /// Time for a whole attempt, over all transports (`timeout`). Default 20 s. What
+        /// [`recovery_takeover_timeout`](Self::recovery_takeover_timeout) allows comes on top.
         pub fn timeout(self, timeout: core::time::Duration) -> Self {
             self.set(|config| config.timeout = timeout)
         }
@@ -74,7 +75,8 @@ macro_rules! config_setters {
             self.set(|config| config.reconnection_attempts = attempts)
         }
 
-        /// The delay before the first attempt (`reconnectionDelay`). Default 1 s.
+        /// The delay before the first attempt (`reconnectionDelay`). Default 1 s. A server that answers with `Retry-After` is
+        /// left alone for at least as long as it asks, though for at most ten times the longest delay.
         pub fn reconnection_delay(self, delay: core::time::Duration) -> Self {
             self.set(|config| config.reconnection_delay = delay)
         }
@@ -121,7 +123,9 @@ macro_rules! config_setters {
             self.set(|config| config.recovery_takeover = on)
         }
 
-        /// Time for that (`recoveryTakeoverTimeout`). Default 1 s.
+        /// Time for that in one attempt, for all connections together (`recoveryTakeoverTimeout`). Default 1 s. A server
+        /// that says nothing, and is reached afterwards, is told then, for which there is as much again, and a new
+        /// [`timeout`](Self::timeout) to reach it once more.
         pub fn recovery_takeover_timeout(self, timeout: core::time::Duration) -> Self {
             self.set(|config| config.recovery_takeover_timeout = timeout)
         }
@@ -226,6 +230,38 @@ macro_rules! config_setters {
         /// [`Socket::connect`](crate::Socket::connect).
         pub fn auto_connect(mut self, on: bool) -> Self {
             self.auto_connect = on;
+            self
+        }
+
+        /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
+        /// before its listener is there. What waits outlives a connection that is lost; where the namespace is left, by the
+        /// application or the server, it is thrown away. Default none.
+        pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.hold_events.extend(names.into_iter().map(Into::into));
+            self
+        }
+
+        /// How many of them may wait (`holdSize`); of the name with the most the oldest make room. Each of those lies in a gap with
+        /// [`GapReason::Overflow`](crate::GapReason::Overflow), which is made good as one: the first at once, all that follow in one
+        /// more when somebody listens. Default 1,000, and 16 MiB.
+        pub const fn hold_size(mut self, events: usize) -> Self {
+            self.hold_size = events;
+            self
+        }
+
+        /// Whether an emit leaves once it is stored, or at once (`outboxDurability`). Default [`Durability::StoredFirst`](crate::Durability::StoredFirst).
+        #[cfg(feature = "outbox")]
+        pub const fn outbox_durability(mut self, durability: $crate::Durability) -> Self {
+            self.outbox_durability = durability;
+            self
+        }
+
+        /// How long an emit may be kept (`outboxMaxAge`). Default 7 days. Then it ends as
+        /// [`Fate::Expired`](crate::Fate::Expired) if it was certainly never sent, else as
+        /// [`Fate::Uncertain`](crate::Fate::Uncertain).
+        #[cfg(feature = "outbox")]
+        pub const fn outbox_max_age(mut self, age: core::time::Duration) -> Self {
+            self.outbox_max_age = age;
             self
         }
     };

@@ -13,7 +13,7 @@ use crate::event::{Event, SocketId};
 use crate::fate::Fate;
 use crate::gap::Gap;
 use crate::outbox::{Answer, Emit, Outbox};
-use crate::recovery::{Notice, Recovery};
+use crate::recovery::{Lost, Recovery};
 use crate::retries::{Kept, Reliable, Retries};
 use crate::sync::Sync;
 use crate::time::Instant;
@@ -246,11 +246,11 @@ impl<C: Codec> Socket<C> {
         }
     }
 
-    /// The session is gone, whose last packet came at a Unix time. Returns whether the namespace was connected.
-    pub(crate) fn session_lost(&mut self, heard: Duration, notice: Notice) -> bool {
+    /// The session is gone. Returns whether the namespace was connected.
+    pub(crate) fn session_lost(&mut self, lost: Lost) -> bool {
         let next = if self.is_active() { SocketState::Waiting } else { SocketState::Inactive };
         let was = matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. });
-        self.recovery.session_lost(heard, notice, was);
+        self.recovery.session_lost(lost, was);
         was
     }
 

@@ -19,10 +19,10 @@ pub(crate) fn authenticate(shared: &Arc<Shared>, request: AuthRequest) {
         return answer.give(Ok(data));
     };
     match catch_unwind(AssertUnwindSafe(auth)) {
-        Ok(data) => drop(tokio::spawn(async move {
+        Ok(data) => shared.spawn(async move {
             let data = data.await;
             answer.give(data.map(Some));
-        })),
+        }),
         Err(_) => drop(answer),
     }
 }

@@ -27,8 +27,6 @@ use crate::message::Message;
 use crate::outbox::{self, Outbox};
 use crate::provider::Provider;
 use crate::recovery_store::RecoveryStore;
-#[cfg(feature = "outbox")]
-use crate::shared::lock;
 use crate::shared::{AuthFn, Manager, Setup, Shared};
 #[cfg(feature = "outbox")]
 use crate::store::{FileStore, Store};
@@ -129,7 +127,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Authentication data that is asked for each time a namespace is connected.
+    /// Authentication data that is asked for each time a namespace is connected. The future is dropped once the client has
+    /// ended.
     pub fn auth_with<F, Fut>(mut self, auth: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -216,22 +215,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
-    /// before its listener is there. What waits outlives a connection that is lost; where the namespace is left, by the
-    /// application or the server, it is thrown away. Default none.
-    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.hold_events.extend(names.into_iter().map(Into::into));
-        self
-    }
-
-    /// How many of them may wait (`holdSize`); of the name with the most the oldest make room. Each of those lies in a gap with
-    /// [`GapReason::Overflow`](crate::GapReason::Overflow), which is made good as one: the first at once, all that follow in one
-    /// more when somebody listens. Default 1,000, and 16 MiB.
-    pub const fn hold_size(mut self, events: usize) -> Self {
-        self.hold_size = events;
-        self
-    }
-
     /// A file from which the next process takes up the sessions of this one (`recoveryStore`), with what was missed in
     /// between. One process has it at a time, and a copy of it is worth nothing; whoever cannot use it is told of a gap with
     /// [`GapReason::Storage`](crate::GapReason::Storage). Events whose listeners had not returned when this process ended
@@ -291,22 +274,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether an emit leaves once it is stored, or at once (`outboxDurability`). Default [`Durability::StoredFirst`].
-    #[cfg(feature = "outbox")]
-    pub const fn outbox_durability(mut self, durability: Durability) -> Self {
-        self.outbox_durability = durability;
-        self
-    }
-
-    /// How long an emit may be kept (`outboxMaxAge`). Default 7 days. Then it ends as
-    /// [`Fate::Expired`](crate::Fate::Expired) if it was certainly never sent, else as
-    /// [`Fate::Uncertain`](crate::Fate::Uncertain).
-    #[cfg(feature = "outbox")]
-    pub const fn outbox_max_age(mut self, age: Duration) -> Self {
-        self.outbox_max_age = age;
-        self
-    }
-
     /// Starts the client's tasks. It connects once a namespace is asked for.
     ///
     /// # Errors
@@ -362,7 +329,7 @@ impl ClientBuilder {
         let shared = Arc::new(Shared::new(manager, setup, recovery, held, self.cursor));
         #[cfg(feature = "outbox")]
         if let Some(start) = self.outbox {
-            lock(&shared.state).outbox = Some(Box::new(Outbox::new(start)));
+            shared.state.lock().outbox = Some(Box::new(Outbox::new(start)));
         }
         let http = Http::new(connector);
         runtime.spawn(Driver::new(Arc::clone(&shared), self.provider, http, limits));

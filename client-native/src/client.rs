@@ -8,8 +8,9 @@ use socketio_client_core::ClearError;
 use socketio_client_core::{ClientEvent, ListenerId, State, TransportKind as Transport};
 
 use crate::builder::ClientBuilder;
-use crate::shared::{Handle, Shared, lock};
+use crate::shared::{Handle, Shared};
 use crate::socket::Socket;
+use crate::sync::lock;
 
 /// A connection to a server, with any number of namespaces. Clones are the same connection.
 ///
@@ -39,7 +40,7 @@ impl Client {
     }
 
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { handle: Arc::new(Handle(shared)) }
+        Self { handle: Arc::new(Handle::new(shared)) }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -89,13 +90,13 @@ impl Client {
     /// The connection's state.
     #[must_use]
     pub fn state(&self) -> State {
-        lock(&self.shared().state).manager.state()
+        self.shared().state.lock().manager.state()
     }
 
     /// What carries the connection, while it is open.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
-        lock(&self.shared().state).manager.transport()
+        self.shared().state.lock().manager.transport()
     }
 
     /// Starts the next attempt at once instead of when it is due. Also starts again after

@@ -6,7 +6,7 @@ use socketio_client_core::codec::Payload;
 use socketio_client_core::{Places, SocketId};
 
 use crate::message::Message;
-use crate::shared::lock;
+use crate::sync::lock;
 
 /// Where an event stands in the server's history: a JSON text, or nothing if it says nothing of that.
 pub(crate) type CursorFn = dyn Fn(&Message) -> Option<String> + Send + Sync;

@@ -18,8 +18,8 @@ use crate::fates::FateChange;
 use crate::gaps::Resync;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, FATES, GAP, Handler, OUTGOING, RESYNC};
 use crate::message::{Message, Outgoing};
-use crate::queue;
-use crate::shared::{Event, Shared, lock};
+use crate::shared::{Event, Shared};
+use crate::sync::{Queued as _, lock};
 
 /// Events, and their bytes, after which the driver hears that there is room again, and other tasks have their turn.
 const TURN: usize = 64;
@@ -75,16 +75,14 @@ fn turn(
         }
         let Some(event) = batch.pop_front() else { break };
         events += 1;
-        bytes += queue::size(&event);
+        bytes += event.size();
         stopped = dispatch(shared, replays, event);
     }
     if let Some(recovery) = &shared.recovery {
         let held = shared.held.as_ref().map_or_else(Vec::new, |held| lock(held).waiting().collect());
         recovery.handled(events, held);
     }
-    if shared.queue.done(events, bytes) {
-        shared.wake();
-    }
+    shared.queue.done(events, bytes, &shared.state);
     stopped
 }
 
@@ -155,8 +153,8 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
                 }
             })
         }
-        Event::Connected { socket, recovered, replayed } => {
-            replays.begin(socket, if recovered { replayed } else { 0 });
+        Event::Connected { socket, replayed, .. } => {
+            replays.begin(socket, replayed);
             join(shared, socket);
             each(shared, socket, CONNECT, |handler| {
                 if let Handler::Connect(handler) = handler {
@@ -282,7 +280,7 @@ fn settle(shared: &Shared) {
 /// Events may wait again, unless the namespace has been left since.
 fn join(shared: &Shared, socket: SocketId) {
     if let Some(held) = &shared.held
-        && lock(&shared.state).manager.status(socket).active
+        && shared.state.lock().manager.status(socket).active
     {
         lock(held).join(socket);
     }

@@ -20,7 +20,7 @@ use crate::error::End;
 use crate::links::{Link, Read, frame_size};
 use crate::provider::{Headers, Provider};
 use crate::recovery_store::RecoveryStore;
-use crate::shared::{Shared, State, lock};
+use crate::shared::{Shared, State};
 use crate::transport::{Http, WebSocket, ws};
 use crate::waiters::Settled;
 
@@ -200,9 +200,8 @@ impl Driver {
     /// The one critical section: input in; commands, frames and events out.
     fn consult(&mut self, drained: bool) -> Outcome {
         let now = self.shared.now();
-        let mut state = lock(&self.shared.state);
+        let mut state = self.shared.state.look();
         state.seen = now;
-        state.woken = false;
         state.manager.tell_time(now);
         state.manager.handle_inputs(self.inputs.drain(..), now);
         if drained && std::mem::take(&mut self.woken) && state.end.is_none() {
@@ -402,7 +401,7 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.driver.register(cx.waker());
+        self.shared.state.polled(cx.waker());
         for _ in 0..ROUNDS {
             match self.round(cx) {
                 Poll::Ready(true) => return Poll::Ready(()),
@@ -433,6 +432,7 @@ impl Drop for Driver {
     /// Also when the runtime shuts down: nobody is left waiting.
     fn drop(&mut self) {
         self.shared.abandon(End::Closed);
+        self.shared.end_tasks();
         #[cfg(feature = "outbox")]
         if let Some(worker) = self.shared.close_outbox() {
             worker.close();

@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use crate::feed::{Changes, feed};
 use crate::listeners::{FATES, Handler};
 use crate::message::Outgoing;
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use crate::socket::Socket;
+use crate::sync::lock;
 
 /// The fates of emits. An application that asks for none pays nothing for them.
 impl Socket {
@@ -33,7 +34,7 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn fate(&self, emit: EmitId) -> Option<Fate> {
-        lock(&self.shared().state).manager.fate(self.id, emit)
+        self.shared().state.lock().manager.fate(self.id, emit)
     }
 
     /// Resolves to the emit's final fate. For an emit without ack that is `delivered` once a receipt shows that the server

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::fates::FateChange;
-use crate::shared::lock;
+use crate::sync::lock;
 
 /// Changes that a stream holds for a reader who does not come, and the bytes of what they hand back.
 const MAX_HELD: usize = 100_000;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use socketio_client_core::{Gap, ListenerId, ResyncId};
 
 use crate::listeners::{GAP, Handler, RESYNC};
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use crate::socket::Socket;
 
 pub(crate) type ResyncFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -29,12 +29,12 @@ impl Socket {
     /// What may be missing between the last two connections; `None` if nothing is.
     #[must_use]
     pub fn last_gap(&self) -> Option<Gap> {
-        lock(&self.shared().state).manager.status(self.id).last_gap.copied()
+        self.shared().state.lock().manager.status(self.id).last_gap.copied()
     }
 
     /// Has what was missed made good at each gap that is told (`resync`): until the future that `load` returns has ended,
     /// events of this namespace wait, at most as many as the buffer takes, so that a snapshot can be loaded without events
-    /// in between. Acks do not wait. Another call replaces it.
+    /// in between. Acks do not wait. Another call replaces it. The future is dropped once the client has ended.
     ///
     /// ```no_run
     /// # fn example(socket: socketio_client_native::Socket) {
@@ -76,10 +76,11 @@ impl Resync {
 
     /// In a task of its own, since it may take long.
     pub(crate) fn run(self, load: ResyncFuture) {
-        drop(tokio::spawn(async move {
+        let shared = Arc::clone(&self.shared);
+        shared.spawn(async move {
             load.await;
             drop(self);
-        }));
+        });
     }
 }
 

@@ -86,6 +86,7 @@ mod socket;
 #[cfg(feature = "outbox")]
 pub mod store;
 mod stream;
+mod sync;
 #[doc(hidden)]
 pub mod transport;
 mod waiters;

@@ -80,7 +80,7 @@ impl Shared {
 
     /// What the store has not done yet is waited for by closing this.
     pub(crate) fn close_outbox(&self) -> Option<StoreWorker> {
-        crate::shared::lock(&self.state).outbox.as_mut()?.worker.take()
+        self.state.lock().outbox.as_mut()?.worker.take()
     }
 }
 

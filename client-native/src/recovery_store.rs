@@ -14,7 +14,8 @@ use std::time::Duration;
 use crc::{CRC_32_ISCSI, Crc};
 use socketio_client_core::{Carrier, Instant, Offset, Saved, SavedLink, SavedSession, SocketId};
 
-use crate::shared::{Manager, lock};
+use crate::shared::Manager;
+use crate::sync::lock;
 
 /// Between two looks at how far events have come.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
-use futures_util::task::AtomicWaker;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, HeldEvents, Instant, SocketId,
+    AckError, AckId, Auth, Delivery, EmitError, EmitId, EmitOptions, HeldEvents, Instant, Refused, SocketId,
     SocketOptions,
 };
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::cursor::Cursor;
@@ -22,6 +22,7 @@ use crate::message::Message;
 use crate::outbox::Outbox;
 use crate::queue::Queue;
 use crate::recovery_store::RecoveryStore;
+use crate::sync::{self, Finish, Watched, lock};
 use crate::waiters::{Settled, Waiters};
 
 pub(crate) type Manager = socketio_client_core::Manager<Json>;
@@ -31,17 +32,14 @@ pub(crate) type AckResult = Result<Payload, AckError>;
 pub(crate) type AuthFuture = Pin<Box<dyn Future<Output = Result<Payload, String>> + Send>>;
 pub(crate) type AuthFn = dyn Fn() -> AuthFuture + Send + Sync;
 
-/// Locks, whatever happened to another thread under the lock: no application code runs there.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Held by every [`Client`](crate::Client) and [`Socket`](crate::Socket), and by nothing else.
+pub(crate) type Handle = sync::Handle<Shared>;
 
 pub(crate) struct Shared {
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Watched<State>,
     /// Apart from `state`, so that dispatching does not wait for the driver. Never locked while `state` is.
     pub(crate) listeners: Mutex<Listeners>,
     pub(crate) queue: Queue,
-    pub(crate) driver: AtomicWaker,
     pub(crate) setup: Setup,
     /// By which a server with the middleware knows this process again, unless it has an outbox.
     name: String,
@@ -73,16 +71,20 @@ pub(crate) struct State {
     pub(crate) waiters: Vec<Waiters>,
     /// Who waits for the connection's end.
     pub(crate) closers: Vec<oneshot::Sender<()>>,
+    /// Those that run futures of the application's. None once the driver is gone.
+    tasks: Option<Vec<AbortHandle>>,
     /// Set once; nothing is accepted afterwards.
     pub(crate) end: Option<End>,
     /// When the driver last looked. Good enough where only order matters.
     pub(crate) seen: Instant,
-    /// The driver was woken since, and will look again.
-    pub(crate) woken: bool,
     #[cfg(feature = "outbox")]
     pub(crate) outbox: Option<Box<Outbox>>,
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "what is refused is handed back, to be dropped with no lock held"
+)]
 impl Shared {
     pub(crate) fn new(
         manager: Manager,
@@ -92,19 +94,18 @@ impl Shared {
         cursor: Option<Cursor>,
     ) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Watched::new(State {
                 manager,
                 waiters: Vec::new(),
                 closers: Vec::new(),
+                tasks: Some(Vec::new()),
                 end: None,
                 seen: Instant::default(),
-                woken: false,
                 #[cfg(feature = "outbox")]
                 outbox: None,
             }),
             listeners: Mutex::default(),
             queue: Queue::default(),
-            driver: AtomicWaker::new(),
             setup,
             name: crate::builder::unique_name(),
             clock: Clock::new(),
@@ -114,15 +115,29 @@ impl Shared {
         }
     }
 
-    /// Wakes the driver.
-    pub(crate) fn wake(&self) {
-        self.driver.wake();
-    }
-
     /// Calls listeners, which may block their thread. Where the runtime has other threads, one of them takes over what
     /// this one does for the runtime: waiting for sockets and timers, and tasks that it was about to run.
     pub(crate) fn may_block<R>(&self, listeners: impl FnOnce() -> R) -> R {
         if self.setup.threads { tokio::task::block_in_place(listeners) } else { listeners() }
+    }
+
+    /// Runs a future of the application's, for as long as there is a driver: it may never end by itself.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(future).abort_handle();
+        let mut state = self.state.lock();
+        if let Some(tasks) = &mut state.tasks {
+            tasks.retain(|task| !task.is_finished());
+            tasks.push(task);
+        } else {
+            drop(state);
+            task.abort();
+        }
+    }
+
+    /// The driver is gone.
+    pub(crate) fn end_tasks(&self) {
+        let tasks = self.state.lock().tasks.take();
+        tasks.into_iter().flatten().for_each(|task| task.abort());
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -132,9 +147,7 @@ impl Shared {
     /// One change, then the driver looks what follows from it.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State, Instant) -> R) -> R {
         let now = self.now();
-        let result = change(&mut lock(&self.state), now);
-        self.wake();
-        result
+        self.state.change(|state| change(state, now))
     }
 
     /// The namespace, and whether it is new.
@@ -166,21 +179,15 @@ impl Shared {
         payload: Payload,
         options: EmitOptions<'_>,
     ) -> Result<EmitId, EmitError> {
-        let wake;
-        let emitted = {
-            let mut state = lock(&self.state);
+        let emitted = self.state.try_change(|state| {
+            // What is refused may run the application's code when it is dropped: not here.
             if let Some(end) = &state.end {
-                return Err(end.clone().into());
+                return Err(Refused { error: end.clone().into(), payload });
             }
             // Time counts for acks and ages only, and asking for it costs as much as all the rest.
             let now = if self.setup.ages || options.max_age.is_some() { self.now() } else { state.seen };
-            let emitted = state.manager.emit(socket, payload, options, now);
-            wake = emitted.is_ok() && !std::mem::replace(&mut state.woken, true);
-            emitted
-        };
-        if wake {
-            self.wake();
-        }
+            state.manager.emit(socket, payload, options, now)
+        });
         emitted.map_err(|refused| refused.error)
     }
 
@@ -191,21 +198,22 @@ impl Shared {
         options: EmitOptions<'_>,
     ) -> Result<(EmitId, oneshot::Receiver<AckResult>), EmitError> {
         let (waiter, receiver) = oneshot::channel();
-        let emitted = self.change(|state, now| {
+        let now = self.now();
+        let emitted = self.state.try_change(|state| {
             if let Some(end) = &state.end {
-                return Err(EmitError::from(end.clone()));
+                return Err(Refused { error: end.clone().into(), payload });
             }
-            let emitted = state.manager.emit(socket, payload, options, now);
-            if let (Ok(id), Some(waiters)) = (&emitted, state.waiters(socket)) {
-                waiters.acks.insert(*id, waiter);
+            let id = state.manager.emit(socket, payload, options, now)?;
+            if let Some(waiters) = state.waiters(socket) {
+                waiters.acks.insert(id, waiter);
             }
-            Ok(emitted)
-        })?;
+            Ok(id)
+        });
         emitted.map(|id| (id, receiver)).map_err(|refused| refused.error)
     }
 
     pub(crate) fn forget_ack(&self, socket: SocketId, emit: EmitId) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.manager.forget_ack(socket, emit);
         if let Some(waiters) = state.waiters(socket) {
             waiters.acks.remove(&emit);
@@ -236,21 +244,15 @@ impl Shared {
     }
 
     pub(crate) fn ack(&self, ack: AckId, payload: Payload) -> Result<(), EmitError> {
-        let answered = {
-            let mut state = lock(&self.state);
-            if let Some(end) = &state.end {
-                return Err(end.clone().into());
-            }
-            let seen = state.seen;
-            state.manager.ack(ack, payload, seen)
-        };
-        answered.map_err(|refused| refused.error)?;
-        self.wake();
-        Ok(())
+        let answered = self.state.try_change(|state| match &state.end {
+            Some(end) => Err(Refused { error: end.clone().into(), payload }),
+            None => state.manager.ack(ack, payload, state.seen),
+        });
+        answered.map_err(|refused| refused.error)
     }
 
     pub(crate) fn end(&self) -> Option<End> {
-        lock(&self.state).end.clone()
+        self.state.lock().end.clone()
     }
 
     /// Everything is left, until somebody connects again.
@@ -322,7 +324,7 @@ impl Shared {
     /// Lets go of everybody who waits. They find the reason in `end`.
     pub(crate) fn abandon(&self, end: End) {
         let waiters = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.end.get_or_insert(end);
             std::mem::take(&mut state.waiters)
         };
@@ -336,12 +338,8 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Held by every [`Client`](crate::Client) and [`Socket`](crate::Socket), and by nothing else.
-#[derive(Debug)]
-pub(crate) struct Handle(pub(crate) Arc<Shared>);
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.finish(End::Closed);
+impl Finish for Shared {
+    fn last_handle_is_gone(&self) {
+        self.finish(End::Closed);
     }
 }

@@ -18,8 +18,9 @@ use crate::ack::EmitWithAck;
 use crate::emitter::Emitter;
 use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
 use crate::message::{Message, Outgoing};
-use crate::shared::{Handle, Shared, lock};
+use crate::shared::{Handle, Shared};
 use crate::stream::{CAPACITY, Messages};
+use crate::sync::lock;
 
 /// A namespace of a [`Client`](crate::Client). Clones are the same namespace.
 ///
@@ -59,20 +60,20 @@ impl Socket {
     /// The server's id for this namespace's connection, while it is connected. Another one after each reconnection.
     #[must_use]
     pub fn id(&self) -> Option<String> {
-        lock(&self.shared().state).manager.status(self.id).id.map(str::to_owned)
+        self.shared().state.lock().manager.status(self.id).id.map(str::to_owned)
     }
 
     /// Whether the namespace is connected now.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        lock(&self.shared().state).manager.status(self.id).connected
+        self.shared().state.lock().manager.status(self.id).connected
     }
 
     /// Whether the namespace is connected, or will be by itself. False before [`connect`](Self::connect), and after a
     /// refusal, a disconnect by the server, and [`disconnect`](Self::disconnect).
     #[must_use]
     pub fn is_active(&self) -> bool {
-        lock(&self.shared().state).manager.status(self.id).active
+        self.shared().state.lock().manager.status(self.id).active
     }
 
     /// Whether the last connection resumed the one before, with the events in between
@@ -90,7 +91,7 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn recovered(&self) -> bool {
-        lock(&self.shared().state).manager.status(self.id).recovered
+        self.shared().state.lock().manager.status(self.id).recovered
     }
 
     /// Sends an event: at once, or, while the namespace is not connected, as soon as it is. The order is kept. The ticket

@@ -10,7 +10,8 @@ use socketio_client_core::{ListenerId, SocketId};
 use tokio::sync::mpsc;
 
 use crate::message::Message;
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
+use crate::sync::lock;
 
 /// Messages that wait for the stream's reader.
 pub(crate) const CAPACITY: usize = 32;
@@ -68,7 +69,7 @@ impl fmt::Debug for Messages {
 #[cfg(test)]
 mod tests {
     use crate::Client;
-    use crate::shared::lock;
+    use crate::sync::lock;
 
     #[tokio::test]
     async fn a_dropped_stream_leaves_nothing_behind() {

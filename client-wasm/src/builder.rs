@@ -251,22 +251,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Events of these names wait until somebody listens to them in particular (`holdEvents`), so that none is lost that comes
-    /// before its listener is there. What waits outlives a connection that is lost; where the namespace is left, by the
-    /// application or the server, it is thrown away. Default none.
-    pub fn hold_events(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.hold_events.extend(names.into_iter().map(Into::into));
-        self
-    }
-
-    /// How many of them may wait (`holdSize`); of the name with the most the oldest make room. Each of those lies in a gap with
-    /// [`GapReason::Overflow`](crate::GapReason::Overflow), which is made good as one: the first at once, all that follow in one
-    /// more when somebody listens. Default 1,000, and 16 MiB.
-    pub const fn hold_size(mut self, events: usize) -> Self {
-        self.hold_size = events;
-        self
-    }
-
     /// Where the sessions of this page are kept for the one that comes after it (`recoveryStore`), with what was missed in
     /// between: [`RecoveryStore::Session`] is the tab's `sessionStorage`. A path, as a native client has it, stands for that.
     ///
@@ -306,22 +290,6 @@ impl ClientBuilder {
     #[cfg(feature = "outbox")]
     pub fn outbox(mut self, name: impl Into<String>) -> Self {
         self.outbox = Some(name.into());
-        self
-    }
-
-    /// Whether an emit leaves once it is stored, or at once (`outboxDurability`). Default [`Durability::StoredFirst`].
-    #[cfg(feature = "outbox")]
-    pub const fn outbox_durability(mut self, durability: Durability) -> Self {
-        self.outbox_durability = durability;
-        self
-    }
-
-    /// How long an emit may be kept (`outboxMaxAge`). Default 7 days. Then it ends as
-    /// [`Fate::Expired`](crate::Fate::Expired) if it was certainly never sent, else as
-    /// [`Fate::Uncertain`](crate::Fate::Uncertain).
-    #[cfg(feature = "outbox")]
-    pub const fn outbox_max_age(mut self, age: Duration) -> Self {
-        self.outbox_max_age = age;
         self
     }
 

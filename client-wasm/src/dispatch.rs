@@ -148,9 +148,9 @@ impl Shared {
             return self.tell_client(&event);
         }
         match event {
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, replayed, .. } => {
                 self.read(|inner| {
-                    inner.replays.begin(socket, if recovered { replayed } else { 0 });
+                    inner.replays.begin(socket, replayed);
                     inner.join_held(socket);
                 });
                 self.forget_error(socket);

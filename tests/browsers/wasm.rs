@@ -5,20 +5,16 @@
 
 extern crate socketio_client_wasm as socketio;
 
+#[path = "../wasm/panics.rs"]
+mod panics;
 #[path = "rust-face.rs"]
 mod rust_face;
 
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(js_namespace = console)]
-extern "C" {
-    fn error(message: &str);
-}
-
-/// A panic ends a task, and nobody would be told.
 #[wasm_bindgen(start)]
 fn start() {
-    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+    panics::show();
 }
 
 #[wasm_bindgen]

@@ -147,6 +147,22 @@ class Link extends EventEmitter {
     };
   }
 
+  /** Every byte takes `each` ms. */
+  drip(each) {
+    for (const direction of ["up", "down"]) {
+      const held = [];
+      const drop = () => {
+        if (held.length === 0) return;
+        this.#write(direction, Buffer.from([held.shift()]));
+        if (held.length > 0) this.#later(each, drop);
+      };
+      this.#gate[direction] = (chunk) => {
+        if (held.push(...chunk) === chunk.length) this.#later(each, drop);
+      };
+      this.#flush[direction] = () => held.length > 0 && this.#write(direction, Buffer.from(held.splice(0)));
+    }
+  }
+
   #write(direction, chunk) {
     const to = this.#end[direction];
     const from = this.#end[opposite[direction]];

@@ -63,7 +63,7 @@ test("a day back: ages and timeouts are as long as they are", options, async (t)
   const socket = idle(t);
   const told = notSent(socket);
   const begin = performance.now();
-  socket.maxAge(60_000).emit("young");
+  const young = socket.maxAge(60_000).deliver("young");
   socket.maxAge(300).emit("old");
   jumped = -DAY;
   await until(() => told.length > 0);
@@ -74,6 +74,8 @@ test("a day back: ages and timeouts are as long as they are", options, async (t)
   await assert.rejects(socket.timeout(300).emitWithAck("asked"), /timed out/);
   assert.ok(performance.now() - asking >= 299);
   assert.equal(socket.sendBuffer.length, 1);
+  // Until it is too old it would keep this process.
+  assert.equal(young.cancel(), true);
 });
 
 test("a day forward: what has aged meanwhile is too old, as after sleep; what has no age waits on", options, async (t) => {

@@ -32,13 +32,14 @@ test("bufferSize: a plain emit is told as an event, a handle as refused, a callb
   assert.deepEqual(names(socket), ["one", "two"]);
 });
 
-test("bufferBytes: a million emits stay below it, and each of the others is told", options, (t) => {
+test("bufferBytes: very many emits stay below it, and each of the others is told", options, (t) => {
+  const many = process.env.TESTS_FULL ? 1_000_000 : 200_000;
   const socket = idle(t, { bufferBytes: 100_000 });
   let refused = 0;
   socket.on("not_sent", () => (refused += 1));
-  for (let i = 0; i < 1_000_000; i += 1) socket.emit("e", i);
+  for (let i = 0; i < many; i += 1) socket.emit("e", i);
   const held = socket.sendBuffer;
-  assert.equal(held.length + refused, 1_000_000);
+  assert.equal(held.length + refused, many);
   const bytes = held.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
   assert.ok(bytes <= 100_000 && bytes > 99_000, String(bytes));
 });

@@ -28,14 +28,14 @@ const launches = {
 /** Both browsers' names: `for (const name of browsers) test(`${name}: …`, …)`. */
 export const browsers = Object.keys(launches);
 
-/** A headless browser. Close it: `t.after(() => browser.close())`. */
-export async function launch(name) {
+/** A headless browser. Close it: `t.after(() => browser.close())`. `settings`: more of the driver's. */
+export async function launch(name, settings = {}) {
   mkdirSync(home, { recursive: true });
   mkdirSync(temporary, { recursive: true });
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
   // Chromium puts a socket there, and a socket's path has at most 107 bytes.
   env.TMPDIR = temporary.length <= 60 ? temporary : "/tmp";
-  return puppeteer.launch({ ...launches[name], headless: true, env, protocolTimeout: 2 * PATIENCE });
+  return puppeteer.launch({ ...launches[name], ...settings, headless: true, env, protocolTimeout: 2 * PATIENCE });
 }
 
 /** A new tab. What the page throws or logs as an error is kept in `page.problems`. */

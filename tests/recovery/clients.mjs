@@ -31,9 +31,9 @@ const inNode = (kind) => {
   return processes(process.execPath, [driver], { CLIENT: kind === "ours" ? "" : kind });
 };
 
-const inBrowser = (name, kind) => {
+const inBrowser = (name, kind, full) => {
   builds[kind]();
-  return Browser.launch(name, kind);
+  return Browser.launch(name, kind, full);
 };
 
 /**
@@ -44,15 +44,16 @@ const inPages = { rows: [1, 2, 3, 4, 5, 7], most: { 1: 300 }, share: { cuts: 20 
 const inPagesToo = { ...inPages, share: { rows: [1, 2], cuts: 20 } };
 
 const pages = browsers.flatMap((browser) => [
-  [browser, { ours: true, stores: true, ...inPages, program: () => inBrowser(browser, "ours") }],
-  [`${browser}-rust`, { ours: true, ...inPagesToo, program: () => inBrowser(browser, "rust") }],
-  [`${browser}-upstream`, { ...inPages, program: () => inBrowser(browser, "upstream") }],
+  [browser, { ours: true, stores: true, ...inPages, program: (full) => inBrowser(browser, "ours", full) }],
+  [`${browser}-rust`, { ours: true, ...inPagesToo, program: (full) => inBrowser(browser, "rust", full) }],
+  [`${browser}-upstream`, { ...inPages, program: (full) => inBrowser(browser, "upstream", full) }],
 ]);
 
 /**
- * `program()`: a promise of `{ start(job), close(), host() }`, where a host of its own is for each proxy; `ours`: it has promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not
- * all; `share`: rows and cuts, where not everything is played at its full length; `most`: cuts, by row. `ours` is the native client, `npm` our package in Node, and the browsers have our package in a page, our Rust face
- * there, and the published client.
+ * `program(full)`: a promise of `{ start(job), close(), host() }`, where a host of its own is for each proxy; `ours`: it has
+ * promises to keep; `stores`: sessions can outlive it; `rows`: those that are for it, if not all; `share`: rows and cuts, where
+ * not everything is played at its full length; `most`: cuts, by row. `ours` is the native client, `npm` our package in Node, and
+ * the browsers have our package in a page, our Rust face there, and the published client.
  */
 export const clients = {
   ours: { ours: true, stores: true, program: async () => processes(buildNative("recovery", "tests"), []) },

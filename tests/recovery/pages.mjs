@@ -9,6 +9,12 @@ import { Speaker } from "../cuts/speaker.mjs";
 import { launch, open } from "../page/harness.mjs";
 
 const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm" };
+/** Firefox waits for 200 to 400 ms before it connects again to where a WebSocket was lost. */
+const impatient = { extraPrefsFirefox: { "network.websocket.delay-failed-reconnects": false } };
+
+/** What takes a browser longer is not worth waiting for. ms */
+const CLOSE_LIMIT = 20_000;
+
 const blank = "<!doctype html><title>recovery</title><link rel=icon href=data:,>";
 const published = dirname(createRequire(import.meta.url).resolve("socket.io-client/package.json"));
 
@@ -168,13 +174,13 @@ export class Browser {
   #page;
   #hosts = 0;
 
-  /** `kind`: whose client its pages use. */
-  static async launch(name, kind) {
+  /** `kind`: whose client its pages use; `full`: a browser as it comes. */
+  static async launch(name, kind, full) {
     const browser = new Browser();
     browser.#kind = kind;
     browser.#name = `${kind} in ${name}`;
     await new Promise((resolve) => browser.#site.listen(0, "127.0.0.1", resolve));
-    browser.#browser = await launch(name);
+    browser.#browser = await launch(name, full ? {} : impatient);
     return browser;
   }
 
@@ -198,7 +204,10 @@ export class Browser {
   }
 
   async close() {
+    const program = this.#browser.process();
+    const timer = setTimeout(() => program.kill("SIGKILL"), CLOSE_LIMIT);
     await this.#browser.close();
+    clearTimeout(timer);
     this.#site.closeAllConnections();
     this.#site.close();
   }

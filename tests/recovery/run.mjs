@@ -16,7 +16,8 @@ const usage = `node run.mjs [options], with these defaults:
   --rows ${[...new Set(Object.values(rows))].join(",")}
   --cuts 50                 of rows 1 and 2
   --seed (a new one)
-  --full                    rows 3 and 6 as long as they are worth publishing
+  --full                    rows 3 and 6 as long as they are worth publishing, and browsers as they come
+  --build                   only what the clients need
   --publish                 rewrites results.json and the results in README.md`;
 
 const { values } = parseArgs({
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     cuts: { type: "string", default: "50" },
     seed: { type: "string", default: `${freshSeed()}` },
     full: { type: "boolean", default: false },
+    build: { type: "boolean", default: false },
     publish: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -47,7 +49,8 @@ console.log(`seed ${settings.seed}; once more: --seed ${settings.seed}`);
 const where = conditions();
 // Built before anything runs.
 const programs = {};
-for (const name of names) programs[name] = { ...clients[name], program: await clients[name].program() };
+for (const name of names) programs[name] = { ...clients[name], program: await clients[name].program(values.full) };
+if (values.build) process.exit(0);
 const planned = Object.keys(rows).flatMap((name) => names.map((client) => ({ name, client })));
 const chosen = planned.filter(({ name, client }) => wanted.includes(rows[name]) && isFor(name, clients[client], true));
 /** One that cannot be played is not the end of the others. */

@@ -61,6 +61,14 @@ export class RecoveryServer {
     if (this.upgrades < times) await this.child.next(`${times} upgrades`, () => this.upgrades >= times);
   }
 
+  /** Resolves once the process is gone. */
+  async ended() {
+    const { child } = this;
+    let timer;
+    const late = new Promise((_, reject) => (timer = setTimeout(reject, NOTICE_LIMIT, child.error("it does not end"))));
+    await Promise.race([child.exit, late]).finally(() => clearTimeout(timer));
+  }
+
   async stop() {
     await this.child.kill();
   }

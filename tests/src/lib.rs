@@ -14,6 +14,7 @@ mod certificate;
 mod hostile;
 mod lines;
 mod node;
+mod proxy;
 mod scratch;
 mod sio;
 
@@ -21,6 +22,7 @@ pub use certificate::{Certificate, self_signed};
 pub use hostile::{Behaviour, Hostile};
 pub use lines::{Ended, LineProcess};
 pub use node::{NodeServer, Options, published_client};
+pub use proxy::{Direction, End, Fault, Place, Proxy};
 pub use scratch::{Scratch, closed_port, free_port};
 pub use sio::{Sio, sio_path};
 

@@ -5,73 +5,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
-use std::thread;
 use std::time::Duration;
 
 use socketio_client_native::{AckError, Client, EmitId, Fate, Transport};
-use tests::{NodeServer, Options, PATIENCE};
+use tests::{Direction, End, Fault, NodeServer, Options, PATIENCE, Proxy};
 
 const EMITS: u64 = 100;
-
-/// Passes everything on, and cuts a connection after so many bytes of the client's, once that is armed.
-struct Cutter {
-    port: u16,
-    /// Bytes that still pass; below 0: all.
-    left: Arc<AtomicI64>,
-    cut: Arc<AtomicBool>,
-}
-
-impl Cutter {
-    fn start(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (left, cut) = (Arc::new(AtomicI64::new(-1)), Arc::new(AtomicBool::new(false)));
-        let (bytes, done) = (Arc::clone(&left), Arc::clone(&cut));
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let Ok(client) = client else { return };
-                let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
-                let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let (bytes, done) = (Arc::clone(&bytes), Arc::clone(&done));
-                thread::spawn(move || copy(up, server, Some((&bytes, &done))));
-                thread::spawn(move || copy(down, client, None));
-            }
-        });
-        Self { port, left, cut }
-    }
-
-    fn arm(&self, bytes: i64) {
-        self.cut.store(false, SeqCst);
-        self.left.store(bytes, SeqCst);
-    }
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream, cutter: Option<(&AtomicI64, &AtomicBool)>) {
-    let mut buffer = [0; 65536];
-    while let Ok(count) = from.read(&mut buffer)
-        && count > 0
-    {
-        let mut pass = count;
-        let mut ends = false;
-        if let Some((left, cut)) = cutter {
-            let before = left.load(SeqCst);
-            if before >= 0 {
-                pass = pass.min(usize::try_from(before).unwrap());
-                ends = pass < count;
-                left.store(if ends { -1 } else { before - i64::try_from(pass).unwrap() }, SeqCst);
-                cut.fetch_or(ends, SeqCst);
-            }
-        }
-        if to.write_all(&buffer[..pass]).is_err() || ends {
-            break;
-        }
-    }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-}
 
 /// What the server has of one round, with how often.
 fn received(server: &NodeServer, round: u64) -> BTreeMap<u64, u64> {
@@ -85,8 +24,8 @@ fn received(server: &NodeServer, round: u64) -> BTreeMap<u64, u64> {
 }
 
 /// One cut: so many bytes of the emits pass. Returns how many emits arrived, and how many are uncertain.
-async fn cut_after(server: &NodeServer, cutter: &Cutter, round: u64, bytes: i64) -> (usize, usize) {
-    let client = Client::builder(format!("http://127.0.0.1:{}", cutter.port))
+async fn cut_after(server: &NodeServer, proxy: &Proxy, round: u64, bytes: u64) -> (usize, usize) {
+    let client = Client::builder(proxy.url())
         .transports([Transport::WebSocket])
         .reconnection_delay(Duration::from_millis(1))
         .build()
@@ -94,7 +33,7 @@ async fn cut_after(server: &NodeServer, cutter: &Cutter, round: u64, bytes: i64)
     let socket = client.socket("/");
     socket.connected().await.unwrap();
     let mut changes = socket.fates();
-    cutter.arm(bytes);
+    proxy.set(Fault::Cut(Direction::Up, bytes, End::Close));
     let tickets: Vec<EmitId> =
         (0..EMITS).map(|number| socket.emit("record", &((round, number),)).unwrap()).collect();
     let mut last: BTreeMap<EmitId, Fate> = BTreeMap::new();
@@ -142,16 +81,17 @@ fn variable(name: &str, default: u64) -> u64 {
 #[tokio::test]
 async fn a_cut_at_every_byte_of_a_hundred_emits() {
     let server = NodeServer::start(Options::new().record());
-    let cutter = Cutter::start(server.port());
+    let proxy = Proxy::start(server.port());
     // A frame has six bytes of its own, and a text such as `42["record",[12,34]]`.
-    let most = i64::try_from(EMITS).unwrap() * 32;
+    let most = EMITS * 32;
     let full = std::env::var_os("TESTS_FULL").is_some();
     let step = usize::try_from(if full { 1 } else { most / 50 }).unwrap();
-    let first = i64::try_from(variable("CUT_SEED", 7)).unwrap() % i64::try_from(step).unwrap();
+    let first = variable("CUT_SEED", 7) % step as u64;
     let (mut cuts, mut arrived, mut uncertain) = (0, 0, 0);
     for (round, bytes) in (0..).zip((first..most).step_by(step)) {
-        let round = tokio::time::timeout(PATIENCE, cut_after(&server, &cutter, round, bytes)).await.unwrap();
-        cuts += u64::from(cutter.cut.load(SeqCst));
+        let round = tokio::time::timeout(PATIENCE, cut_after(&server, &proxy, round, bytes)).await.unwrap();
+        cuts += proxy.fired();
+        proxy.lift();
         arrived += round.0;
         uncertain += round.1;
     }

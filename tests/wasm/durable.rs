@@ -5,19 +5,17 @@
 
 extern crate socketio_client_wasm as socketio;
 
+#[path = "panics.rs"]
+mod panics;
+
 use std::time::Duration;
 
 use socketio::{BufferPolicy, Client, ClientEvent, Durability, Socket, Transport, spawn};
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(js_namespace = console)]
-extern "C" {
-    fn error(message: &str);
-}
-
 #[wasm_bindgen(start)]
 fn start() {
-    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+    panics::show();
 }
 
 /// A client with an outbox.

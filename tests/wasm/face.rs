@@ -10,6 +10,8 @@ extern crate socketio_client_wasm as socketio;
 mod app;
 #[path = "cuts.rs"]
 pub mod cuts;
+#[path = "panics.rs"]
+mod panics;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,15 +27,9 @@ use wasm_bindgen::prelude::*;
 type Failure = Box<dyn std::error::Error>;
 type Lines = Vec<String>;
 
-#[wasm_bindgen(js_namespace = console)]
-extern "C" {
-    fn error(message: &str);
-}
-
-/// A panic ends a task, and nobody would be told.
 #[wasm_bindgen(start)]
 fn start() {
-    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+    panics::show();
 }
 
 /// A result as JavaScript wants it.

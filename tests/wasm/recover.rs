@@ -7,6 +7,8 @@ extern crate socketio_client_wasm as socketio;
 
 #[path = "../recovery/listener.rs"]
 mod listener;
+#[path = "panics.rs"]
+mod panics;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,11 +18,6 @@ use socketio::{Client, Socket, spawn};
 use wasm_bindgen::prelude::*;
 
 use self::listener::{Job, told, watch};
-
-#[wasm_bindgen(js_namespace = console)]
-extern "C" {
-    fn error(message: &str);
-}
 
 /// What the lanes of emits share.
 struct Emits {
@@ -43,7 +40,7 @@ pub struct Commands {
 /// Begins; `print` is called with each line.
 #[wasm_bindgen]
 pub fn start(job: &str, print: js_sys::Function) -> Result<Commands, JsError> {
-    std::panic::set_hook(Box::new(|info| error(&info.to_string())));
+    panics::show();
     let job: Job = serde_json::from_str(job)?;
     let client = job.builder().build()?;
     let socket = client.default_socket();

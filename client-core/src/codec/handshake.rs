@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn every_truncation_is_an_error() {
-        for end in 0..USUAL.len() {
+        for end in (0..USUAL.len()).step_by(if cfg!(miri) { 10 } else { 1 }) {
             assert!(handshake(&USUAL[..end]).is_err());
         }
     }

@@ -98,6 +98,7 @@ impl<C: Codec> Manager<C> {
         }
         let deadline = now + self.config.timeout;
         self.others_tried = 0;
+        self.takeover_left = self.config.recovery_takeover_timeout;
         if self.config.ask_address {
             self.next_resolve = self.next_resolve.wrapping_add(1);
             let id = ResolveId(self.next_resolve);
@@ -168,6 +169,7 @@ impl<C: Codec> Manager<C> {
     pub(super) fn transport_failed(&mut self, error: TransportError, now: Instant) {
         let Phase::Opening(opening) = mem::replace(&mut self.phase, Phase::Idle) else { return };
         let Opening { transport, kind, mut rest, attempt, deadline, .. } = opening;
+        self.backoff.heed(&error, &self.config, now);
         self.close_transport(transport);
         self.upgraded_before = false;
         match rest.pop() {
@@ -185,6 +187,7 @@ impl<C: Codec> Manager<C> {
         }
         // The one that failed comes last the next time.
         self.others_tried += 1;
+        self.backoff.other_server();
         let next = self.config.others.remove(0);
         let failed = mem::replace(&mut self.config.address, next);
         self.config.others.push(failed);
@@ -213,7 +216,7 @@ impl<C: Codec> Manager<C> {
             self.backoff.reset();
             return;
         }
-        match self.backoff.next(&self.config, &mut self.rng) {
+        match self.backoff.next(&self.config, &mut self.rng, now) {
             Some((attempt, delay)) => {
                 self.phase = Phase::Waiting { until: now + delay, attempt: Some((attempt, delay)) };
                 self.events.push_back(Event::Waiting { attempt, delay });

@@ -2,7 +2,6 @@
 
 use alloc::string::{String, ToString};
 use core::mem;
-use core::time::Duration;
 
 use super::receipts::FENCE;
 use super::{Lingering, Manager, Opening, Phase};
@@ -16,7 +15,7 @@ use crate::error::{AckError, DecodeError, OpenError, TransportError};
 use crate::event::{DisconnectReason, Event, SocketId};
 use crate::fate::Fate;
 use crate::io::{Command, TransportId};
-use crate::recovery::Notice;
+use crate::recovery::Lost;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -232,10 +231,12 @@ impl<C: Codec> Manager<C> {
         }
         match &self.phase {
             Phase::TakingOver(takeover) if takeover.transport() == transport => {
+                self.backoff.heed(&error, &self.config, now);
                 self.takeover_failed(&error, now);
             }
             Phase::Opening(opening) if opening.transport == transport => self.transport_failed(error, now),
             Phase::Open(engine) if engine.transport() == transport => {
+                self.backoff.heed(&error, &self.config, now);
                 let reason = match error {
                     TransportError::Closed { .. } => DisconnectReason::TransportClose,
                     // Nobody said goodbye, but a WebSocket that ends is "transport close" in the JavaScript client too.
@@ -273,9 +274,9 @@ impl<C: Codec> Manager<C> {
                 return;
             }
         };
-        let (heard, notice) = (self.config.unix(engine.heard), self.notice(&engine, error.as_ref()));
+        let lost = self.lost(&engine, error.as_ref());
         self.abandon(engine);
-        self.session_ended(reason, error, (heard, notice), now);
+        self.session_ended(reason, error, lost, now);
     }
 
     /// Tells everybody, and plans the next attempt.
@@ -283,14 +284,14 @@ impl<C: Codec> Manager<C> {
         &mut self,
         reason: DisconnectReason,
         error: Option<TransportError>,
-        (heard, notice): (Duration, Notice),
+        lost: Lost,
         now: Instant,
     ) {
         let each = if C::TELLS_EACH { error.clone() } else { None };
         self.events.push_back(Event::Closed { reason, error });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
-            if socket.session_lost(heard, notice) && C::TELLS_EACH {
+            if socket.session_lost(lost) && C::TELLS_EACH {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             socket.sync = Sync::Off;
@@ -376,9 +377,9 @@ impl<C: Codec> Manager<C> {
                     self.close_transport(transport);
                 }
                 self.end_lingering();
-                let (heard, notice) = (self.config.unix(engine.heard), self.notice(&engine, None));
+                let lost = self.lost(&engine, None);
                 for socket in &mut self.sockets {
-                    socket.session_lost(heard, notice);
+                    socket.session_lost(lost);
                 }
                 let deadline = now + self.config.close_timeout;
                 self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });

@@ -33,6 +33,8 @@ const SYNC: Duration = Duration::from_millis(5000);
 
 /// Where nothing is known, what an Engine.IO server accepts by default.
 const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
+/// And packets in a body: python-engineio drops those of a body with more, and says OK.
+const DEFAULT_MAX_PACKETS: usize = 16;
 
 /// Bytes in front of a payload, the namespace's name not counted: types, two numbers, and what stands between.
 const LONGEST_HEADER: usize = 2 + 20 + 20 + 2;
@@ -369,10 +371,13 @@ fn fill_body<C: Codec>(
     if begun {
         return Some(());
     }
-    let mut room = engine.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD);
+    let (mut room, packets) = match engine.max_payload {
+        Some(announced) => (announced, usize::MAX),
+        None => (DEFAULT_MAX_PAYLOAD, DEFAULT_MAX_PACKETS),
+    };
     while let Some(size) = next_size(engine, sockets, codec) {
         // What does not fit stays a packet, so that it is not lost with this transport.
-        if size > room && !engine.messages.is_empty() {
+        if (size > room || engine.messages.len() >= packets) && !engine.messages.is_empty() {
             break;
         }
         encode_next(engine, sockets, codec, events, config, now);

@@ -52,11 +52,17 @@ const MOST: usize = 4;
 pub(super) struct Ghosts(Vec<Ghost>);
 
 impl Ghosts {
-    /// One more, and none that is not `needed` any longer.
-    pub(super) fn push(&mut self, ghost: Ghost, needed: impl Fn(TransportId) -> bool) {
+    /// One more, and none that is not `needed` any longer. Those that are `asked` about count for more than those of which
+    /// only the place does.
+    pub(super) fn push(
+        &mut self,
+        ghost: Ghost,
+        needed: impl Fn(TransportId) -> bool,
+        asked: impl Fn(TransportId) -> bool,
+    ) {
         self.0.retain(|old| needed(old.id));
         if self.0.len() == MOST {
-            self.0.remove(0);
+            self.0.remove(self.0.iter().position(|old| !asked(old.id)).unwrap_or_default());
         }
         self.0.reserve_exact(1);
         self.0.push(ghost);
@@ -66,9 +72,9 @@ impl Ghosts {
         self.0.iter().find(|ghost| ghost.sid == sid)
     }
 
-    /// Whether the last one was at another server.
-    pub(super) fn is_elsewhere(&self, address: &Address) -> bool {
-        self.0.last().is_some_and(|ghost| !ghost.is_at(address))
+    /// Whether it was at another server.
+    pub(super) fn is_elsewhere(&self, id: TransportId, address: &Address) -> bool {
+        self.0.iter().any(|ghost| ghost.id == id && !ghost.is_at(address))
     }
 
     /// Another attempt begins.
@@ -97,6 +103,13 @@ impl Ghosts {
         }
     }
 
+    /// There is no time left to ask about the others. If the server is reached, there is some.
+    pub(super) fn not_asked(&mut self, address: &Address) {
+        for ghost in self.0.iter_mut().filter(|ghost| ghost.asked == Asked::NotYet && ghost.is_at(address)) {
+            ghost.asked = Asked::InVain;
+        }
+    }
+
     /// It is reached after all. False if there is nothing to ask.
     pub(super) fn ask_again(&mut self) -> bool {
         let mut again = false;
@@ -104,5 +117,24 @@ impl Ghosts {
             (ghost.asked, again) = (Asked::Again, true);
         }
         again
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_which_only_the_place_counts_makes_room_first() {
+        let mut ghosts = Ghosts::default();
+        let id = |number| TransportId(number);
+        for number in 1..=7 {
+            let ghost = Ghost::new(id(number), String::new(), Carrier::WebSocket, None);
+            ghosts.push(ghost, |old| old != id(2), |old| old != id(3));
+        }
+        assert_eq!(ghosts.0.iter().map(|ghost| ghost.id).collect::<Vec<_>>(), [4, 5, 6, 7].map(id));
+        let ghost = Ghost::new(id(8), String::new(), Carrier::WebSocket, None);
+        ghosts.push(ghost, |_| true, |old| old != id(5));
+        assert_eq!(ghosts.0.iter().map(|ghost| ghost.id).collect::<Vec<_>>(), [4, 6, 7, 8].map(id));
     }
 }

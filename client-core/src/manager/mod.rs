@@ -64,6 +64,8 @@ pub struct Manager<C: Codec> {
     ghosts: Ghosts,
     /// How many of [`Config::others`] the attempt has tried.
     others_tried: usize,
+    /// How much longer the attempt may ask servers about connections that are gone.
+    takeover_left: Duration,
     /// When an attempt may start again because the network is back.
     next_shortcut: Instant,
     /// Until then an end of the session is one that was found out by waking up.
@@ -141,6 +143,7 @@ impl<C: Codec> Manager<C> {
             online: true,
             ghosts: Ghosts::default(),
             others_tried: 0,
+            takeover_left: Duration::ZERO,
             next_shortcut: Instant::default(),
             resumed_until: Instant::default(),
             upgraded_before: false,

@@ -76,7 +76,7 @@ impl<C: Codec> Manager<C> {
             }
         }
         let deadline = now + self.config.close_timeout;
-        let lost = (self.config.unix(engine.heard), self.notice(&engine, None));
+        let lost = self.lost(&engine, None);
         self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });
         self.session_ended(DisconnectReason::ForcedClose, None, lost, now);
     }

@@ -176,7 +176,7 @@ impl<C: Codec> Manager<C> {
         let early = target.recovery.take_early();
         let recovered = target.recovery.recovered;
         let connected = self.events.len();
-        self.events.push_back(Event::Connected { socket, recovered, replayed: 0 });
+        self.events.push_back(Event::Connected { socket, recovered, replayed: 0, early: 0 });
         if let Some(gap) = gap {
             let told = !gap.recovered || self.config.gap == GapLevel::All;
             self.tell_gap(socket, gap, told);
@@ -187,14 +187,18 @@ impl<C: Codec> Manager<C> {
         }
         // Only now is it known how many did not come before. Those that wait are not next.
         let waits = self.sockets.get(socket.0 as usize).is_some_and(|target| target.recovery.is_resyncing());
-        if let Some(Event::Connected { replayed, .. }) = self.events.get_mut(connected) {
-            *replayed = if waits { 0 } else { delivered };
+        if let Some(Event::Connected { replayed, early, .. }) = self.events.get_mut(connected) {
+            *early = if waits { 0 } else { delivered };
+            *replayed = if recovered { *early } else { 0 };
         }
     }
 
-    /// A session is open: whether another server has it than the last.
+    /// A session is open: whether another server has it than had the namespace.
     pub(super) fn arrived(&mut self) {
-        let elsewhere = self.ghosts.is_elsewhere(&self.config.address);
-        self.sockets.iter_mut().for_each(|socket| socket.recovery.arrived(elsewhere));
+        for socket in &mut self.sockets {
+            let home = socket.recovery.home();
+            let elsewhere = home.is_some_and(|home| self.ghosts.is_elsewhere(home, &self.config.address));
+            socket.recovery.arrived(elsewhere);
+        }
     }
 }

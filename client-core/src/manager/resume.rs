@@ -44,10 +44,12 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// Starts the next attempt at once instead of when it is due, though not more than once a second.
+    /// Starts the next attempt at once instead of when it is due, though not more than once a second, and not while the
+    /// server has asked to be left alone.
     pub(super) fn hurry(&mut self, now: Instant) {
         if let Phase::Waiting { attempt, .. } = self.phase
             && self.next_shortcut <= now
+            && !self.backoff.is_asked_to_wait(now)
         {
             self.next_shortcut = now + SHORTCUT;
             self.start(attempt, now);

@@ -18,7 +18,7 @@ use crate::engine::url::request;
 use crate::engine::{Engine, Link, PacketType};
 use crate::error::TransportError;
 use crate::io::{Command, TransportId};
-use crate::recovery::Notice;
+use crate::recovery::{Lost, Notice};
 use crate::saved::{Carrier, SavedLink};
 use crate::time::Instant;
 
@@ -36,9 +36,9 @@ pub(super) struct Takeover {
     /// When the server is asked again, and how much longer it has the time after.
     again: Option<Instant>,
     pause: Duration,
-    /// Of the attempt that goes on afterwards.
+    /// Of the attempt that goes on afterwards, and how much time it has then.
     attempt: Attempt,
-    deadline: Instant,
+    left: Duration,
 }
 
 impl Takeover {
@@ -86,7 +86,7 @@ enum Answer {
 
 impl Answer {
     fn of(error: &TransportError) -> Self {
-        let TransportError::Status { status: 400, body } = error else { return Self::None };
+        let TransportError::Status { status: 400, body, .. } = error else { return Self::None };
         // `{"code":1,"message":"Session ID unknown"}`, of which a WebSocket is told the message alone, and some shells the
         // code; and 3 for a request that does not fit its session's transport.
         if body.contains(r#""code":1,"#) || body.contains("Session ID unknown") {
@@ -113,21 +113,22 @@ impl<C: Codec> Manager<C> {
     }
 
     /// A session ends here. Whether the server knows is for the namespaces that it carried.
-    pub(super) fn notice(&mut self, engine: &Engine<C>, error: Option<&TransportError>) -> Notice {
-        let (id, by) = (engine.transport(), Self::noticed_by(engine));
-        // Also one that is known to be gone: the last one says where sessions are.
+    pub(super) fn lost(&mut self, engine: &Engine<C>, error: Option<&TransportError>) -> Lost {
+        let (transport, by) = (engine.transport(), Self::noticed_by(engine));
+        // Also one that the server knows to be gone: it says where sessions are.
         let address = Some(self.config.address.clone());
-        self.keep_ghost(Ghost::new(id, engine.sid.clone(), engine.carrier(), address));
+        self.keep_ghost(Ghost::new(transport, engine.sid.clone(), engine.carrier(), address));
         // Only the server itself says goodbye. 1006 stands for the lack of one.
-        if matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006)) {
-            return Notice::Given;
-        }
-        Notice::Expected { by, ghost: id }
+        let said = matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006));
+        let notice = if said { Notice::Given } else { Notice::Expected { by, ghost: transport } };
+        Lost { transport, heard: self.config.unix(engine.heard), notice }
     }
 
     fn keep_ghost(&mut self, ghost: Ghost) {
         let Self { ghosts, sockets, .. } = self;
-        ghosts.push(ghost, |id| sockets.iter().any(|socket| socket.recovery.needs_notice(id)));
+        let asked = |id| sockets.iter().any(|socket| socket.recovery.needs_notice(id));
+        let needed = |id| asked(id) || sockets.iter().any(|socket| socket.recovery.home() == Some(id));
+        ghosts.push(ghost, needed, asked);
     }
 
     /// A process that is gone had this connection.
@@ -152,13 +153,13 @@ impl<C: Codec> Manager<C> {
     /// The server is reached, on this transport, and could not be told before: then now. True if the attempt goes on
     /// afterwards, without that transport.
     pub(super) fn take_over_after_all(&mut self, reached: TransportId, now: Instant) -> bool {
-        let Phase::Opening(Opening { attempt, deadline, .. }) = self.phase else { return false };
+        let Phase::Opening(Opening { attempt, .. }) = self.phase else { return false };
         if !self.ghosts.ask_again() {
             return false;
         }
-        // Asking in vain may have taken all the time of an attempt.
-        let deadline = deadline.max(now + self.config.recovery_takeover_timeout);
-        let begun = self.take_over(attempt, deadline, now);
+        // Asking in vain may have taken all the time for that, and reaching the server all of the attempt's.
+        self.takeover_left = self.config.recovery_takeover_timeout;
+        let begun = self.take_over(attempt, now + self.config.timeout, now);
         if begun {
             self.close_transport(reached);
         }
@@ -170,6 +171,10 @@ impl<C: Codec> Manager<C> {
         if !config.recovery || !config.recovery_takeover || !*online || now >= deadline {
             return false;
         }
+        if self.takeover_left.is_zero() {
+            ghosts.not_asked(&config.address);
+            return false;
+        }
         let helps = |id| sockets.iter().any(|s| s.is_active() && s.recovery.needs_notice(id));
         let Some(ghost) = ghosts.ask(&config.address, helps) else { return false };
         let (ghost, sid, carrier) = (ghost.id, ghost.sid.clone(), ghost.carrier);
@@ -178,7 +183,9 @@ impl<C: Codec> Manager<C> {
             Carrier::WebSocket if self.config.tells_status => Step::Opening,
             Carrier::WebSocket | Carrier::Upgraded => Step::Asking,
         };
-        let until = deadline.min(now + self.config.recovery_takeover_timeout);
+        let until = now + self.takeover_left;
+        // The server is reached or not in the time for that, whatever this takes.
+        let left = deadline.since(now);
         let transport = self.begin_step(step, &sid);
         self.phase = Phase::TakingOver(Takeover {
             ghost,
@@ -191,7 +198,7 @@ impl<C: Codec> Manager<C> {
             again: None,
             pause: PAUSE,
             attempt,
-            deadline,
+            left,
         });
         true
     }
@@ -344,7 +351,7 @@ impl<C: Codec> Manager<C> {
 
     /// The attempt goes on: with another connection about which the server is to be asked, or with the next one.
     fn takeover_ended(&mut self, answer: &Answer, now: Instant) {
-        if let Some((attempt, deadline)) = self.take_answer(answer)
+        if let Some((attempt, deadline)) = self.take_answer(answer, now)
             && !self.take_over(attempt, deadline, now)
         {
             self.open_first(attempt, deadline, now);
@@ -352,11 +359,12 @@ impl<C: Codec> Manager<C> {
     }
 
     /// What the server knows is for the namespaces. Returns the attempt.
-    fn take_answer(&mut self, answer: &Answer) -> Option<(Attempt, Instant)> {
+    fn take_answer(&mut self, answer: &Answer, now: Instant) -> Option<(Attempt, Instant)> {
         let Phase::TakingOver(takeover) = core::mem::replace(&mut self.phase, Phase::Idle) else {
             return None;
         };
-        let Takeover { ghost, transport, attempt, deadline, held, .. } = takeover;
+        let Takeover { ghost, transport, attempt, left, held, until, .. } = takeover;
+        self.takeover_left = until.since(now);
         let answer = if held && matches!(answer, Answer::None) { &Answer::Held } else { answer };
         self.close_transport(transport);
         // A balancer may have asked another node, which knows nothing of it.
@@ -373,7 +381,7 @@ impl<C: Codec> Manager<C> {
                 socket.recovery.is_held(ghost);
             }
         }
-        Some((attempt, deadline))
+        Some((attempt, now + left))
     }
 
     /// It took too long, or the server is asked again.
@@ -390,7 +398,7 @@ impl<C: Codec> Manager<C> {
                 let silent = !*held;
                 self.asked_in_vain();
                 // A stopped process is silent, and its sessions outlive the heartbeat: now only its word counts.
-                let Some((attempt, deadline)) = self.take_answer(&Answer::Held) else { return };
+                let Some((attempt, deadline)) = self.take_answer(&Answer::Held, now) else { return };
                 // Its process may be stopped. Where there are others, the rest of the attempt is theirs.
                 if !(silent && self.next_server(attempt, deadline, now)) {
                     self.open_first(attempt, deadline, now);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -215,6 +215,7 @@ pub(super) fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Tran
 /// An answer with the wrong status, with the beginning of what it says.
 pub(super) async fn status_error(response: Response<Incoming>) -> TransportError {
     let status = response.status();
+    let retry_after = retry_after(response.headers());
     let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
     let body = if let Some(location) = location {
         let location = String::from_utf8_lossy(location.as_bytes());
@@ -222,7 +223,13 @@ pub(super) async fn status_error(response: Response<Incoming>) -> TransportError
     } else {
         body_start(response.into_body()).await
     };
-    TransportError::Status { status: status.as_u16(), body }
+    TransportError::Status { status: status.as_u16(), body, retry_after }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    socketio_client_core::retry_after(value, now.as_secs())
 }
 
 /// The first characters of a body; less where it breaks off, since its status matters more.

@@ -1,5 +1,7 @@
 //! GET and POST.
 
+use std::time::Duration;
+
 use socketio_client_native::transport::{Http, TransportError};
 use tokio::io::AsyncWriteExt;
 
@@ -88,10 +90,10 @@ async fn an_idle_connection_is_dropped_before_the_server_would_drop_it() {
 async fn the_beginning_of_an_error_is_kept() {
     let error =
         get(10, async |peer| peer.answer("400 Bad Request", "é".repeat(600)).await).await.unwrap_err();
-    assert_eq!(error, TransportError::Status { status: 400, body: "é".repeat(512) });
+    assert_eq!(error, TransportError::Status { status: 400, body: "é".repeat(512), retry_after: None });
 
     let error = get(10, async |peer| peer.answer("204 No Content", "").await).await.unwrap_err();
-    assert_eq!(error, TransportError::Status { status: 204, body: String::new() });
+    assert_eq!(error, TransportError::Status { status: 204, body: String::new(), retry_after: None });
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +102,30 @@ async fn an_error_whose_body_breaks_off_is_still_that_error() {
         peer.write("HTTP/1.1 503 Unavailable\r\nContent-Length: 100\r\n\r\nbusy").await;
         peer.io.shutdown().await.expect("closing");
     });
-    assert_eq!(error.await.unwrap_err(), TransportError::Status { status: 503, body: "busy".to_owned() });
+    let body = "busy".to_owned();
+    assert_eq!(error.await.unwrap_err(), TransportError::Status { status: 503, body, retry_after: None });
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_server_asks_to_be_left_alone_is_kept() {
+    let past = Some(Duration::ZERO);
+    for (value, wait) in [
+        ("120", Some(Duration::from_secs(120))),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", past),
+        ("soon", None),
+        ("\u{e9}", None),
+    ] {
+        let error = get(10, async |peer| {
+            let head =
+                format!("HTTP/1.1 503 Unavailable\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+            peer.write(&head).await;
+        });
+        let error = error.await.unwrap_err();
+        assert!(
+            matches!(error, TransportError::Status { retry_after, .. } if retry_after == wait),
+            "{value}: {error:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

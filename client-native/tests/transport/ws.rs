@@ -165,7 +165,7 @@ async fn a_plain_http_server_is_named() {
         "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\n{\"code\":0,\"message\":\"Transport unknow\"";
     let error = refused(&[], |_| answer.to_owned()).await;
     let body = "{\"code\":0,\"message\":\"Transport unknow".to_owned();
-    assert_eq!(error, TransportError::Status { status: 400, body });
+    assert_eq!(error, TransportError::Status { status: 400, body, retry_after: None });
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,17 @@ export const CONTENT_TYPE = "text/plain;charset=UTF-8";
 
 export const tooLong = (limit) => new Error(`the answer has more than ${limit} bytes`);
 
+/** The core's number for a refused request: what the server knows of a session, or how long it asks to be left alone. */
+export function refusal(status, answer, context) {
+  const [, known] = (status === 400 && /"code":([13]),/.exec(answer)) || [];
+  if (known) return known === "1" ? -2 : -3;
+  // Asked for by name, a header that another origin does not expose is an error in the console.
+  const all = status && (context.headers ? [...context.headers].map((pair) => pair.join(": ")).join("\n") : context.getAllResponseHeaders());
+  const [, asked] = /^retry-after: *([^\r\n]+)/im.exec(all || "") ?? [];
+  const seconds = /^\d+ *$/.test(asked) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1000;
+  return seconds >= 0 ? -4 - seconds : -1;
+}
+
 /** `done`, of which only the first call counts, and none once `over` is set. */
 export function once(done) {
   return function end(...answer) {

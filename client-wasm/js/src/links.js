@@ -13,6 +13,7 @@ import {
 import { ACT, HEAR, SAY } from "./calls.js";
 import { guarded, rethrow } from "./emitter.js";
 import { TransportError } from "./errors.js";
+import { refusal } from "./fetch.js";
 import { listeners } from "./heard.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
@@ -236,9 +237,7 @@ export class Links {
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
       this.failure = { error: new TransportError(`${body === undefined ? get : post} error`, description, context) };
-      // What the server knows of a session, by its own number.
-      const [, known] = (status === 400 && /"code":([13]),/.exec(answer)) || [];
-      this.#ended(id, { 1: -2, 3: -3 }[known] ?? -1);
+      this.#ended(id, refusal(status, answer, context));
     });
   }
 

@@ -1,6 +1,8 @@
 //! The calls that take and give numbers only, by number: an export of its own would cost as much as what most of them do.
 //! `js/src/calls.js` has the same lists.
 
+use core::time::Duration;
+
 use socketio_client_core::{
     Auth, EmitId, Input, Instant, Message, RestoredEmit, ResyncId, SocketId, SocketOptions, TransportError,
     TransportId, UrlError,
@@ -110,8 +112,11 @@ mod hear {
     /// A POST was answered.
     pub(super) const POSTED: u32 = 2;
     /// The transport ended: by the server's close frame with this code, else below 0: -2 and -3 for the answer 400 with the
-    /// server's codes 1 and 3; and how many bytes never left, which is 0 where that is not known.
+    /// server's codes 1 and 3, from `ASKED_TO_WAIT` downwards for a refusal with `Retry-After`; and how many bytes never
+    /// left, which is 0 where that is not known.
     pub(super) const ENDED: u32 = 3;
+    /// Less so many seconds.
+    pub(super) const ASKED_TO_WAIT: f64 = -4.0;
     /// A binary message: slot and length.
     pub(super) const BINARY: u32 = 4;
 }
@@ -271,9 +276,13 @@ impl Inner {
             hear::ENDED => {
                 self.links.retain(|link| link.id != transport);
                 self.manager.never_left(transport, index(b) as usize);
-                let error = if a < -1.0 {
+                let error = if a <= hear::ASKED_TO_WAIT {
+                    let seconds = (hear::ASKED_TO_WAIT - a).min(f64::from(u32::MAX));
+                    let retry_after = Some(Duration::from_secs_f64(seconds));
+                    TransportError::Status { status: 503, body: String::new(), retry_after }
+                } else if a < -1.0 {
                     let code = if a < -2.0 { r#""code":3,"# } else { r#""code":1,"# };
-                    TransportError::Status { status: 400, body: code.to_owned() }
+                    TransportError::Status { status: 400, body: code.to_owned(), retry_after: None }
                 } else if a < 0.0 {
                     TransportError::Http { cause: String::new() }
                 } else {

@@ -24,7 +24,7 @@ mod kind {
     pub(super) const ACK: u8 = 4;
     /// No ack; `number` is the reason. Value: the ticket.
     pub(super) const NO_ACK: u8 = 5;
-    /// `slot` is the id. Value: 1 if recovered, plus twice the number of replayed events that follow.
+    /// `slot` is the id. Value: 1 if recovered, plus twice the number of events that follow and come before `connect`.
     pub(super) const CONNECTED: u8 = 6;
     /// Value: the reason, by its place in `DisconnectReason`.
     pub(super) const DISCONNECTED: u8 = 7;
@@ -258,10 +258,10 @@ impl Inner {
                 };
                 (kind::NO_ACK, of(socket, emit.number()))
             }
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, recovered, early, .. } => {
                 let id = self.manager.status(socket).id.unwrap_or_default();
                 details.slot = Some(Slot::text(id).leave().0);
-                (kind::CONNECTED, of(socket, u64::from(recovered) + 2 * replayed as u64))
+                (kind::CONNECTED, of(socket, u64::from(recovered) + 2 * early as u64))
             }
             Event::Disconnected { socket, reason, .. } => (kind::DISCONNECTED, of(socket, reason as u64)),
             Event::ConnectError { socket, error } => {

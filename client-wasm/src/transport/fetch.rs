@@ -1,7 +1,7 @@
 //! Long-polling requests by `fetch`.
 
 use js_sys::{Promise, Reflect, Uint8Array};
-use socketio_client_core::{TransportError, TransportKind};
+use socketio_client_core::{TransportError, TransportKind, retry_after};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response};
@@ -79,7 +79,12 @@ async fn answer(promise: Promise, address: String, limit: usize) -> Result<Strin
     if response.status() != 200 {
         let body = body.unwrap_or_default();
         let body = String::from_utf8_lossy(&body).chars().take(SHOWN).collect();
-        return Err(TransportError::Status { status: response.status(), body });
+        // Of another origin it is seen only where the server exposes it (`Access-Control-Expose-Headers`).
+        let asked = response.headers().get("retry-after").ok().flatten();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        let now = (js_sys::Date::now() / 1000.0) as u64;
+        let retry_after = asked.and_then(|value| retry_after(&value, now));
+        return Err(TransportError::Status { status: response.status(), body, retry_after });
     }
     String::from_utf8(body?).map_err(|_| TransportError::NotText)
 }

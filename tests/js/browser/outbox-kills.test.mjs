@@ -14,8 +14,8 @@ import { connected, site, told, when } from "./outbox-tab.mjs";
 const full = Boolean(process.env.TESTS_FULL);
 const seed = Number(process.env.SEED ?? freshSeed());
 /** How often. */
-const CLOSES = full ? 50 : 5;
-const KILLS = full ? 200 : 10;
+const CLOSES = full ? 50 : 3;
+const KILLS = full ? 200 : 6;
 /** Emits of each tab in a round, and how many of them wait to be stored at a time. */
 const BURST = 60;
 const UNSTORED = 3;

@@ -6,7 +6,7 @@ import { browsers, launch } from "../../page/harness.mjs";
 import { Judge, emit, empty, leads, start, storeSite, told, until, when } from "./store-tab.mjs";
 
 /** How often the leader's tab is closed. */
-const CLOSES = process.env.TESTS_FULL ? 50 : 10;
+const CLOSES = process.env.TESTS_FULL ? 50 : 5;
 
 const withoutLocks = () => delete Navigator.prototype.locks;
 

@@ -421,10 +421,14 @@ impl<'f, F: Face> Sim<'f, F> {
             Event::Upgrading { transport } => format!("upgrading {transport}"),
             Event::Upgraded { transport } => format!("upgraded {transport}"),
             Event::UpgradeFailed { error } => format!("upgrade failed: {error}"),
-            Event::Connected { socket, recovered: false, replayed: 0 } => {
+            Event::Connected { socket, recovered: false, replayed: 0, early: 0 } => {
                 format!("connected {}", number(socket))
             }
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, recovered: false, replayed: 0, early } => {
+                format!("connected {} early {early}", number(socket))
+            }
+            Event::Connected { socket, recovered, replayed, early } => {
+                assert_eq!(replayed, early);
                 format!("connected {} recovered {recovered} replayed {replayed}", number(socket))
             }
             Event::Gap { socket, gap, told, resync } => {

@@ -11,8 +11,10 @@
 //! With `resend` the application does what is left to it: it sends again whenever the namespace has connected, or the two
 //! seconds have passed, until the callback was called.
 
+#[path = "../../process.rs"]
+mod process;
+
 use std::error::Error;
-use std::io::{BufRead as _, stdin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +24,10 @@ use rust_socketio::asynchronous::{Client, ClientBuilder};
 use rust_socketio::{Event, Payload, TransportType};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{RwLock, mpsc, watch};
+use tokio::sync::{RwLock, watch};
 use tokio::time::{sleep, timeout};
+
+use self::process::{commands, print};
 
 /// As in its documentation.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,10 +50,6 @@ struct Job {
 struct Options {
     #[serde(default)]
     resend: bool,
-}
-
-fn print(value: &Value) {
-    println!("{value}");
 }
 
 #[tokio::main]
@@ -85,20 +85,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print(&json!({"done": true, "sent": sent}));
     let _ = timeout(TIMEOUT, peer.client.read().await.disconnect()).await;
     std::process::exit(0)
-}
-
-/// The lines on standard input. When it ends, so does this.
-fn commands() -> mpsc::UnboundedReceiver<String> {
-    let (sender, commands) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-        std::process::exit(1)
-    });
-    commands
 }
 
 /// How many there were.

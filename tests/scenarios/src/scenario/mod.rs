@@ -11,6 +11,7 @@ pub mod polling;
 pub mod reconnect;
 pub mod recovery;
 pub mod retry;
+pub mod retry_after;
 pub mod shared_store;
 pub mod store;
 pub mod takeover;

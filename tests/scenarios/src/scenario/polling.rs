@@ -10,7 +10,7 @@ fn polling_only(config: &mut Config) {
 
 impl<'f, F: Face> Sim<'f, F> {
     /// Polling only, connected to `/`; a GET waits.
-    fn polling(face: &'f F) -> (Self, socketio_client_core::SocketId) {
+    pub(super) fn polling(face: &'f F) -> (Self, socketio_client_core::SocketId) {
         let mut sim = Self::with(face, polling_only);
         let socket = sim.connect("/");
         sim.open_polling("p1", &["websocket"]);
@@ -188,7 +188,10 @@ pub fn a_failed_request_ends_the_session<F: Face>(face: &F) {
     sim.emit(socket, 1);
     sim.expect_lines(&["post p1 42<1>"]);
     sim.emit(socket, 2);
-    sim.closed("p1", TransportError::Status { status: 400, body: "Session ID unknown".into() });
+    sim.closed(
+        "p1",
+        TransportError::Status { status: 400, body: "Session ID unknown".into(), retry_after: None },
+    );
     sim.expect_events(&["closed transport error", "disconnected 0 transport error", "waiting 1 1000"]);
     sim.advance(secs(1));
     sim.open_polling("p2", &[]);

@@ -58,7 +58,7 @@ pub fn another_session_is_no_recovery<F: Face>(face: &F) {
     cut(&mut sim, "w1", "w2");
     sim.server("w2", "42<2>");
     sim.server("w2", "40{S2 P2}");
-    sim.expect_events(&["connected 0 recovered false replayed 1", "gap 0 unknown-session", "message 0 2"]);
+    sim.expect_events(&["connected 0 early 1", "gap 0 unknown-session", "message 0 2"]);
     assert!(!sim.manager.status(socket).recovered);
     cut(&mut sim, "w2", "w3");
     sim.expect_lines(&["w3 40<P2>"]);
@@ -230,7 +230,7 @@ pub fn events_before_the_first_answer_are_delivered<F: Face>(face: &F) {
     sim.server("w1", "427<1>");
     sim.expect_events(&["opened websocket"]);
     sim.server("w1", "40{S1}");
-    sim.expect_events(&["connected 0 recovered false replayed 1", "message 0 1 wants ack"]);
+    sim.expect_events(&["connected 0 early 1", "message 0 1 wants ack"]);
     let ack = sim.wanted_acks.pop_front().unwrap();
     sim.manager.ack(ack, face.ack(5), sim.now).unwrap();
     sim.expect_lines(&["w1 40", "w1 437<5>"]);

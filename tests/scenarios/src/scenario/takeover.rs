@@ -28,7 +28,11 @@ fn offered_by_polling<F: Face>(sim: &mut Sim<'_, F>, upgrades: &[&str]) -> Socke
 
 /// The server's answer to a request for a session.
 pub(super) fn status(code: u32, cause: &str) -> TransportError {
-    TransportError::Status { status: 400, body: format!(r#"{{"code":{code},"message":"{cause}"}}"#) }
+    TransportError::Status {
+        status: 400,
+        body: format!(r#"{{"code":{code},"message":"{cause}"}}"#),
+        retry_after: None,
+    }
 }
 
 pub(super) fn unknown() -> TransportError {
@@ -37,7 +41,7 @@ pub(super) fn unknown() -> TransportError {
 
 /// The same to the handshake of a WebSocket.
 pub(super) fn unknown_to_websocket() -> TransportError {
-    TransportError::Status { status: 400, body: "Session ID unknown".into() }
+    TransportError::Status { status: 400, body: "Session ID unknown".into(), retry_after: None }
 }
 
 fn resumed<F: Face>(sim: &mut Sim<'_, F>, name: &str) {

@@ -43,7 +43,7 @@ impl World {
                 });
             }
             Arrival::Answer(conn, status, body) => {
-                let error = TransportError::Status { status, body };
+                let error = TransportError::Status { status, body, retry_after: None };
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
             Arrival::ClientSees(conn, code) => {
@@ -192,7 +192,7 @@ impl World {
     fn hear(&mut self, event: Event<Json>) {
         let space = |socket: SocketId| socket.number() as usize;
         match event {
-            Event::Connected { socket, recovered, replayed } => {
+            Event::Connected { socket, recovered, replayed, .. } => {
                 self.joined(space(socket), recovered, replayed)
             }
             Event::Gap { socket, gap, told, resync } => {

@@ -1,5 +1,7 @@
 //! What must be true of every event.
 
+use std::collections::BTreeMap;
+
 use socketio_client_core::{Gap, GapReason, ResyncId};
 
 use super::engine::How;
@@ -18,6 +20,8 @@ pub(super) struct Sent {
     delivered: bool,
     /// It was, to a process that is gone.
     before: bool,
+    /// The server's clock was set back before it: its offset is below one that went before.
+    behind: bool,
 }
 
 /// Of one namespace.
@@ -35,6 +39,8 @@ pub(super) struct Law {
     /// When the last event was delivered.
     heard: u64,
     gaps: Vec<(u64, u64)>,
+    /// How far each server's clock has come.
+    clocks: BTreeMap<usize, i64>,
 }
 
 impl Law {
@@ -67,8 +73,12 @@ pub(super) struct Watch {
 impl World {
     pub(super) fn sent(&mut self, space: usize, how: How) {
         let due = self.due();
+        let clock = i64::try_from(self.now).unwrap() + self.nodes[self.at].server.skew;
         let law = &mut self.laws[space];
-        law.sent.push(Sent { at: self.now, due, how, delivered: false, before: false });
+        let newest = law.clocks.entry(self.at).or_insert(clock);
+        let behind = clock < *newest;
+        *newest = clock.max(*newest);
+        law.sent.push(Sent { at: self.now, due, how, delivered: false, before: false, behind });
         self.figures.count(match how {
             How::Kept => "kept",
             How::Acked => "acked",
@@ -161,7 +171,9 @@ impl World {
         let sent = &mut law.sent[number as usize];
         let name = NAMESPACES[space];
         // Of an event that came without an offset another process knows nothing.
-        if self.plan.is_cluster && sent.how != How::Kept && std::mem::take(&mut sent.before) {
+        // Nor where it stands in the log, if its offset says something else.
+        let unknown = sent.behind || (self.plan.is_cluster && sent.how != How::Kept);
+        if unknown && std::mem::take(&mut sent.before) {
             self.figures.count("again in another process");
             return;
         }

@@ -1,0 +1,3 @@
+import { keeps } from "./promises.mjs";
+
+keeps("chromium");
