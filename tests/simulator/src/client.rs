@@ -52,6 +52,8 @@ pub(crate) struct Client {
     /// Its machine sleeps, until then; and its shell tells when it has woken up.
     pub(crate) wakes: Option<u64>,
     pub(crate) tells_waking: bool,
+    /// When the application has heard everything, where that is not at once.
+    pub(crate) heard: Option<u64>,
 }
 
 /// What is asked of an emit.
@@ -119,6 +121,7 @@ impl Client {
             next: None,
             wakes: None,
             tells_waking: false,
+            heard: (plan.late > 0).then_some(now),
         }
     }
 

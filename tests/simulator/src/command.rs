@@ -19,7 +19,7 @@ usage: simulate [--seeds A..B] [--world emits|incoming] [--threads N] [--table F
 With --seeds, each of them in both worlds, on all cores: what happened, how fast, and which states were seen. Of a seed that
 fails the law that it breaks, the end of its trace, and the actions that it takes. With --seed the whole trace of one run.";
 
-/// Lines of a trace that are shown of a run that fails.
+/// Lines of a trace, or actions, that are shown of a run that fails.
 const TAIL: usize = 60;
 /// Broken laws that are shown with everything.
 const SHOWN: usize = 3;
@@ -152,11 +152,11 @@ fn explain(kind: Kind, seed: u64, failure: &Failure) {
         println!("  {law}: {message}");
     }
     println!("\nactions:");
-    left.iter().for_each(|action| println!("  {action}"));
+    if left.len() > TAIL {
+        println!("  […]");
+    }
+    left.iter().skip(left.len().saturating_sub(TAIL)).for_each(|action| println!("  {action}"));
     let numbers: Vec<_> = numbers.iter().map(u32::to_string).collect();
-    println!(
-        "\nagain: cargo run -p tests -- simulate --seed {seed} --world {} --only {}\n",
-        kind.name(),
-        numbers.join(",")
-    );
+    let only = if left.len() > TAIL { String::new() } else { format!(" --only {}", numbers.join(",")) };
+    println!("\nagain: cargo run -p tests -- simulate --seed {seed} --world {}{only}\n", kind.name());
 }

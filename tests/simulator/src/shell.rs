@@ -53,6 +53,7 @@ impl World {
             client.pace.fired(self.now);
         }
         self.drain_now(at);
+        self.clients[at].heard = (self.plan.late > 0).then_some(self.now);
     }
 
     /// A machine sleeps: what arrives is found when it wakes up, and the clock has gone on.
@@ -62,6 +63,7 @@ impl World {
         let client = &mut self.clients[at];
         client.tells_waking = self.dice.one_in(2);
         client.wakes.get_or_insert(self.now + self.dice.roll(most));
+        client.heard.get_or_insert(self.now);
     }
 
     /// When what arrives is found, if that is later.

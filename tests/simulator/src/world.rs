@@ -136,11 +136,7 @@ impl World {
         let wishes = if wild { [Some(self.next_emit), Some(self.next_cut)] } else { [None, None] };
         let next =
             [timer, write, election, self.network.next_time()].into_iter().chain(wishes).flatten().min();
-        let Some(next) = next else {
-            self.now += 1000;
-            return;
-        };
-        self.now = self.now.max(next);
+        self.now = self.now.max(next.unwrap_or(self.now + 1000));
         while let Some(arrival) = self.network.take(self.now) {
             match self.found(&arrival) {
                 Some(later) => self.network.at(later, arrival),
@@ -412,7 +408,8 @@ impl World {
         while let Some(event) = self.clients[at].manager.poll_event() {
             self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
             let client = &mut self.clients[at];
-            client.pace.hear(&event, client.manager.config_mut(), self.now, self.plan.lateness());
+            let late = client.heard.map_or(0, |heard| self.now - heard);
+            client.pace.hear(&event, client.manager.config_mut(), self.now, late);
             self.hear(at, event);
         }
     }
