@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    Auth, Config, Delivery, EmitId, Fate, Input, Instant, Manager, SocketId, TransportId, TransportKind,
+    Auth, Config, Delivery, EmitId, EmitOptions, Fate, Input, Instant, Manager, SocketId, TransportId,
+    TransportKind,
 };
 
 use crate::coverage::Watcher;
@@ -48,6 +49,25 @@ pub(crate) struct Client {
     /// What waits in a lazy shell, and when it looks.
     pub(crate) inputs: Vec<Input<Json>>,
     pub(crate) next: Option<u64>,
+    /// Its machine sleeps, until then; and its shell tells when it has woken up.
+    pub(crate) wakes: Option<u64>,
+    pub(crate) tells_waking: bool,
+    /// When the application has heard everything, where that is not at once.
+    pub(crate) heard: Option<u64>,
+}
+
+/// What is asked of an emit.
+pub(crate) fn words(options: &EmitOptions<'_>) -> String {
+    let EmitOptions { ack, volatile, quiet_drop, max_age, coalesce, .. } = options;
+    let named = [
+        (*ack, "with ack"),
+        (*volatile, "volatile"),
+        (*quiet_drop, "dropped quietly"),
+        (max_age.is_some(), "for a while"),
+        (coalesce.is_some(), "coalesced"),
+    ];
+    let words: Vec<_> = named.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
+    words.join(", ")
 }
 
 pub(crate) fn instant(now: u64) -> Instant {
@@ -99,6 +119,9 @@ impl Client {
             pace: Pace::default(),
             inputs: Vec::new(),
             next: None,
+            wakes: None,
+            tells_waking: false,
+            heard: (plan.late > 0).then_some(now),
         }
     }
 
@@ -115,8 +138,8 @@ impl Client {
 
     /// When its timer is due, or its shell looks at what waits, in whole milliseconds.
     pub(crate) fn timer(&self) -> Option<u64> {
-        if self.next.is_some() {
-            return self.next;
+        if self.wakes.is_some() || self.next.is_some() {
+            return self.wakes.or(self.next);
         }
         let nanos = self.manager.poll_timeout()?.since_epoch().as_nanos();
         Some(u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX))

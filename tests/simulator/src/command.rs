@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufWriter, Write as _, stdout};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,10 +19,12 @@ usage: simulate [--seeds A..B] [--world emits|incoming] [--threads N] [--table F
 With --seeds, each of them in both worlds, on all cores: what happened, how fast, and which states were seen. Of a seed that
 fails the law that it breaks, the end of its trace, and the actions that it takes. With --seed the whole trace of one run.";
 
-/// Lines of a trace that are shown of a run that fails.
+/// Lines of a trace, or actions, that are shown of a run that fails.
 const TAIL: usize = 60;
-/// Failed seeds that are shown with everything.
+/// Broken laws that are shown with everything.
 const SHOWN: usize = 3;
+/// Failed seeds that are named.
+const NAMED: usize = 20;
 
 #[derive(Debug)]
 struct Options {
@@ -88,10 +91,14 @@ fn range(options: &Options) -> bool {
         println!("{}: {error}", table.display());
         return false;
     }
-    for (kind, seed, failure) in report.failures.iter().take(SHOWN) {
-        explain(*kind, *seed, failure);
+    // One of each law.
+    let mut laws = BTreeSet::new();
+    for (kind, seed, failure) in &report.failures {
+        if laws.len() < SHOWN && laws.insert(&failure.law) {
+            explain(*kind, *seed, failure);
+        }
     }
-    for (kind, seed, failure) in report.failures.iter().skip(SHOWN) {
+    for (kind, seed, failure) in report.failures.iter().take(NAMED) {
         println!("{} {seed}: {}: {}", kind.name(), failure.law, failure.message);
     }
     let missing = report.missing();
@@ -104,8 +111,15 @@ fn range(options: &Options) -> bool {
 fn trace(kind: Kind, seed: u64, chosen: &Chosen) -> bool {
     let journal = Journal::new(chosen.clone(), true);
     let result = kind.run(seed, &journal);
-    println!("{} {seed}: {}", kind.name(), kind.plan(seed));
-    journal.lines().iter().for_each(|line| println!("{line}"));
+    let mut out = BufWriter::new(stdout().lock());
+    let mut lines = vec![format!("{} {seed}: {}", kind.name(), kind.plan(seed))];
+    lines.extend(journal.lines());
+    // Whoever reads it may have seen enough.
+    let seen = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    drop(out);
+    if seen.is_err() {
+        return result.is_ok();
+    }
     match result {
         Ok(outcome) => println!("{} {seed}: {}", kind.name(), outcome.figures),
         Err(Failure { law, message }) => {
@@ -138,11 +152,11 @@ fn explain(kind: Kind, seed: u64, failure: &Failure) {
         println!("  {law}: {message}");
     }
     println!("\nactions:");
-    left.iter().for_each(|action| println!("  {action}"));
+    if left.len() > TAIL {
+        println!("  […]");
+    }
+    left.iter().skip(left.len().saturating_sub(TAIL)).for_each(|action| println!("  {action}"));
     let numbers: Vec<_> = numbers.iter().map(u32::to_string).collect();
-    println!(
-        "\nagain: cargo run -p tests -- simulate --seed {seed} --world {} --only {}\n",
-        kind.name(),
-        numbers.join(",")
-    );
+    let only = if left.len() > TAIL { String::new() } else { format!(" --only {}", numbers.join(",")) };
+    println!("\nagain: cargo run -p tests -- simulate --seed {seed} --world {}{only}\n", kind.name());
 }

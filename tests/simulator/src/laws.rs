@@ -6,6 +6,7 @@ use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{AckError, Durability, Event, Fate};
 
 use crate::client::{BUFFER, BUFFER_BYTES, NAMESPACES, number};
+use crate::network::Link;
 use crate::server::answer;
 use crate::world::World;
 
@@ -36,11 +37,25 @@ impl World {
         }
     }
 
+    /// The server says that a namespace is joined.
+    pub(crate) fn note_joined(&mut self, link: Link, text: &str) {
+        if let Some(rest) = text.strip_prefix("40") {
+            self.joined.insert((link, space(rest)));
+        }
+    }
+
+    /// Nothing leaves before the namespace has joined, on the link that carries it.
+    pub(crate) fn check_joined(&self, link: Link, text: &str) {
+        if let Some(rest) = text.strip_prefix("42") {
+            assert!(self.joined.contains(&(link, space(rest))), "{text} before the namespace has joined");
+        }
+    }
+
     /// No namespace holds more than it may. What is sent until it is acknowledged counts until then, and of what awaits an
     /// answer the number.
     pub(crate) fn check_bounds(&self) {
-        // What waits in a lazy shell was not heard.
-        for client in self.clients.iter().filter(|client| client.next.is_none()) {
+        // What waits in a lazy shell, or one that sleeps, was not heard.
+        for client in self.clients.iter().filter(|client| client.next.or(client.wakes).is_none()) {
             for (at, socket) in client.sockets.into_iter().enumerate() {
                 let acks: BTreeSet<_> = client.manager.pending_acks(socket).collect();
                 let (mut count, mut bytes) = (0, 0);
@@ -165,6 +180,11 @@ impl World {
         assert!(self.disk.is_empty(), "left in the store: {:?}", self.disk);
         assert!(self.open.is_empty(), "stored, and without an end: {:?}", self.open);
     }
+}
+
+/// Which namespace a packet is for.
+fn space(rest: &str) -> &'static str {
+    NAMESPACES[usize::from(rest.starts_with(NAMESPACES[1]))]
 }
 
 const fn of_fate(fate: Fate) -> &'static str {

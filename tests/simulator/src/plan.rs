@@ -31,11 +31,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How old what the application hears may be.
-    pub(crate) const fn lateness(&self) -> u64 {
-        20 * self.late
-    }
-
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(31));

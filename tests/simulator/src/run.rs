@@ -98,10 +98,11 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 19] = [
+const EMITS: [&str; 20] = [
     "cuts",
     "silences",
     "stalls",
+    "sleeps",
     "killed",
     "took the lead",
     "lost the lead",

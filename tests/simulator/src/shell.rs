@@ -4,6 +4,7 @@ use socketio_client_core::codec::Json;
 use socketio_client_core::{Input, State};
 
 use crate::client::instant;
+use crate::network::Arrival;
 use crate::world::World;
 
 /// Time for a goodbye.
@@ -21,6 +22,9 @@ impl World {
 
     /// Does what a core wants and hears what it tells, or does so later.
     pub(crate) fn drain(&mut self, at: usize) {
+        if self.clients[at].wakes.is_some() {
+            return;
+        }
         if self.plan.late == 0 {
             return self.drain_now(at);
         }
@@ -33,6 +37,10 @@ impl World {
     pub(crate) fn pass_client_time(&mut self, at: usize) {
         let now = instant(self.now);
         let client = &mut self.clients[at];
+        if client.wakes.take().is_some() && client.tells_waking {
+            client.pace.hurry(self.now);
+            client.manager.resume(now);
+        }
         if self.plan.late > 0 {
             if client.next.take().is_none() {
                 return self.drain(at);
@@ -45,6 +53,30 @@ impl World {
             client.pace.fired(self.now);
         }
         self.drain_now(at);
+        self.clients[at].heard = (self.plan.late > 0).then_some(self.now);
+    }
+
+    /// A machine sleeps: what arrives is found when it wakes up, and the clock has gone on.
+    pub(crate) fn sleep(&mut self, at: usize) {
+        self.name("sleeps");
+        let most = [300, 3000][self.dice.roll(2) as usize];
+        let client = &mut self.clients[at];
+        client.tells_waking = self.dice.one_in(2);
+        client.wakes.get_or_insert(self.now + self.dice.roll(most));
+        client.heard.get_or_insert(self.now);
+    }
+
+    /// When what arrives is found, if that is later.
+    pub(crate) fn found(&self, arrival: &Arrival) -> Option<u64> {
+        let (Arrival::Accepted(link)
+        | Arrival::ToClient(link, _)
+        | Arrival::Pong(link)
+        | Arrival::ClientSees(link)) = arrival
+        else {
+            return None;
+        };
+        let (at, _) = self.find(*link)?;
+        self.clients[at].wakes.filter(|wakes| self.now < *wakes)
     }
 
     /// No timer survives its owner, and no connection.

@@ -8,7 +8,7 @@ use socketio_client_core::{
     Command, EmitError, EmitId, EmitOptions, Frame, Input, Message, TransportError, TransportId,
 };
 
-use crate::client::{Client, Emitted, NAMESPACES, instant, number};
+use crate::client::{Client, Emitted, NAMESPACES, instant, number, words};
 use crate::coverage::Coverage;
 use crate::dice::Dice;
 use crate::disk::{Disk, Record, Write};
@@ -44,6 +44,8 @@ pub struct World {
     pub(crate) passing: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
     pub(crate) open: BTreeSet<u64>,
+    /// Where the client has been told that it has joined.
+    pub(crate) joined: BTreeSet<(Link, &'static str)>,
     next_emit: u64,
     next_cut: u64,
     wishes: u64,
@@ -83,6 +85,7 @@ impl World {
             large: BTreeSet::new(),
             passing: BTreeSet::new(),
             open: BTreeSet::new(),
+            joined: BTreeSet::new(),
             next_emit: 0,
             wishes: 0,
             processes: 0,
@@ -133,13 +136,12 @@ impl World {
         let wishes = if wild { [Some(self.next_emit), Some(self.next_cut)] } else { [None, None] };
         let next =
             [timer, write, election, self.network.next_time()].into_iter().chain(wishes).flatten().min();
-        let Some(next) = next else {
-            self.now += 1000;
-            return;
-        };
-        self.now = self.now.max(next);
+        self.now = self.now.max(next.unwrap_or(self.now + 1000));
         while let Some(arrival) = self.network.take(self.now) {
-            self.arrive(arrival);
+            match self.found(&arrival) {
+                Some(later) => self.network.at(later, arrival),
+                None => self.arrive(arrival),
+            }
         }
         while let Some((_, process, write)) = self.disk.writes.pop_front_if(|(at, ..)| *at <= self.now) {
             self.wrote(process, write);
@@ -199,6 +201,9 @@ impl World {
         if self.plan.is_shared() && self.dice.one_in(4) {
             return self.resign();
         }
+        if self.dice.one_in(10) {
+            return self.sleep(at);
+        }
         if self.dice.one_in(8) {
             self.name("stalls");
             let most = [100, 3000][self.dice.roll(2) as usize];
@@ -220,6 +225,9 @@ impl World {
         let of = self.dice.roll(self.clients.len() as u64) as usize;
         let at = usize::from(self.dice.roll(3) > 0);
         let client = &mut self.clients[of];
+        if client.wakes.is_some() {
+            return;
+        }
         let socket = client.sockets[at];
         let now = instant(self.now);
         if self.dice.one_in(40) {
@@ -251,8 +259,9 @@ impl World {
             Payload::event("op", &number).unwrap()
         };
         self.figures.count("emits");
-        self.journal
-            .action(self.now, || format!("client {of} emits {number} to {}: {options:?}", NAMESPACES[at]));
+        self.journal.action(self.now, || {
+            format!("client {of} emits {number} to {} {}", NAMESPACES[at], words(&options))
+        });
         if at == 1 && volatile {
             self.passing.insert(number);
         } else if at == 1 {
@@ -317,10 +326,11 @@ impl World {
                 self.obey(doings);
             }
             Arrival::Accepted(link) => self.input(link, |transport| Input::Opened { transport }),
-            Arrival::ToClient(link, text) => self.input(link, |transport| {
+            Arrival::ToClient(link, text) => {
+                self.note_joined(link, &text);
                 let message = Message::Text(text.into());
-                Input::Message { transport, message }
-            }),
+                self.input(link, |transport| Input::Message { transport, message });
+            }
             Arrival::Pong(link) => self.input(link, |transport| Input::Pong { transport }),
             Arrival::ClientSees(link) => {
                 let Some((at, transport)) = self.find(link) else { return };
@@ -333,7 +343,7 @@ impl World {
         }
     }
 
-    fn find(&self, link: Link) -> Option<(usize, TransportId)> {
+    pub(crate) fn find(&self, link: Link) -> Option<(usize, TransportId)> {
         self.clients.iter().enumerate().find_map(|(at, client)| Some((at, client.transport(link)?)))
     }
 
@@ -382,6 +392,7 @@ impl World {
                     };
                     self.journal.tell(self.now, || format!("client {at} -> {link}: {text}"));
                     self.check_order(&text);
+                    self.check_joined(link, &text);
                     self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
                 }
             }
@@ -397,7 +408,8 @@ impl World {
         while let Some(event) = self.clients[at].manager.poll_event() {
             self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
             let client = &mut self.clients[at];
-            client.pace.hear(&event, client.manager.config_mut(), self.now, self.plan.lateness());
+            let late = client.heard.map_or(0, |heard| self.now - heard);
+            client.pace.hear(&event, client.manager.config_mut(), self.now, late);
             self.hear(at, event);
         }
     }

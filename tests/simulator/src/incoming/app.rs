@@ -135,11 +135,12 @@ impl World {
     /// Hears what the core tells.
     pub(super) fn hear_client(&mut self) {
         while let Some(event) = self.manager.poll_event() {
-            let late = self.plan.lateness();
+            let late = self.lateness();
             self.pace.hear(&event, self.manager.config_mut(), self.now, late);
             self.journal.tell(self.now, || format!("client hears {event:?}"));
             self.hear(event);
         }
+        self.shell.heard = self.now;
         self.store();
     }
 

@@ -117,8 +117,8 @@ impl World {
 
     pub(super) fn joined(&mut self, space: usize, recovered: bool, replayed: usize) {
         self.figures.count("joins");
+        let joined = self.now - self.lateness();
         let law = &mut self.laws[space];
-        let joined = self.now.saturating_sub(self.plan.lateness());
         assert!(law.joined.replace(joined).is_none(), "joined twice");
         law.began = true;
         law.may_tell = true;
@@ -135,16 +135,16 @@ impl World {
 
     pub(super) fn gap(&mut self, space: usize, gap: &Gap) {
         let millis = |time: std::time::Duration| time.as_millis() as u64;
+        let late = self.lateness();
         let law = &mut self.laws[space];
         assert!(std::mem::take(&mut law.may_tell), "{gap:?} without a connection, or a second time");
         // A store that tells nothing does not tell since when.
         let (since, until) = (millis(gap.since).saturating_sub(EPOCH), millis(gap.until) - EPOCH);
-        let late = self.plan.lateness();
         assert!(until <= self.now && self.now <= until + late, "{gap:?}, told at {}", self.now);
         assert!(since <= until, "{gap:?}");
         let knows = !gap.since.is_zero();
         assert!(knows || self.plan.stores, "{gap:?}");
-        assert!(!knows || since + late >= law.heard, "{gap:?} begins before what was heard at {}", law.heard);
+        assert!(!knows || since >= law.heard, "{gap:?} begins before what was heard at {}", law.heard);
         law.gaps.push((since, until));
         self.figures.count(match gap.reason {
             GapReason::NoneOffered => "gap: none-offered",
@@ -161,12 +161,12 @@ impl World {
     }
 
     pub(super) fn delivered(&mut self, space: usize, number: u64) {
-        let now = self.now;
+        let (now, late) = (self.now, self.lateness());
         let law = &mut self.laws[space];
         law.may_tell = false;
         // What waited was heard before.
         if law.resyncing.is_none() {
-            law.heard = now;
+            law.heard = now - late;
         }
         let sent = &mut law.sent[number as usize];
         let name = NAMESPACES[space];

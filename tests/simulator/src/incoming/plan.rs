@@ -57,12 +57,14 @@ impl Plan {
         plan.namespaces = 1 + dice.roll(SPACES as u64) as usize;
         plan.held = [20, 10_000][dice.roll(2) as usize];
         plan.late = if dice.one_in(4) { 1 + dice.roll(100) } else { 0 };
+        // Of a connection that has ended nobody can ask how far its events had come: who stores that looks at once.
+        plan.late *= u64::from(!plan.stores);
         plan.lag = [0, 0, 300][dice.roll(3) as usize];
         plan.resyncs = (0..plan.namespaces).map(|_| dice.one_in(3)).collect();
         plan
     }
 
-    /// How old what the application hears may be.
+    /// By how much what arrives may be heard later.
     pub(super) const fn lateness(&self) -> u64 {
         20 * self.late
     }

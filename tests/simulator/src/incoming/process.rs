@@ -62,6 +62,7 @@ impl World {
             self.run_shell();
         }
         self.shell = Shell::default();
+        self.shell.heard = self.now;
         let told = self.dice.one_in(2);
         for conn in std::mem::take(&mut self.wire.live) {
             self.wire.lose(conn, To::Client);

@@ -13,6 +13,8 @@ pub(super) struct Shell {
     /// When it looks at what waits.
     pub(super) next: Option<u64>,
     pub(super) session: Sessions,
+    /// When the application has heard everything.
+    pub(super) heard: u64,
 }
 
 /// Which session a transport belongs to, and where a session has joined.
@@ -131,6 +133,11 @@ impl World {
             return self.wake_shell();
         }
         self.hear_client();
+    }
+
+    /// How old what the application hears may be.
+    pub(super) const fn lateness(&self) -> u64 {
+        if self.plan.late == 0 { 0 } else { self.now - self.shell.heard }
     }
 
     /// Nothing is sent on a connection that is gone.
