@@ -72,7 +72,7 @@ fn step(shell: &mut Shell, source: &mut Source<'_>) {
         12 => store(shell, source),
         13 => recovery(shell, source),
         14 => switches(shell, source),
-        15..=20 => shell.kind_word(source.byte()),
+        15..=20 => shell.kind_word(source.byte(), shell.answers()),
         21 => shell.close_link(source.byte(), error(source)),
         22 => shell.says(source.byte(), server::word(source.byte()).into()),
         23 => {

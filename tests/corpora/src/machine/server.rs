@@ -7,6 +7,9 @@ use socketio_client_core::{Decoded, Limits};
 /// Bytes of a POST that the server accepts.
 pub(super) const MAX_PAYLOAD: usize = 300;
 
+/// Packets of a polling body that the client reads.
+pub(super) const PACKETS: usize = 16;
+
 pub(super) const HANDSHAKE: &str =
     r#"0{"sid":"E1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":300}"#;
 

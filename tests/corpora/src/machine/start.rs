@@ -7,6 +7,7 @@ use socketio_client_core::{
     Address, Auth, BufferPolicy, Config, Durability, Limits, Manager, Receipts, SocketOptions, TransportKind,
 };
 
+use super::server::PACKETS;
 use super::shell::Shell;
 use super::{NAMESPACES, RESENT, STORED};
 use crate::source::Source;
@@ -83,6 +84,6 @@ fn config(source: &mut Source<'_>) -> Config {
     config.buffer_size = 20;
     config.buffer_bytes = 2000;
     config.send_attachments = 4;
-    config.limits = Limits { attachments: 4, attachment_bytes: 64, packets: 16, ..Limits::default() };
+    config.limits = Limits { attachments: 4, attachment_bytes: 64, packets: PACKETS, ..Limits::default() };
     config
 }

@@ -7,6 +7,9 @@ use super::{Link, Shell};
 use crate::machine::{STORED, server};
 use crate::source::Source;
 
+/// Answers that wait to be heard: more than are due between two turns of the kind server, which loses none.
+const ANSWERS: usize = 1024;
+
 impl Shell {
     /// Sometimes a sink is full.
     pub(in crate::machine) fn drain(&mut self, source: &mut Source<'_>) {
@@ -139,6 +142,6 @@ impl Shell {
         server::check_sent(text);
         self.answers.extend(server::answer(text));
         // What nobody listens to is lost.
-        self.answers.truncate(64);
+        self.answers.truncate(ANSWERS);
     }
 }
