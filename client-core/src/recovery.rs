@@ -40,12 +40,12 @@ impl Notice {
 }
 
 /// A connection that is gone.
-#[derive(Clone, Copy)]
 pub(crate) struct Lost {
     pub(crate) transport: TransportId,
     /// Unix time of the last packet.
     pub(crate) heard: Duration,
     pub(crate) notice: Notice,
+    pub(crate) link: SavedLink,
 }
 
 /// Why the namespace is not connected any longer, and since when.
@@ -117,6 +117,8 @@ pub(crate) struct Recovery<P> {
     pub(crate) recovered: bool,
     /// While the namespace is not connected, unless it never was.
     outage: Option<Outage>,
+    /// The connection that is gone, until its session is claimed: another process may go on from there.
+    ended: Option<SavedLink>,
     last_event: Option<Instant>,
     last_gap: Option<Gap>,
     /// A session was left on this transport, or is asked for, whose events may still come.
@@ -132,6 +134,7 @@ impl<P> Default for Recovery<P> {
             session: None,
             recovered: false,
             outage: None,
+            ended: None,
             last_event: None,
             last_gap: None,
             left: false,
@@ -147,10 +150,14 @@ impl<P> Recovery<P> {
         self.last_gap.as_ref()
     }
 
-    /// What is to be stored for another process or page, if the namespace is connected. While it makes good what it missed,
-    /// the other one will have to do that again: without an offset it is told of a gap since then.
-    pub(crate) fn saved(&self, heard: Duration, link: SavedLink) -> Option<SavedSession> {
-        let Session { pid, known, claimed } = self.session.as_ref().filter(|_| self.outage.is_none())?;
+    /// What another process or page is to know, of the connection that is `open` or has ended. While the namespace makes good
+    /// what it missed, the other one will have to do that again: without an offset it is told of a gap since then.
+    pub(crate) fn saved(&self, open: Option<(Duration, SavedLink)>) -> Option<SavedSession> {
+        let Session { pid, known, claimed } = self.session.as_ref()?;
+        let (heard, link) = match self.outage {
+            Some(outage) => (outage.since, self.ended.clone()?),
+            None => open?,
+        };
         let (offset, heard) = match &self.resync {
             Some(resync) => (None, resync.missed),
             None => (known.last(), heard),
@@ -173,6 +180,7 @@ impl<P> Recovery<P> {
             Notice::Given => None,
         };
         self.outage = Some(Outage { home, since, notice, reason, claim: Claim::None });
+        self.ended = None;
     }
 
     /// Whether the server should be told that this transport is gone before it is asked to resume the session.
@@ -231,6 +239,7 @@ impl<P> Recovery<P> {
         }
         outage.claim = if noticed { Claim::Made } else { Claim::Early };
         session.claimed = true;
+        self.ended = None;
         let overlap = config.recovery_overlap.unwrap_or(match session.known.shape() {
             Some(Shape::Stream) => OVERLAP,
             _ => Duration::ZERO,
@@ -412,8 +421,8 @@ impl<P> Recovery<P> {
     }
 
     /// The transport is gone, on which the namespace was connected, or was being connected.
-    pub(crate) fn session_lost(&mut self, lost: Lost, was_connected: bool) {
-        let Lost { transport, heard, notice } = lost;
+    pub(crate) fn session_lost(&mut self, lost: &Lost, was_connected: bool) {
+        let Lost { transport, heard, notice, ref link } = *lost;
         self.take_early();
         self.left = false;
         match &mut self.outage {
@@ -424,7 +433,10 @@ impl<P> Recovery<P> {
                     outage.claim = Claim::None;
                 }
             }
-            None if was_connected => self.outage_since(heard, notice).home = Some(transport),
+            None if was_connected => {
+                self.outage_since(heard, notice).home = Some(transport);
+                self.ended = Some(link.clone());
+            }
             Some(_) | None => {}
         }
     }

@@ -247,7 +247,7 @@ impl<C: Codec> Socket<C> {
     }
 
     /// The session is gone. Returns whether the namespace was connected.
-    pub(crate) fn session_lost(&mut self, lost: Lost) -> bool {
+    pub(crate) fn session_lost(&mut self, lost: &Lost) -> bool {
         let next = if self.is_active() { SocketState::Waiting } else { SocketState::Inactive };
         let was = matches!(core::mem::replace(&mut self.state, next), SocketState::Connected { .. });
         self.recovery.session_lost(lost, was);

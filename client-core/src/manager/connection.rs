@@ -291,7 +291,7 @@ impl<C: Codec> Manager<C> {
         self.events.push_back(Event::Closed { reason, error });
         for (socket, id) in self.sockets.iter_mut().zip(0..) {
             let id = SocketId(id);
-            if socket.session_lost(lost) && C::TELLS_EACH {
+            if socket.session_lost(&lost) && C::TELLS_EACH {
                 self.events.push_back(Event::Disconnected { socket: id, reason, error: each.clone() });
             }
             socket.sync = Sync::Off;
@@ -379,7 +379,7 @@ impl<C: Codec> Manager<C> {
                 self.end_lingering();
                 let lost = self.lost(&engine, None);
                 for socket in &mut self.sockets {
-                    socket.session_lost(lost);
+                    socket.session_lost(&lost);
                 }
                 let deadline = now + self.config.close_timeout;
                 self.lingering = Some(Lingering { engine, deadline, said_goodbye: false });

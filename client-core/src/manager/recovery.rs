@@ -12,6 +12,7 @@ use crate::io::Command;
 use crate::offset::Shape;
 use crate::recovery::Notice;
 use crate::saved::{Saved, SavedSession};
+use crate::socket::SocketState;
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -31,14 +32,21 @@ impl<C: Codec> Manager<C> {
         }
     }
 
-    /// What another process or page would need to go on where the namespace is now. `None` if it is not connected, or the
-    /// server cannot resume it.
+    /// What another process or page would need to go on where the namespace is now, or where it was when it lost its
+    /// connection: who asks after everything was handled asks too late for what came last before the end. `None` if the server
+    /// cannot resume the session, and from when the next connection is asked for the namespace until that has it.
     #[must_use]
     pub fn saved_session(&self, socket: SocketId) -> Option<SavedSession> {
-        let Phase::Open(engine) = &self.phase else { return None };
-        let noticed_by = self.config.unix(Self::noticed_by(engine));
         let target = self.sockets.get(socket.0 as usize)?;
-        target.recovery.saved(self.config.unix(engine.heard), engine.saved(noticed_by))
+        let open = match (&target.state, &self.phase) {
+            (SocketState::Waiting, _) => None,
+            (SocketState::Connected { .. }, Phase::Open(engine)) => {
+                let noticed_by = self.config.unix(Self::noticed_by(engine));
+                Some((self.config.unix(engine.heard), engine.saved(noticed_by)))
+            }
+            _ => return None,
+        };
+        target.recovery.saved(open)
     }
 
     /// Whether events of a namespace wait after each gap that is told, until the application has made good what it missed.

@@ -121,7 +121,8 @@ impl<C: Codec> Manager<C> {
         // Only the server itself says goodbye. 1006 stands for the lack of one.
         let said = matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006));
         let notice = if said { Notice::Given } else { Notice::Expected { by, ghost: transport } };
-        Lost { transport, heard: self.config.unix(engine.heard), notice }
+        let link = engine.saved(self.config.unix(by));
+        Lost { transport, heard: self.config.unix(engine.heard), notice, link }
     }
 
     fn keep_ghost(&mut self, ghost: Ghost) {

@@ -73,4 +73,5 @@ export const LOOK = {
   ADOPTED: 9,
   TAKE_ID: 10,
   SAVED: 11,
+  CONNECTED: 12,
 };

@@ -90,6 +90,7 @@ export class Outbox {
         const slot = io._core.look(LOOK.SAVED, index);
         return slot < 0 ? undefined : take(slot);
       },
+      connected: () => io._core.look(LOOK.CONNECTED, index) === 1,
       /** Who leaves a namespace has nothing to resume. */
       forget: () => {
         if (!io._isActive(index)) return;

@@ -87,7 +87,7 @@ export class SharedSession {
 
   /** Only while this tab leads. An empty text: there is none. */
   save(session) {
-    if (!this.#store.leading) return;
+    if (!this.#store.leading || this.#isStale(session)) return;
     note(this.#page.key, this.#store.tab, session);
     const term = this.#term;
     const saved = (done) => {
@@ -100,6 +100,12 @@ export class SharedSession {
     done.then(() => {
       if (this.#saving === saving) this.#saving = undefined;
     });
+  }
+
+  /** Of a connection that has ended, while another tab may have led, and taken the session up. */
+  #isStale(session) {
+    const since = this.#kept ?? this.#saving?.term;
+    return !Number.isNaN(heard(session)) && since !== this.#term && !this.#page.connected();
   }
 
   /** An event has come; it is not saved yet. */

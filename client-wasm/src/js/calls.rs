@@ -145,6 +145,8 @@ mod look {
     pub(super) const TAKE_ID: u32 = 10;
     /// The session of a namespace, as it is to be stored now: its slot; or below 0.
     pub(super) const SAVED: u32 = 11;
+    /// Whether a namespace is connected.
+    pub(super) const CONNECTED: u32 = 12;
 }
 
 /// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
@@ -323,6 +325,7 @@ impl Inner {
                 let session = self.manager.saved_session(socket);
                 session.map_or(-1.0, |session| f64::from(Slot::text(&saved::write(&session)).leave().0))
             }
+            look::CONNECTED => f64::from(self.manager.status(socket).connected),
             look::TAKE_ID => self.manager.take_id(socket).map_or(-1.0, exact),
             _ => 0.0,
         }

@@ -294,6 +294,69 @@ pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
     assert!(saved.offset.is_some() && saved.heard > since);
 }
 
+/// How far events had come can be stored after the connection has ended too, until the next one is asked for the namespace.
+pub fn a_session_is_stored_after_its_end<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.manager.socket("/", SocketOptions { saves: true, ..SocketOptions::default() });
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "42<1@1>");
+    let before = sim.manager.saved_session(socket).unwrap();
+    sim.advance(secs(1));
+    sim.server("w1", "42<2@2>");
+    let last = sim.manager.saved_session(socket).unwrap();
+    assert!(last.offset != before.offset && last.heard > before.heard);
+    sim.cut("w1");
+    assert_eq!(sim.manager.saved_session(socket).as_ref(), Some(&last));
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
+    sim.lines();
+    assert_eq!(sim.manager.saved_session(socket), Some(last));
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.expect_lines(&["claim 0", "w3 40<P1@2>"]);
+    assert_eq!(sim.manager.saved_session(socket), None);
+    // Nor if that connection is lost: the server may have said yes.
+    sim.cut("w3");
+    assert_eq!(sim.manager.saved_session(socket), None);
+
+    // Left, it is nobody's.
+    let mut sim = Sim::new(face);
+    let socket = offered(&mut sim);
+    sim.cut("w1");
+    assert!(sim.manager.saved_session(socket).is_some());
+    sim.manager.disconnect(socket, sim.now);
+    assert_eq!(sim.manager.saved_session(socket), None);
+    sim.manager.connect(socket, sim.now);
+    assert_eq!(sim.manager.saved_session(socket), None);
+}
+
+/// What was missed is made good only after the connection has ended: the next process has not missed it.
+pub fn a_resync_ends_after_the_connection<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.manager.socket("/", SocketOptions { saves: true, ..SocketOptions::default() });
+    sim.manager.set_resync(socket, true);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1 P1}");
+    sim.server("w1", "42<1@1>");
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.server("w3", "40{S2 P2}");
+    sim.server("w3", "42<2@2>");
+    sim.cut("w3");
+    assert_eq!(sim.manager.saved_session(socket).unwrap().offset, None);
+    sim.lines();
+    let resync = sim.resyncs.pop_front().unwrap();
+    sim.manager.resynced(resync);
+    sim.expect_lines(&["save 0"]);
+    assert!(sim.manager.saved_session(socket).unwrap().offset.is_some());
+}
+
 /// A claim that was lost with its transport says nothing of the next one, on which the server sends before its answer.
 pub fn a_claim_that_was_lost_hides_nothing<F: Face>(face: &F) {
     let mut sim = Sim::new(face);

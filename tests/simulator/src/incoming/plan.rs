@@ -58,7 +58,6 @@ impl Plan {
         plan.held = [20, 10_000][dice.roll(2) as usize];
         plan.late = if dice.one_in(4) { 1 + dice.roll(100) } else { 0 };
         // Of a connection that has ended nobody can ask how far its events had come: who stores that looks at once.
-        plan.late *= u64::from(!plan.stores);
         plan.lag = [0, 0, 300][dice.roll(3) as usize];
         plan.resyncs = (0..plan.namespaces).map(|_| dice.one_in(3)).collect();
         plan
