@@ -37,6 +37,32 @@ export async function startHaproxy(directory, ports, patience) {
   return { child, urls: urls(sockets) };
 }
 
+/** TLS in front of one server. `pem`: certificate and key. */
+export async function startTls(directory, port, pem) {
+  const socket = await listen();
+  const file = join(directory, "tls.cfg");
+  writeFileSync(join(directory, "tls.pem"), pem);
+  writeFileSync(
+    file,
+    `defaults
+  mode http
+  timeout connect 1s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 60s
+frontend tls
+  bind fd@${FIRST} ssl crt ${join(directory, "tls.pem")}
+  default_backend one
+backend one
+  server one 127.0.0.1:${port}
+`,
+  );
+  const child = mortal("haproxy", ["-db", "-f", file], [socket.fd]);
+  const { port: front } = socket;
+  socket.server.close();
+  return { child, port: front };
+}
+
 function haproxy(ports, patience) {
   const servers = (extra) => ports.map((port, at) => `  server n${at} 127.0.0.1:${port} ${extra(`n${at}`)}`).join("\n");
   return `global

@@ -26,7 +26,7 @@ const { openWebSocket } = await load("websocket.js");
 const { CookieJar, parseCookie } = await load("cookies.js");
 
 // Made with: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem
-//   -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1
+//   -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE
 const cert = readFileSync(join(here, "tls/cert.pem"));
 const key = readFileSync(join(here, "tls/key.pem"));
 
