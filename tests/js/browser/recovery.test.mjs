@@ -110,6 +110,40 @@ for (const name of browsers) {
       });
     }
 
+    test("page reload while an event waits for its first listener: the next page gets it", async (t) => {
+      const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+      // In the page: what it hears of `names`, once it has heard the last mark.
+      const hear = async (url, settings, path, names, last) => {
+        const { io } = await import(path);
+        const told = (globalThis.told = []);
+        const socket = (globalThis.socket = io(url, settings));
+        for (const name of names) socket.on(name, (number) => told.push(`${name} ${number}`));
+        socket.on("gap", ({ reason }) => told.push(reason));
+        await new Promise((resolve) => socket.once("connect", resolve));
+        if (last) await new Promise((resolve) => socket.on("mark", (number) => number === last && resolve()));
+        return socket.id;
+      };
+      const path = `/client/${browserModule}`;
+      const settings = { ...session, holdEvents: ["late"] };
+      const id = await page.evaluate(hear, url, settings, path, ["mark"]);
+      const before = JSON.stringify(await page.evaluate(stored));
+      io.emit("mark", 1);
+      // How far it came is written behind it.
+      await page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+      io.emit("late", 1);
+      io.emit("mark", 2);
+      await page.waitForFunction(() => globalThis.told.includes("mark 2"));
+      await page.reload();
+      const next = page.evaluate(hear, url, settings, path, ["mark", "late"], 3);
+      await until(() => io.sockets.sockets.get(id)?.recovered, "the session is resumed");
+      io.emit("mark", 3);
+      assert.equal(await next, id, "the same session");
+      // What the first page had handled may come again: no mark is written behind an event that waits.
+      const told = await page.evaluate(() => globalThis.told);
+      assert.ok(told.includes("late 1") && told.at(-1) === "mark 3", `${told}`);
+      assert.equal(new Set(told).size, told.length, `${told}`);
+    });
+
     test("page reload in the middle of events", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
       // In the page: what this page and those before it have heard.
