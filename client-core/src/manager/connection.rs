@@ -36,12 +36,15 @@ impl<C: Codec> Manager<C> {
             Phase::TakingOver(takeover) if takeover.transport() == transport => {
                 self.takeover_heard(&message, now);
             }
-            Phase::Opening(opening) if opening.transport == transport => {
+            Phase::Opening(opening) if opening.transport == transport || fault!(TransportUnchecked) => {
                 if let Some(handshake) = self.handshake(&message, now) {
                     self.opened(handshake, Link::WebSocket(transport), now);
                 }
             }
-            Phase::Open(engine) if engine.transport() == transport => {
+            Phase::Open(engine)
+                if engine.transport() == transport
+                    || (fault!(TransportUnchecked) && engine.upgrade.transport() != Some(transport)) =>
+            {
                 let received = engine.receive(message, &mut self.codec, &self.config.limits, now);
                 self.received(received, now);
             }
@@ -314,6 +317,9 @@ impl<C: Codec> Manager<C> {
             self.close_transport(transport);
         }
         for outgoing in engine.queue.into_iter().rev() {
+            if fault!(BufferNotPutBack) {
+                continue;
+            }
             self.give_back(outgoing);
         }
         if self.lingering.is_some() {

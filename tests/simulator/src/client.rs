@@ -136,6 +136,11 @@ impl Client {
         self.links.iter().find(|(_, of)| **of == link).map(|(transport, _)| *transport)
     }
 
+    /// The transport of a link that this process has closed.
+    pub(crate) fn closed(&self, link: Link) -> Option<TransportId> {
+        (link / LINKS == self.process).then(|| TransportId::from_number(link % LINKS))
+    }
+
     /// When its timer is due, or its shell looks at what waits, in whole milliseconds.
     pub(crate) fn timer(&self) -> Option<u64> {
         if self.wakes.is_some() || self.next.is_some() {

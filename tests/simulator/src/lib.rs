@@ -12,6 +12,7 @@ pub mod command;
 mod coverage;
 pub mod dice;
 mod disk;
+pub mod faults;
 mod figures;
 pub mod incoming;
 mod journal;

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{
-    Command, EmitError, EmitId, EmitOptions, Frame, Input, Message, TransportError, TransportId,
-};
+use socketio_client_core::{EmitError, EmitId, EmitOptions, Input, Message, TransportError, TransportId};
 
 use crate::client::{Client, Emitted, NAMESPACES, instant, number, words};
 use crate::coverage::Coverage;
@@ -327,9 +325,10 @@ impl World {
             }
             Arrival::Accepted(link) => self.input(link, |transport| Input::Opened { transport }),
             Arrival::ToClient(link, text) => {
+                let message = Message::Text(text.as_str().into());
+                let Some((at, transport)) = self.find(link) else { return self.stray(link, message) };
                 self.note_joined(link, &text);
-                let message = Message::Text(text.into());
-                self.input(link, |transport| Input::Message { transport, message });
+                self.tell_client(at, Input::Message { transport, message });
             }
             Arrival::Pong(link) => self.input(link, |transport| Input::Pong { transport }),
             Arrival::ClientSees(link) => {
@@ -371,77 +370,8 @@ impl World {
         (0..self.clients.len()).for_each(|at| self.drain(at));
     }
 
-    /// Does what a core wants, and hears what it tells.
-    pub(crate) fn drain_now(&mut self, at: usize) {
-        loop {
-            let mut quiet = true;
-            while let Some(command) = self.clients[at].manager.poll_command() {
-                quiet = false;
-                self.journal.tell(self.now, || format!("client {at}: {command:?}"));
-                self.command(at, command);
-            }
-            for (transport, link) in self.clients[at].links.clone() {
-                // Sometimes the transport takes no more for a while.
-                while !self.dice.one_in(10) {
-                    let Some(frame) = self.clients[at].manager.poll_message(transport) else { break };
-                    quiet = false;
-                    let text = match frame {
-                        Frame::Message(Message::Text(text)) => text.to_string(),
-                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
-                        Frame::Ping => "ping".into(),
-                    };
-                    self.journal.tell(self.now, || format!("client {at} -> {link}: {text}"));
-                    self.check_order(&text);
-                    self.check_joined(link, &text);
-                    self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
-                }
-            }
-            if quiet {
-                break;
-            }
-        }
-        let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];
-        watcher.look(manager, sockets, &mut self.coverage);
-        for transport in dead {
-            assert!(manager.poll_message(*transport).is_none(), "a frame for a transport that is gone");
-        }
-        while let Some(event) = self.clients[at].manager.poll_event() {
-            self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
-            let client = &mut self.clients[at];
-            let late = client.heard.map_or(0, |heard| self.now - heard);
-            client.pace.hear(&event, client.manager.config_mut(), self.now, late);
-            self.hear(at, event);
-        }
-    }
-
-    fn ask(&mut self, at: usize, write: Write) {
+    pub(crate) fn ask(&mut self, at: usize, write: Write) {
         let time = self.now + 1 + self.dice.roll(10);
         self.disk.ask(time, self.clients[at].process, write);
-    }
-
-    fn command(&mut self, at: usize, command: Command<Json>) {
-        let client = &mut self.clients[at];
-        match command {
-            Command::Open { transport, .. } => {
-                let link = client.link(transport);
-                if self.plan.lag > 0 {
-                    self.network.slow(link, self.dice.roll(self.plan.lag));
-                }
-                client.links.insert(transport, link);
-                self.network.to_server(link, Arrival::Opened(link), self.now, &mut self.dice);
-            }
-            Command::Close { transport } => {
-                client.dead.push(transport);
-                if let Some(link) = client.links.remove(&transport) {
-                    self.network.cut(link, self.now, &mut self.dice);
-                }
-            }
-            Command::Keep { key, payload, expires, .. } => {
-                self.ask(at, Write::Keep { key, record: Record { payload, expires } });
-            }
-            Command::Erase { key, .. } => self.ask(at, Write::Erase { key }),
-            Command::Reserve { up_to, .. } => self.ask(at, Write::Reserve { up_to }),
-            other => panic!("{other:?} was not asked for"),
-        }
     }
 }
