@@ -36,6 +36,8 @@ mod named {
         VolatileOffset,
         /// What has not left is lost with the connection.
         BufferNotPutBack,
+        /// What is left of a packet, its attachments, goes out on the next connection.
+        HalfPacketResent,
         /// Delays are spread and then capped, so that at the cap all are the same.
         JitterBeforeCap,
         /// A session is claimed once more though the server may still serve the claim before.
@@ -54,11 +56,12 @@ mod named {
 
     impl Fault {
         /// All of them.
-        pub const ALL: [Self; 11] = [
+        pub const ALL: [Self; 12] = [
             Self::TransportUnchecked,
             Self::AckIdsReused,
             Self::VolatileOffset,
             Self::BufferNotPutBack,
+            Self::HalfPacketResent,
             Self::JitterBeforeCap,
             Self::SecondClaim,
             Self::LateAckSettlesNext,
@@ -76,6 +79,7 @@ mod named {
                 Self::AckIdsReused => "ack ids reused",
                 Self::VolatileOffset => "offset taken from a volatile event",
                 Self::BufferNotPutBack => "buffer not put back",
+                Self::HalfPacketResent => "half a packet re-sent",
                 Self::JitterBeforeCap => "jitter before the cap",
                 Self::SecondClaim => "a second claim of a session",
                 Self::LateAckSettlesNext => "a late ack settles the next emit",

@@ -316,11 +316,15 @@ impl<C: Codec> Manager<C> {
         for transport in [Some(engine.transport()), probe].into_iter().flatten() {
             self.close_transport(transport);
         }
-        for outgoing in engine.queue.into_iter().rev() {
-            if fault!(BufferNotPutBack) {
-                continue;
-            }
+        for outgoing in engine.queue.into_iter().rev().filter(|_| !fault!(BufferNotPutBack)) {
             self.give_back(outgoing);
+        }
+        #[cfg(socketio_faults)]
+        if fault!(HalfPacketResent)
+            && let Some(socket) = self.sockets.first_mut()
+        {
+            let half = engine.messages.into_iter();
+            socket.half.extend(half.take_while(|message| matches!(message, Message::Binary(_))));
         }
         if self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.

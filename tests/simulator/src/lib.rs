@@ -19,6 +19,7 @@ mod journal;
 mod laws;
 pub mod network;
 mod pace;
+mod packet;
 mod plan;
 mod report;
 pub mod run;

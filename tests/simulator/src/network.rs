@@ -15,6 +15,8 @@ pub enum Arrival {
     Opened(Link),
     /// At the server.
     ToServer(Link, String),
+    /// At the server, too.
+    Attachment(Link, Vec<u8>),
     /// At the client: the server has accepted.
     Accepted(Link),
     /// At the client.
@@ -89,7 +91,7 @@ impl Network {
         *stalled = until.max(*stalled);
         for Reverse((time, count, arrival)) in std::mem::take(&mut self.arrivals) {
             let waits = match &arrival {
-                Arrival::Opened(_) | Arrival::ToServer(..) => !to_client,
+                Arrival::Opened(_) | Arrival::ToServer(..) | Arrival::Attachment(..) => !to_client,
                 Arrival::Accepted(_) | Arrival::ToClient(..) | Arrival::Pong(_) => to_client,
                 _ => false,
             };
@@ -142,6 +144,7 @@ impl Network {
             let link = match &arrival {
                 Arrival::Opened(link)
                 | Arrival::ToServer(link, _)
+                | Arrival::Attachment(link, _)
                 | Arrival::Accepted(link)
                 | Arrival::ToClient(link, _)
                 | Arrival::Pong(link) => Some(*link),

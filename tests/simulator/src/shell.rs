@@ -1,5 +1,7 @@
 //! The shells of those clients: what they hand in, and when. A lazy one lets things wait.
 
+use std::collections::BTreeSet;
+
 use socketio_client_core::codec::Json;
 use socketio_client_core::{Command, Frame, Input, Message, State};
 
@@ -82,6 +84,7 @@ impl World {
 
     /// Does what a core wants, and hears what it tells.
     pub(crate) fn drain_now(&mut self, at: usize) {
+        let mut full = BTreeSet::new();
         loop {
             let mut quiet = true;
             while let Some(command) = self.clients[at].manager.poll_command() {
@@ -91,18 +94,24 @@ impl World {
             }
             for (transport, link) in self.clients[at].links.clone() {
                 // Sometimes the transport takes no more for a while.
-                while !self.dice.one_in(10) {
+                while !full.contains(&transport) {
+                    if self.dice.one_in(10) {
+                        full.insert(transport);
+                        break;
+                    }
                     let Some(frame) = self.clients[at].manager.poll_message(transport) else { break };
                     quiet = false;
-                    let text = match frame {
-                        Frame::Message(Message::Text(text)) => text.to_string(),
-                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
-                        Frame::Ping => "ping".into(),
+                    let arrival = match frame {
+                        Frame::Message(Message::Text(text)) => {
+                            self.check_order(&text);
+                            self.check_joined(link, &text);
+                            Arrival::ToServer(link, text.to_string())
+                        }
+                        Frame::Message(Message::Binary(bytes)) => Arrival::Attachment(link, bytes.to_vec()),
+                        Frame::Ping => Arrival::ToServer(link, "ping".into()),
                     };
-                    self.journal.tell(self.now, || format!("client {at} -> {link}: {text}"));
-                    self.check_order(&text);
-                    self.check_joined(link, &text);
-                    self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
+                    self.journal.tell(self.now, || format!("client {at} -> {link}: {arrival:?}"));
+                    self.network.to_server(link, arrival, self.now, &mut self.dice);
                 }
             }
             if quiet {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{EmitError, EmitId, EmitOptions, Input, Message, TransportError, TransportId};
 
@@ -13,6 +14,7 @@ use crate::disk::{Disk, Record, Write};
 use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::network::{Arrival, Link, Network};
+use crate::packet::attachment;
 use crate::plan::Plan;
 use crate::run::Outcome;
 use crate::server::{Doing, MAX_PAYLOAD, Server};
@@ -253,6 +255,9 @@ impl World {
         let payload = if self.dice.one_in(25) {
             self.large.insert(number);
             Payload::event("op", &(number, "x".repeat(MAX_PAYLOAD))).unwrap()
+        } else if self.dice.one_in(6) {
+            self.figures.count("with an attachment");
+            Payload::event("op", &(number, Bytes::from(attachment(number)))).unwrap()
         } else {
             Payload::event("op", &number).unwrap()
         };
@@ -277,7 +282,7 @@ impl World {
         let client = &mut self.clients[of];
         let number = number(&payload);
         let quiet = options.ack && options.volatile && options.quiet_drop;
-        let size = payload.json().len();
+        let size = payload.size();
         match client.manager.emit(client.sockets[at], payload.clone(), options, instant(self.now)) {
             Ok(emit) => {
                 let emitted = Emitted { number, size, quiet, answered: false, fate: None };
@@ -309,6 +314,10 @@ impl World {
             }
             Arrival::ToServer(link, text) => {
                 let doings = self.server.message(link, &text, self.now);
+                self.obey(doings);
+            }
+            Arrival::Attachment(link, bytes) => {
+                let doings = self.server.attached(link, &bytes, self.now);
                 self.obey(doings);
             }
             Arrival::Heartbeat(link) => {

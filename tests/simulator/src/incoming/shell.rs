@@ -164,7 +164,8 @@ impl World {
     }
     /// A session whose pings come is not ended for want of them. What a lazy shell hears is too old to tell.
     pub(super) fn check_heartbeat(&self, reason: DisconnectReason) {
-        let wakes = self.now <= self.fires(self.pace.hurried_until());
+        // It may find out by waking up, and slow timers tell it later.
+        let wakes = self.now <= self.fires(self.pace.hurried_until()).max(self.throttle.1);
         if reason != DisconnectReason::PingTimeout || self.plan.late > 0 || wakes {
             return;
         }
