@@ -42,6 +42,8 @@ pub struct World {
     pub(crate) large: BTreeSet<u64>,
     /// Of `/r`: numbers that do not wait for others.
     pub(crate) passing: BTreeSet<u64>,
+    /// Numbers that had ended, and stand in the store all the same: they come after what was sent meanwhile.
+    pub(crate) revived: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
     pub(crate) open: BTreeSet<u64>,
     /// Where the client has been told that it has joined.
@@ -84,6 +86,7 @@ impl World {
             never: [BTreeSet::new(), BTreeSet::new()],
             large: BTreeSet::new(),
             passing: BTreeSet::new(),
+            revived: BTreeSet::new(),
             open: BTreeSet::new(),
             joined: BTreeSet::new(),
             next_emit: 0,
