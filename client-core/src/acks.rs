@@ -200,7 +200,13 @@ impl Acks {
 
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
-        let at = self.find(id)?;
+        let at = match self.find(id) {
+            Some(at) => at,
+            None if fault!(LateAckSettlesNext) => {
+                self.pending.iter().position(|pending| pending.sent && !pending.attempt && pending.id > id)?
+            }
+            None => return None,
+        };
         if !matches!(self.pending.get(at)?, Pending { sent: true, dropped: false, .. }) {
             return None;
         }
@@ -263,6 +269,9 @@ impl Acks {
             }
         }
         self.in_flight = 0;
+        if fault!(AckIdsReused) {
+            self.next = 0;
+        }
         lost
     }
 

@@ -83,6 +83,11 @@ pub(crate) fn retry_delay(exponent: u32, config: &Config, rng: &mut Rng) -> Dura
 
 fn doubled(exponent: u32, first: Duration, cap: Duration, factor: f64, rng: &mut Rng) -> Duration {
     let cap = micros(cap);
+    if fault!(JitterBeforeCap) {
+        let base = micros(first).saturating_mul(1 << exponent.min(20));
+        let spread = permille(base, factor);
+        return Duration::from_micros(rng.between(base - spread, base + spread).min(cap));
+    }
     let mut base = micros(first).min(cap);
     for _ in 0..exponent {
         // Once it is at the cap, or stands at zero, it stays.

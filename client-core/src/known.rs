@@ -76,7 +76,7 @@ impl Known {
         let follows = self.last.is_none_or(|last| (offset.millis, offset.count) > (last.millis, last.count));
         let takes = match offset.shape {
             // One below may be a text of the application's. What is replayed never is, even if the server's clock was set back.
-            Shape::Memory => follows || replayed,
+            Shape::Memory => follows || replayed || fault!(VolatileOffset),
             // In a cluster the order of arrival is not that of the offsets; that of a replay is.
             _ => follows || !replayed,
         };

@@ -36,6 +36,9 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod fault;
+
 mod acks;
 mod backoff;
 pub mod codec;
@@ -78,6 +81,8 @@ pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, Resy
 #[cfg(feature = "json")]
 pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
+#[cfg(socketio_faults)]
+pub use fault::Fault;
 pub use gap::{Gap, GapLevel, GapReason};
 pub use held::{HeldEvents, Places};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};

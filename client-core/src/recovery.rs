@@ -227,7 +227,7 @@ impl<P> Recovery<P> {
         let noticed = outage.notice.is_given(now);
         // A server that keeps events in memory would give away a session whose last connection it still serves, and take
         // the namespace's rooms from the new one when it notices.
-        if !noticed && session.claimed && in_memory {
+        if !noticed && session.claimed && in_memory && !fault!(SecondClaim) {
             outage.claim = Claim::None;
             if outage.reason != Some(GapReason::NewNode) {
                 outage.reason = Some(GapReason::ServerNotNoticed);

@@ -189,6 +189,8 @@ pub(crate) struct Socket<C: Codec> {
     pub(crate) sessions: u32,
     pub(crate) auth_requests: u32,
     pub(crate) observed: bool,
+    #[cfg(socketio_faults)]
+    pub(crate) half: VecDeque<crate::codec::Message<C>>,
 }
 
 impl SocketState {
@@ -216,6 +218,8 @@ impl<C: Codec> Socket<C> {
             sessions: 0,
             auth_requests: 0,
             observed: false,
+            #[cfg(socketio_faults)]
+            half: VecDeque::new(),
         }
     }
 

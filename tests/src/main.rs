@@ -5,9 +5,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
+        Some("faults") => simulator::faults::faults(),
         Some("simulate") => simulator::command::simulate(args),
         _ => {
-            eprintln!("usage: cargo run -p tests -- simulate --help");
+            eprintln!("usage: cargo run -p tests -- simulate --help | faults");
             ExitCode::from(2)
         }
     }

@@ -195,7 +195,9 @@ impl<C: Codec> Engine<C> {
             },
             Ok(PacketType::Ping) => {
                 self.pong_due = true;
-                self.heartbeat = now + self.patience;
+                if !fault!(HeartbeatNotMoved) {
+                    self.heartbeat = now + self.patience;
+                }
                 Received::Ping
             }
             // On a WebSocket the server closes the WebSocket itself.

@@ -36,12 +36,15 @@ impl<C: Codec> Manager<C> {
             Phase::TakingOver(takeover) if takeover.transport() == transport => {
                 self.takeover_heard(&message, now);
             }
-            Phase::Opening(opening) if opening.transport == transport => {
+            Phase::Opening(opening) if opening.transport == transport || fault!(TransportUnchecked) => {
                 if let Some(handshake) = self.handshake(&message, now) {
                     self.opened(handshake, Link::WebSocket(transport), now);
                 }
             }
-            Phase::Open(engine) if engine.transport() == transport => {
+            Phase::Open(engine)
+                if engine.transport() == transport
+                    || (fault!(TransportUnchecked) && engine.upgrade.transport() != Some(transport)) =>
+            {
                 let received = engine.receive(message, &mut self.codec, &self.config.limits, now);
                 self.received(received, now);
             }
@@ -313,8 +316,15 @@ impl<C: Codec> Manager<C> {
         for transport in [Some(engine.transport()), probe].into_iter().flatten() {
             self.close_transport(transport);
         }
-        for outgoing in engine.queue.into_iter().rev() {
+        for outgoing in engine.queue.into_iter().rev().filter(|_| !fault!(BufferNotPutBack)) {
             self.give_back(outgoing);
+        }
+        #[cfg(socketio_faults)]
+        if fault!(HalfPacketResent)
+            && let Some(socket) = self.sockets.first_mut()
+        {
+            let half = engine.messages.into_iter();
+            socket.half.extend(half.take_while(|message| matches!(message, Message::Binary(_))));
         }
         if self.lingering.is_some() {
             // A newer session ends, on which no namespace was connected: what waits for a receipt left on the other.

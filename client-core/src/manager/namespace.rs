@@ -247,6 +247,10 @@ impl<C: Codec> Manager<C> {
         let until = self.config.unix(now);
         let gap = target.recovery.connected(pid.filter(|_| self.config.recovery), until, now);
         target.outbox.restart();
+        #[cfg(socketio_faults)]
+        if let Phase::Open(engine) = &mut self.phase {
+            engine.messages.append(&mut target.half);
+        }
         self.backoff.reset();
         self.replay(socket, gap);
         self.save(socket);

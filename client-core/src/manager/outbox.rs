@@ -167,7 +167,9 @@ impl<C: Codec> Manager<C> {
         let target = self.sockets.get_mut(socket.0 as usize)?;
         let retries = target.outbox.retries.as_mut().filter(|retries| retries.is_opening())?;
         retries.opened(delivery, next);
-        target.acks.begin_at(next);
+        if !fault!(OutboxIdReused) {
+            target.acks.begin_at(next);
+        }
         Some(())
     }
 

@@ -157,6 +157,10 @@ impl<C: Codec> Manager<C> {
 
     /// An event came before the answer to CONNECT.
     pub(super) fn hold_early(&mut self, socket: SocketId, payload: C::Payload, ack: Option<u64>) {
+        if fault!(ReplayBeforeAnswer) {
+            self.deliver(socket, payload, ack, true);
+            return;
+        }
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         let size = self.codec.size(&payload);
         if !target.recovery.hold(payload, ack, size, &self.config) {

@@ -59,7 +59,8 @@ impl<C: Codec> Manager<C> {
     /// The probe, if one is due on this transport.
     pub(super) fn resume_probe(&mut self, transport: TransportId) -> Option<Frame<C>> {
         let Phase::Open(engine) = &mut self.phase else { return None };
-        if engine.transport() != transport || engine.receipt != Receipt::None {
+        // Between a packet and its attachments it would cover what has not left.
+        if engine.transport() != transport || engine.receipt != Receipt::None || !engine.messages.is_empty() {
             return None;
         }
         let probe = engine.probe.as_mut().filter(|probe| !probe.asked)?;
@@ -85,5 +86,50 @@ impl<C: Codec> Engine<C> {
     /// No answer came.
     pub(super) fn probe_failed(&self, now: Instant) -> bool {
         self.probe.is_some_and(|probe| now >= probe.deadline)
+    }
+}
+
+#[cfg(all(test, feature = "json"))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::codec::{Json, Payload};
+    use crate::{Command, Config, EmitOptions, Input, SocketOptions};
+
+    #[test]
+    fn a_probe_does_not_come_between_a_packet_and_its_attachment() {
+        for receipts in [Receipts::Auto, Receipts::Namespace] {
+            let now = Instant::from_millis(0);
+            let mut config = Config::new("http://localhost").unwrap();
+            config.transports = [TransportKind::WebSocket].into();
+            config.websocket_ping = receipts == Receipts::Auto;
+            config.receipts = receipts;
+            let mut manager = Manager::new(Json, config, 1);
+            let socket = manager.socket("/", SocketOptions::default());
+            manager.connect(socket, now);
+            let Some(Command::Open { transport, .. }) = manager.poll_command() else { panic!() };
+            manager.handle_input(Input::Opened { transport }, now);
+            for text in
+                [r#"0{"sid":"E","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#, r#"40{"sid":"S"}"#]
+            {
+                let message = Message::Text(text.into());
+                manager.handle_input(Input::Message { transport, message }, now);
+                while manager.poll_message(transport).is_some() {}
+            }
+            let payload = Payload::event("photo", &Bytes::from_static(b"\xff")).unwrap();
+            manager.emit(socket, payload, EmitOptions::default(), now).unwrap();
+            let kind = |frame: Frame<Json>| match frame {
+                Frame::Message(Message::Text(text)) if text.starts_with("451-") => "packet",
+                Frame::Message(Message::Binary(_)) => "attachment",
+                Frame::Message(Message::Text(_)) | Frame::Ping => "probe",
+            };
+            let mut frames: Vec<_> = manager.poll_message(transport).map(kind).into_iter().collect();
+            manager.resume(now);
+            frames.extend(core::iter::from_fn(|| manager.poll_message(transport)).map(kind));
+            assert_eq!(frames[..3], ["packet", "attachment", "probe"], "{receipts:?}");
+        }
     }
 }

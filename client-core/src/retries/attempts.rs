@@ -205,6 +205,9 @@ impl<P> Outbox<P> {
     /// The namespace is connected anew: all that was handed out is sent again, from the first on.
     pub(crate) fn restart(&mut self) {
         let Some(retries) = &mut self.retries else { return };
+        if fault!(WindowNotReset) {
+            return;
+        }
         retries.pauses.clear();
         let handed_out = core::mem::take(&mut retries.handed_out);
         for emit in self.held.iter_mut().take(handed_out) {

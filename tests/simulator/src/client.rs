@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
     Auth, Config, Delivery, EmitId, EmitOptions, Fate, Input, Instant, Manager, SocketId, TransportId,
@@ -74,10 +75,11 @@ pub(crate) fn instant(now: u64) -> Instant {
     Instant::from_millis(now)
 }
 
-/// Large ones have a text behind it.
+/// Large ones have a text behind it, others an attachment.
 pub(crate) fn number(payload: &Payload) -> u64 {
     let alone = payload.parse::<u64>().ok();
-    alone.unwrap_or_else(|| payload.parse::<(u64, String)>().unwrap().0)
+    let with_text = || Some(payload.parse::<(u64, String)>().ok()?.0);
+    alone.or_else(with_text).unwrap_or_else(|| payload.parse::<(u64, Bytes)>().unwrap().0)
 }
 
 impl Client {
@@ -134,6 +136,11 @@ impl Client {
             return None;
         }
         self.links.iter().find(|(_, of)| **of == link).map(|(transport, _)| *transport)
+    }
+
+    /// The transport of a link that this process has closed.
+    pub(crate) fn closed(&self, link: Link) -> Option<TransportId> {
+        (link / LINKS == self.process).then(|| TransportId::from_number(link % LINKS))
     }
 
     /// When its timer is due, or its shell looks at what waits, in whole milliseconds.

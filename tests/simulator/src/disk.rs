@@ -112,7 +112,9 @@ impl World {
             // It is sent again.
             Write::Erase { key } => {
                 if let Some(record) = self.disk.records.get(&key) {
-                    self.never[1].remove(&number(&record.payload));
+                    let number = number(&record.payload);
+                    self.never[1].remove(&number);
+                    self.revived.insert(number);
                 }
             }
             Write::Append { record } => {

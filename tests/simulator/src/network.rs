@@ -1,7 +1,7 @@
 //! Connections: each keeps the order of what it carries, and each may be cut.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::dice::Dice;
 
@@ -15,6 +15,8 @@ pub enum Arrival {
     Opened(Link),
     /// At the server.
     ToServer(Link, String),
+    /// At the server, too.
+    Attachment(Link, Vec<u8>),
     /// At the client: the server has accepted.
     Accepted(Link),
     /// At the client.
@@ -50,6 +52,8 @@ pub struct Network {
     stalled: [u64; 2],
     /// Nothing arrives on them any more.
     cut: BTreeMap<Link, ()>,
+    /// But for what was on its way when the client closed them, in its shell's hands.
+    closed: BTreeSet<Link>,
 }
 
 impl Network {
@@ -87,7 +91,7 @@ impl Network {
         *stalled = until.max(*stalled);
         for Reverse((time, count, arrival)) in std::mem::take(&mut self.arrivals) {
             let waits = match &arrival {
-                Arrival::Opened(_) | Arrival::ToServer(..) => !to_client,
+                Arrival::Opened(_) | Arrival::ToServer(..) | Arrival::Attachment(..) => !to_client,
                 Arrival::Accepted(_) | Arrival::ToClient(..) | Arrival::Pong(_) => to_client,
                 _ => false,
             };
@@ -107,7 +111,15 @@ impl Network {
         }
     }
 
-    /// The same, and nobody learns of it but by a heartbeat that does not come.
+    /// The client has closed it. What is on its way to it is still handed in.
+    pub fn close(&mut self, link: Link, now: u64, dice: &mut Dice) {
+        if !self.is_cut(link) {
+            self.closed.insert(link);
+        }
+        self.cut(link, now, dice);
+    }
+
+    /// The same as a cut, and nobody learns of it but by a heartbeat that does not come.
     pub fn silence(&mut self, link: Link) {
         self.cut.insert(link, ());
     }
@@ -132,6 +144,7 @@ impl Network {
             let link = match &arrival {
                 Arrival::Opened(link)
                 | Arrival::ToServer(link, _)
+                | Arrival::Attachment(link, _)
                 | Arrival::Accepted(link)
                 | Arrival::ToClient(link, _)
                 | Arrival::Pong(link) => Some(*link),
@@ -140,7 +153,8 @@ impl Network {
                 | Arrival::Handled(_)
                 | Arrival::Heartbeat(_) => None,
             };
-            if !link.is_some_and(|link| self.is_cut(link)) {
+            let strays = matches!(&arrival, Arrival::ToClient(link, _) if self.closed.contains(link));
+            if strays || !link.is_some_and(|link| self.is_cut(link)) {
                 return Some(arrival);
             }
         }

@@ -17,6 +17,8 @@ pub(crate) struct Pace {
     /// When the next attempt may begin.
     next: Option<u64>,
     hurried_until: u64,
+    /// So many delays in a row were the longest that there are.
+    longest: u32,
     /// When a timer fired last, and how often.
     fired: (u64, u32),
 }
@@ -25,6 +27,11 @@ impl Pace {
     /// The client woke up: for a while the next attempt may begin at once.
     pub(crate) const fn hurry(&mut self, now: u64) {
         self.hurried_until = now + HURRY;
+    }
+
+    /// Until when it is finding out what has become of its connection.
+    pub(crate) const fn hurried_until(&self) -> u64 {
+        self.hurried_until
     }
 
     /// Delays double up to a bound and are spread, and no attempt begins before its time. What is heard may be so old.
@@ -39,6 +46,8 @@ impl Pace {
                     (low..=high).contains(delay),
                     "attempt {attempt} after {delay:?}, not {low:?} to {high:?}"
                 );
+                self.longest = if *delay == most { self.longest + 1 } else { 0 };
+                assert!(self.longest < 2, "attempt {attempt} after {delay:?} again: it is not spread");
                 self.next = Some((now + millis(*delay)).saturating_sub(late));
             }
             Event::ReconnectAttempt { attempt, .. } => {

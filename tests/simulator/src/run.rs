@@ -98,7 +98,7 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 20] = [
+const EMITS: [&str; 22] = [
     "cuts",
     "silences",
     "stalls",
@@ -108,6 +108,8 @@ const EMITS: [&str; 20] = [
     "lost the lead",
     "emits",
     "too large",
+    "with an attachment",
+    "strays",
     "dropped without a word",
     "reconnects",
     "retries",

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::network::Link;
+use crate::packet::{Packet, attachment};
 
 /// What the server wants done.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub enum Doing {
 struct Session {
     connected: BTreeMap<String, Option<String>>,
     heard: u64,
+    /// The text of a packet whose attachment has not come.
+    partial: Option<String>,
 }
 
 /// The name, the namespace and the ack id.
@@ -109,18 +112,11 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
         session.heard = now;
         assert!(text.len() <= MAX_PAYLOAD, "the server would close the connection: {text}");
-        let Some(packet) = text.strip_prefix('4') else {
+        let Some(Packet { kind, attachments, namespace, id, data }) = Packet::of(text) else {
             assert_eq!(text, "3", "the client sends only packets and pongs");
             return vec![];
         };
-        let (kind, rest) = packet.split_at(1);
-        let (namespace, rest) = match rest.strip_prefix('/') {
-            Some(_) => rest.split_once(',').unwrap_or((rest, "")),
-            None => ("/", rest),
-        };
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (id, data) = rest.split_at(digits);
-        let id: Option<u64> = id.parse().ok();
+        assert!(session.partial.is_none(), "{text} where an attachment has to come");
         match kind {
             "0" => self.connect(link, namespace, data),
             "1" => {
@@ -128,8 +124,26 @@ impl Server {
                 vec![]
             }
             "2" => self.event(link, namespace, id, data),
+            "5" => {
+                assert_eq!(attachments, 1, "{text}");
+                session.partial = Some(text.into());
+                vec![]
+            }
             other => panic!("the client sent a packet of type {other}: {text}"),
         }
+    }
+
+    /// An attachment on a link.
+    pub fn attached(&mut self, link: Link, bytes: &[u8], now: u64) -> Vec<Doing> {
+        let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
+        session.heard = now;
+        let partial = session.partial.take();
+        let text = partial.unwrap_or_else(|| panic!("an attachment without its packet, on {link}"));
+        let Packet { namespace, id, data, .. } = Packet::of(&text).unwrap();
+        let args: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(args[2], json!({ "_placeholder": true, "num": 0 }), "{text}");
+        assert_eq!(bytes, attachment(args[1].as_u64().unwrap()), "another attachment than that of {text}");
+        self.event(link, namespace, id, data)
     }
 
     fn connect(&mut self, link: Link, namespace: &str, data: &str) -> Vec<Doing> {

@@ -1,10 +1,13 @@
 //! The shells of those clients: what they hand in, and when. A lazy one lets things wait.
 
-use socketio_client_core::codec::Json;
-use socketio_client_core::{Input, State};
+use std::collections::BTreeSet;
 
-use crate::client::instant;
-use crate::network::Arrival;
+use socketio_client_core::codec::Json;
+use socketio_client_core::{Command, Frame, Input, Message, State};
+
+use crate::client::{Client, instant};
+use crate::disk::{Record, Write};
+use crate::network::{Arrival, Link};
 use crate::world::World;
 
 /// Time for a goodbye.
@@ -77,6 +80,95 @@ impl World {
         };
         let (at, _) = self.find(*link)?;
         self.clients[at].wakes.filter(|wakes| self.now < *wakes)
+    }
+
+    /// Does what a core wants, and hears what it tells.
+    pub(crate) fn drain_now(&mut self, at: usize) {
+        let mut full = BTreeSet::new();
+        loop {
+            let mut quiet = true;
+            while let Some(command) = self.clients[at].manager.poll_command() {
+                quiet = false;
+                self.journal.tell(self.now, || format!("client {at}: {command:?}"));
+                self.command(at, command);
+            }
+            for (transport, link) in self.clients[at].links.clone() {
+                // Sometimes the transport takes no more for a while.
+                while !full.contains(&transport) {
+                    if self.dice.one_in(10) {
+                        full.insert(transport);
+                        break;
+                    }
+                    let Some(frame) = self.clients[at].manager.poll_message(transport) else { break };
+                    quiet = false;
+                    let arrival = match frame {
+                        Frame::Message(Message::Text(text)) => {
+                            self.check_order(&text);
+                            self.check_joined(link, &text);
+                            Arrival::ToServer(link, text.to_string())
+                        }
+                        Frame::Message(Message::Binary(bytes)) => Arrival::Attachment(link, bytes.to_vec()),
+                        Frame::Ping => Arrival::ToServer(link, "ping".into()),
+                    };
+                    self.journal.tell(self.now, || format!("client {at} -> {link}: {arrival:?}"));
+                    self.network.to_server(link, arrival, self.now, &mut self.dice);
+                }
+            }
+            if quiet {
+                break;
+            }
+        }
+        let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];
+        watcher.look(manager, sockets, &mut self.coverage);
+        for transport in dead {
+            assert!(manager.poll_message(*transport).is_none(), "a frame for a transport that is gone");
+        }
+        while let Some(event) = self.clients[at].manager.poll_event() {
+            self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
+            let client = &mut self.clients[at];
+            let late = client.heard.map_or(0, |heard| self.now - heard);
+            client.pace.hear(&event, client.manager.config_mut(), self.now, late);
+            self.hear(at, event);
+        }
+    }
+
+    fn command(&mut self, at: usize, command: Command<Json>) {
+        let client = &mut self.clients[at];
+        match command {
+            Command::Open { transport, .. } => {
+                let link = client.link(transport);
+                if self.plan.lag > 0 {
+                    self.network.slow(link, self.dice.roll(self.plan.lag));
+                }
+                client.links.insert(transport, link);
+                self.network.to_server(link, Arrival::Opened(link), self.now, &mut self.dice);
+            }
+            Command::Close { transport } => {
+                client.dead.push(transport);
+                if let Some(link) = client.links.remove(&transport) {
+                    self.network.close(link, self.now, &mut self.dice);
+                }
+            }
+            Command::Keep { key, payload, expires, .. } => {
+                self.ask(at, Write::Keep { key, record: Record { payload, expires } });
+            }
+            Command::Erase { key, .. } => self.ask(at, Write::Erase { key }),
+            Command::Reserve { up_to, .. } => self.ask(at, Write::Reserve { up_to }),
+            other => panic!("{other:?} was not asked for"),
+        }
+    }
+
+    /// A shell may hand in what was on its way when it was told to close the connection.
+    pub(crate) fn stray(&mut self, link: Link, message: Message<Json>) {
+        let Some((at, transport)) =
+            self.clients.iter().enumerate().find_map(|(at, client)| Some((at, client.closed(link)?)))
+        else {
+            return;
+        };
+        if self.clients[at].wakes.is_none() {
+            self.figures.count("strays");
+            self.tell_client(at, Input::Message { transport, message });
+        }
     }
 
     /// No timer survives its owner, and no connection.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{
-    Command, EmitError, EmitId, EmitOptions, Frame, Input, Message, TransportError, TransportId,
-};
+use socketio_client_core::{EmitError, EmitId, EmitOptions, Input, Message, TransportError, TransportId};
 
 use crate::client::{Client, Emitted, NAMESPACES, instant, number, words};
 use crate::coverage::Coverage;
@@ -15,6 +14,7 @@ use crate::disk::{Disk, Record, Write};
 use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::network::{Arrival, Link, Network};
+use crate::packet::attachment;
 use crate::plan::Plan;
 use crate::run::Outcome;
 use crate::server::{Doing, MAX_PAYLOAD, Server};
@@ -42,6 +42,8 @@ pub struct World {
     pub(crate) large: BTreeSet<u64>,
     /// Of `/r`: numbers that do not wait for others.
     pub(crate) passing: BTreeSet<u64>,
+    /// Numbers that had ended, and stand in the store all the same: they come after what was sent meanwhile.
+    pub(crate) revived: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
     pub(crate) open: BTreeSet<u64>,
     /// Where the client has been told that it has joined.
@@ -84,6 +86,7 @@ impl World {
             never: [BTreeSet::new(), BTreeSet::new()],
             large: BTreeSet::new(),
             passing: BTreeSet::new(),
+            revived: BTreeSet::new(),
             open: BTreeSet::new(),
             joined: BTreeSet::new(),
             next_emit: 0,
@@ -255,6 +258,9 @@ impl World {
         let payload = if self.dice.one_in(25) {
             self.large.insert(number);
             Payload::event("op", &(number, "x".repeat(MAX_PAYLOAD))).unwrap()
+        } else if self.dice.one_in(6) {
+            self.figures.count("with an attachment");
+            Payload::event("op", &(number, Bytes::from(attachment(number)))).unwrap()
         } else {
             Payload::event("op", &number).unwrap()
         };
@@ -279,7 +285,7 @@ impl World {
         let client = &mut self.clients[of];
         let number = number(&payload);
         let quiet = options.ack && options.volatile && options.quiet_drop;
-        let size = payload.json().len();
+        let size = payload.size();
         match client.manager.emit(client.sockets[at], payload.clone(), options, instant(self.now)) {
             Ok(emit) => {
                 let emitted = Emitted { number, size, quiet, answered: false, fate: None };
@@ -313,6 +319,10 @@ impl World {
                 let doings = self.server.message(link, &text, self.now);
                 self.obey(doings);
             }
+            Arrival::Attachment(link, bytes) => {
+                let doings = self.server.attached(link, &bytes, self.now);
+                self.obey(doings);
+            }
             Arrival::Heartbeat(link) => {
                 let doings = self.server.heartbeat(link, self.now);
                 if !doings.is_empty() {
@@ -327,9 +337,10 @@ impl World {
             }
             Arrival::Accepted(link) => self.input(link, |transport| Input::Opened { transport }),
             Arrival::ToClient(link, text) => {
+                let message = Message::Text(text.as_str().into());
+                let Some((at, transport)) = self.find(link) else { return self.stray(link, message) };
                 self.note_joined(link, &text);
-                let message = Message::Text(text.into());
-                self.input(link, |transport| Input::Message { transport, message });
+                self.tell_client(at, Input::Message { transport, message });
             }
             Arrival::Pong(link) => self.input(link, |transport| Input::Pong { transport }),
             Arrival::ClientSees(link) => {
@@ -371,77 +382,8 @@ impl World {
         (0..self.clients.len()).for_each(|at| self.drain(at));
     }
 
-    /// Does what a core wants, and hears what it tells.
-    pub(crate) fn drain_now(&mut self, at: usize) {
-        loop {
-            let mut quiet = true;
-            while let Some(command) = self.clients[at].manager.poll_command() {
-                quiet = false;
-                self.journal.tell(self.now, || format!("client {at}: {command:?}"));
-                self.command(at, command);
-            }
-            for (transport, link) in self.clients[at].links.clone() {
-                // Sometimes the transport takes no more for a while.
-                while !self.dice.one_in(10) {
-                    let Some(frame) = self.clients[at].manager.poll_message(transport) else { break };
-                    quiet = false;
-                    let text = match frame {
-                        Frame::Message(Message::Text(text)) => text.to_string(),
-                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
-                        Frame::Ping => "ping".into(),
-                    };
-                    self.journal.tell(self.now, || format!("client {at} -> {link}: {text}"));
-                    self.check_order(&text);
-                    self.check_joined(link, &text);
-                    self.network.to_server(link, Arrival::ToServer(link, text), self.now, &mut self.dice);
-                }
-            }
-            if quiet {
-                break;
-            }
-        }
-        let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];
-        watcher.look(manager, sockets, &mut self.coverage);
-        for transport in dead {
-            assert!(manager.poll_message(*transport).is_none(), "a frame for a transport that is gone");
-        }
-        while let Some(event) = self.clients[at].manager.poll_event() {
-            self.journal.tell(self.now, || format!("client {at} hears {event:?}"));
-            let client = &mut self.clients[at];
-            let late = client.heard.map_or(0, |heard| self.now - heard);
-            client.pace.hear(&event, client.manager.config_mut(), self.now, late);
-            self.hear(at, event);
-        }
-    }
-
-    fn ask(&mut self, at: usize, write: Write) {
+    pub(crate) fn ask(&mut self, at: usize, write: Write) {
         let time = self.now + 1 + self.dice.roll(10);
         self.disk.ask(time, self.clients[at].process, write);
-    }
-
-    fn command(&mut self, at: usize, command: Command<Json>) {
-        let client = &mut self.clients[at];
-        match command {
-            Command::Open { transport, .. } => {
-                let link = client.link(transport);
-                if self.plan.lag > 0 {
-                    self.network.slow(link, self.dice.roll(self.plan.lag));
-                }
-                client.links.insert(transport, link);
-                self.network.to_server(link, Arrival::Opened(link), self.now, &mut self.dice);
-            }
-            Command::Close { transport } => {
-                client.dead.push(transport);
-                if let Some(link) = client.links.remove(&transport) {
-                    self.network.cut(link, self.now, &mut self.dice);
-                }
-            }
-            Command::Keep { key, payload, expires, .. } => {
-                self.ask(at, Write::Keep { key, record: Record { payload, expires } });
-            }
-            Command::Erase { key, .. } => self.ask(at, Write::Erase { key }),
-            Command::Reserve { up_to, .. } => self.ask(at, Write::Reserve { up_to }),
-            other => panic!("{other:?} was not asked for"),
-        }
     }
 }

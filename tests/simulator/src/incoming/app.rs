@@ -24,6 +24,7 @@ impl World {
                 self.input(conn, |transport| Input::Opened { transport });
             }
             Arrival::ToClient(conn, text) => {
+                self.stray(conn, &text);
                 self.input(conn, |transport| Input::Message {
                     transport,
                     message: Message::Text(text.into()),
@@ -153,6 +154,7 @@ impl World {
                 self.shell.session.end(transport);
                 for conn in self.wire.of(transport) {
                     self.wire.live.remove(&conn);
+                    self.wire.closed.insert(conn);
                     self.wire.send(conn, To::Server, Arrival::ServerSees(conn), self.now, &mut self.dice);
                 }
                 return;
@@ -222,6 +224,7 @@ impl World {
                 self.figures.count("refused");
                 self.rejoin(space(socket));
             }
+            Event::Closed { reason, .. } => self.check_heartbeat(reason),
             Event::Reconnected { .. } => self.figures.count("reconnects"),
             _ => {}
         }

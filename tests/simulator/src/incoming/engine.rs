@@ -1,6 +1,8 @@
 //! A Node server: Engine.IO sessions over WebSocket and polling, their heartbeats and upgrades, and connection state
 //! recovery in memory.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -59,6 +61,11 @@ pub(super) struct Server {
     yeast: Yeast,
     /// Milliseconds in which events were sent.
     used: BTreeSet<u64>,
+    /// Every offset that it has ever written, and to whom.
+    offsets: BTreeSet<String>,
+    told: BTreeSet<String>,
+    /// Which of several it is.
+    at: u32,
     names: u32,
     next_sweep: u64,
     /// How far its clock is off.
@@ -75,6 +82,8 @@ const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const BAD: &str = r#"{"code":3,"message":"Bad request"}"#;
 /// The client has not completed an upgrade.
 const SWEEP: u64 = 60_000;
+/// Names that each of several servers has.
+const NAMES: u32 = 1_000_000;
 
 impl Server {
     /// Servers give no two sessions the same name.
@@ -86,7 +95,10 @@ impl Server {
             streams,
             yeast: Yeast::default(),
             used: BTreeSet::new(),
-            names: at * 1_000_000,
+            offsets: BTreeSet::new(),
+            told: BTreeSet::new(),
+            at,
+            names: at * NAMES,
             next_sweep: SWEEP,
             skew: 0,
             refuses: true,
@@ -375,6 +387,7 @@ impl Server {
     fn connect(&mut self, id: u32, space: usize, data: &str, now: u64, dice: &mut Dice) {
         let auth: Value = if data.is_empty() { Value::Null } else { serde_json::from_str(data).unwrap() };
         let clock = self.clock(now);
+        self.check_claim(&auth);
         let restored = match (self.plan.keeps, auth["pid"].as_str(), auth["offset"].as_str()) {
             (Some(keeps), Some(pid), Some(offset)) => match &self.streams {
                 Some(streams) => streams[space].borrow_mut().restore(pid, offset, EPOCH + now, keeps),
@@ -412,38 +425,5 @@ impl Server {
         }
         let pid = if self.plan.keeps.is_some() { format!(r#","pid":"{pid}""#) } else { String::new() };
         self.write(id, format!(r#"40{}{{"sid":"{sid}"{pid}}}"#, prefix(space)));
-    }
-
-    /// An event for all, or for the room in which all are.
-    pub(super) fn emit(&mut self, space: usize, number: u64, how: How, to_room: bool, now: u64) {
-        let mut clock = self.clock(now);
-        // A clock that is set back does not meet the same millisecond again: two events of one name are one to a client.
-        while self.used.contains(&clock) && !self.yeast.is_at(clock) {
-            self.skew += 1;
-            clock += 1;
-        }
-        self.used.insert(clock);
-        let mut data = format!(r#"["e",{number}]"#);
-        if let Some(streams) = &self.streams {
-            let id = streams[space].borrow_mut().keep(number, to_room, EPOCH + now);
-            if how == How::Kept {
-                data = format!(r#"["e",{number},"{id}"]"#);
-            }
-        } else if how == How::Kept && self.plan.keeps.is_some() {
-            let id = self.yeast.next(clock);
-            data = format!(r#"["e",{number},"{id}"]"#);
-            self.spaces[space].keep(id, data.clone(), to_room, clock);
-        }
-        let ack = if how == How::Acked { number.to_string() } else { String::new() };
-        let text = format!("42{}{ack}{data}", prefix(space));
-        let of = &self.spaces[space];
-        let members = of.rooms.iter().filter(|(_, in_room)| !to_room || **in_room);
-        let sessions: Vec<u32> = members.filter_map(|(sid, _)| of.sockets.get(sid).copied()).collect();
-        for id in sessions {
-            let Some(session) = self.sessions.get(&id) else { continue };
-            if how != How::Volatile || !session.polling || session.get.is_some() {
-                self.write(id, text.clone());
-            }
-        }
     }
 }

@@ -163,6 +163,8 @@ impl World {
     pub(super) fn delivered(&mut self, space: usize, number: u64) {
         let (now, late) = (self.now, self.lateness());
         let law = &mut self.laws[space];
+        let joined = law.joined.is_some() || law.resyncing.is_some();
+        assert!(joined, "{number} of {} before the namespace has joined, at {now}", NAMESPACES[space]);
         law.may_tell = false;
         // What waited was heard before.
         if law.resyncing.is_none() {

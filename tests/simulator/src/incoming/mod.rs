@@ -47,7 +47,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 33] = [
+pub(crate) const NEEDED: [&str; 34] = [
     "cuts",
     "half-open: ours was closed",
     "half-open: silence",
@@ -79,6 +79,7 @@ pub(crate) const NEEDED: [&str; 33] = [
     "sleeps",
     "slow timers",
     "bodies cut short",
+    "strays",
     "requests that came twice",
     "woken up",
 ];

@@ -21,6 +21,11 @@ pub(super) fn space_of(rest: &str) -> (usize, &str) {
     (space.unwrap_or_else(|| panic!("a packet for {name}")), data)
 }
 
+/// What the offset of an event at a time looks like.
+pub(super) fn offset_at(clock: u64) -> String {
+    encode(clock)
+}
+
 fn encode(mut number: u64) -> String {
     let mut text = Vec::new();
     loop {

@@ -1,9 +1,10 @@
 //! The client's shell: what it hands in, and when. A lazy one lets things wait.
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{Input, Message, TransportId};
+use socketio_client_core::{DisconnectReason, Input, Message, TransportId};
 
 use super::rooms::space_of;
+use super::wire::Conn;
 use super::world::World;
 
 /// What waits in a shell, and what it knows of sessions.
@@ -15,6 +16,8 @@ pub(super) struct Shell {
     pub(super) session: Sessions,
     /// When the application has heard everything.
     pub(super) heard: u64,
+    /// When the newest session has said last that it lives.
+    lived: u64,
 }
 
 /// Which session a transport belongs to, and where a session has joined.
@@ -24,6 +27,10 @@ pub(super) struct Sessions {
     joined: Vec<(String, usize)>,
     /// Transports that are gone.
     pub(super) ended: Vec<TransportId>,
+    /// The newest session.
+    newest: String,
+    /// It has begun, or said that it lives.
+    pub(super) lived: bool,
 }
 
 impl Sessions {
@@ -64,6 +71,10 @@ impl Sessions {
     fn hear_packet(&mut self, transport: TransportId, packet: &str) {
         if let Some((_, rest)) = packet.strip_prefix('0').and_then(|_| packet.split_once(r#""sid":""#)) {
             self.begin(transport, rest.split('"').next().unwrap());
+            self.newest = self.sid(transport).cloned().unwrap_or_default();
+            self.lived = true;
+        } else if packet == "2" {
+            self.lived |= self.sid(transport) == Some(&self.newest);
         } else if let Some(rest) = packet.strip_prefix("40") {
             self.set(transport, space_of(rest).0, true);
         } else if let Some(rest) = packet.strip_prefix("41").or_else(|| packet.strip_prefix("44")) {
@@ -93,6 +104,9 @@ impl World {
             return self.wake_shell();
         }
         self.shell.session.hear(&input);
+        if std::mem::take(&mut self.shell.session.lived) {
+            self.shell.lived = self.now;
+        }
         // Commands that wait may still name it, but none that comes after.
         if let Input::Closed { transport, .. } = &input {
             self.shell.session.end(*transport);
@@ -147,5 +161,27 @@ impl World {
             let frame = self.manager.poll_message(*transport);
             assert!(frame.is_none(), "a frame for a transport that is gone");
         }
+    }
+    /// A session whose pings come is not ended for want of them. What a lazy shell hears is too old to tell.
+    pub(super) fn check_heartbeat(&self, reason: DisconnectReason) {
+        // It may find out by waking up, and slow timers tell it later.
+        let wakes = self.now <= self.fires(self.pace.hurried_until()).max(self.throttle.1);
+        if reason != DisconnectReason::PingTimeout || self.plan.late > 0 || wakes {
+            return;
+        }
+        let (interval, patience) = self.plan.heartbeat;
+        let lived = self.shell.lived;
+        assert!(self.now >= lived + interval + patience, "given up at {}, pinged at {lived}", self.now);
+    }
+
+    /// A shell may hand in what was on its way when it was told to close the connection.
+    pub(super) fn stray(&mut self, conn: Conn, text: &str) {
+        if !self.plan.grown || self.plan.late > 0 || !self.wire.closed.contains(&conn) {
+            return;
+        }
+        let Some(of) = self.wire.conns.get(&conn) else { return };
+        let (transport, message) = (of.transport, Message::Text(text.into()));
+        self.figures.count("strays");
+        self.manager.handle_input(Input::Message { transport, message }, self.instant());
     }
 }

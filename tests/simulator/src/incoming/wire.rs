@@ -113,6 +113,8 @@ pub(super) struct Wire {
     pub(super) conns: BTreeMap<Conn, Connection>,
     /// Those that the client has open.
     pub(super) live: BTreeSet<Conn>,
+    /// Those that it has closed: what is on its way to it may still be handed in.
+    pub(super) closed: BTreeSet<Conn>,
     next: Conn,
     /// When the last of all that was sent to the client arrives, or would have.
     pub(super) latest: u64,
@@ -122,8 +124,9 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(latency: u64) -> Self {
-        let (arrivals, conns, live) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { latency, arrivals, count: 0, conns, live, next: 0, latest: 0, stalled: [0; 2] }
+        let (arrivals, conns) = (BTreeMap::new(), BTreeMap::new());
+        let (live, closed) = (BTreeSet::new(), BTreeSet::new());
+        Self { latency, arrivals, count: 0, conns, live, closed, next: 0, latest: 0, stalled: [0; 2] }
     }
 
     pub(super) fn open(&mut self, connection: Connection) -> Conn {
