@@ -35,6 +35,11 @@ impl Held {
         self.stale
     }
 
+    /// Whether events of the namespace wait.
+    pub(crate) fn waits(&self, socket: SocketId) -> bool {
+        self.events.waiting().any(|waiting| waiting == socket)
+    }
+
     /// There is another listener.
     pub(crate) const fn look_again(&mut self) {
         self.stale = true;
@@ -88,7 +93,7 @@ impl Inner {
 
     fn settle_places(&mut self) {
         if let Some(held) = &self.held {
-            self.places.settle(|socket| held.events.waiting().any(|waiting| waiting == socket));
+            self.places.settle(|socket| held.waits(socket));
         }
     }
 

@@ -194,7 +194,9 @@ impl Inner {
         let Some(sessions) = &mut self.sessions else { return };
         sessions.timer.arm(None, now);
         for Name { socket, .. } in &sessions.names {
-            if let Some(session) = self.manager.saved_session(*socket) {
+            // What waits for its first listener would be behind the mark.
+            let waits = self.held.as_ref().is_some_and(|held| held.waits(*socket));
+            if let Some(session) = self.manager.saved_session(*socket).filter(|_| !waits) {
                 sessions.save(*socket, &Saved::Session(session));
             }
         }
