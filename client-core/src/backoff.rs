@@ -10,6 +10,10 @@ use crate::time::{Instant, micros};
 /// A server is left alone for as long as it asks, up to so many times the longest delay.
 const PATIENCE: u32 = 10;
 
+const fn patience(config: &Config) -> Duration {
+    config.reconnection_delay_max.saturating_mul(PATIENCE)
+}
+
 /// Counts the attempts of one outage.
 ///
 /// It is reset when a namespace has connected, not when a transport opens: a server that accepts connections and drops
@@ -29,8 +33,7 @@ impl Backoff {
     /// What a server said instead of an answer.
     pub(crate) fn heed(&mut self, error: &TransportError, config: &Config, now: Instant) {
         if let TransportError::Status { retry_after: Some(asked), .. } = error {
-            let longest = config.reconnection_delay_max.saturating_mul(PATIENCE);
-            self.not_before = self.not_before.max(Some(now + (*asked).min(longest)));
+            self.not_before = self.not_before.max(Some(now + (*asked).min(patience(config))));
         }
     }
 
@@ -56,8 +59,7 @@ impl Backoff {
             // Spread, too: a server that is too busy tells every client the same.
             let spread = rng.between(0, permille(micros(delay), config.randomization_factor));
             let asked = until.since(now).saturating_add(Duration::from_micros(spread));
-            let longest = config.reconnection_delay_max.saturating_mul(PATIENCE);
-            delay = delay.max(asked.min(longest));
+            delay = delay.max(asked.min(patience(config)));
         }
         self.attempts = self.attempts.saturating_add(1);
         Some((self.attempts, delay))
