@@ -6,7 +6,6 @@
 // Tests: a wrong assumption is to end them.
 #![allow(clippy::unwrap_used)]
 
-mod random;
 mod rows;
 mod servers;
 mod subject;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use simulator::dice::Dice;
 use socketio_client_native::Transport;
 use tests::{Direction, End, Fault, PATIENCE, Proxy};
 use tokio::time::timeout;
 
-use crate::random::Random;
 use crate::servers::{Kind, Server};
 use crate::subject::{Account, Subject, quick};
 
@@ -80,7 +80,7 @@ async fn one(server: &Server, cut: Cut, id: u64) -> (u64, Duration, Account) {
 /// Cuts `share` of all offsets (`None`: every one), for each way and direction.
 pub(crate) async fn run(kind: Kind, share: Option<usize>, seed: u64) -> Vec<Sum> {
     let server = Arc::new(Server::quiet(kind).await);
-    let mut random = Random::new(seed);
+    let mut dice = Dice::new(seed);
     let mut sums = Vec::new();
     let mut id = 0;
     for (way, (name, _)) in WAYS.iter().enumerate() {
@@ -88,7 +88,7 @@ pub(crate) async fn run(kind: Kind, share: Option<usize>, seed: u64) -> Vec<Sum>
         for (direction, bytes) in [Direction::Up, Direction::Down].into_iter().zip(bytes) {
             let offsets: Vec<u64> = match share {
                 None => (0..bytes).collect(),
-                Some(count) => (0..count).map(|_| random.below(bytes)).collect(),
+                Some(count) => (0..count).map(|_| dice.roll(bytes)).collect(),
             };
             let mut sum = Sum {
                 way: name,
@@ -100,7 +100,7 @@ pub(crate) async fn run(kind: Kind, share: Option<usize>, seed: u64) -> Vec<Sum>
             let cuts: Vec<_> = offsets
                 .into_iter()
                 .map(|after| {
-                    let end = if random.below(2) == 0 { End::Close } else { End::Reset };
+                    let end = if dice.roll(2) == 0 { End::Close } else { End::Reset };
                     id += 1;
                     (Cut { way, direction, after, end }, id)
                 })

@@ -1,6 +1,6 @@
 //! When a session is asked for again, and about which connection the server is asked before.
 
-use socketio_client_core::{Address, SocketOptions};
+use socketio_client_core::{Address, SocketId, SocketOptions};
 
 use super::takeover::{lost_again, offered, status, unknown, unknown_to_websocket};
 use crate::{Face, Sim, millis, secs};
@@ -266,8 +266,8 @@ pub fn an_older_connection_is_asked_about_too<F: Face>(face: &F) {
     sim.expect_lines(&["open w10", "w10 40<P1@1>"]);
 }
 
-/// A process that ends while it makes good what it missed leaves that to the next one.
-pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
+/// A session that is stored, and in the middle of making good what it missed: on `w3`.
+fn resyncing<F: Face>(face: &F) -> (Sim<'_, F>, SocketId) {
     let mut sim = Sim::new(face);
     let socket = sim.manager.socket("/", SocketOptions { saves: true, ..SocketOptions::default() });
     sim.manager.set_resync(socket, true);
@@ -281,6 +281,12 @@ pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
     sim.ws_opened("w3");
     sim.handshake("w3", &[]);
     sim.server("w3", "40{S2 P2}");
+    (sim, socket)
+}
+
+/// A process that ends while it makes good what it missed leaves that to the next one.
+pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
+    let (mut sim, socket) = resyncing(face);
     let since = sim.manager.status(socket).last_gap.unwrap().since;
     sim.server("w3", "42<2@2>");
     let saved = sim.manager.saved_session(socket).unwrap();
@@ -334,19 +340,7 @@ pub fn a_session_is_stored_after_its_end<F: Face>(face: &F) {
 
 /// What was missed is made good only after the connection has ended: the next process has not missed it.
 pub fn a_resync_ends_after_the_connection<F: Face>(face: &F) {
-    let mut sim = Sim::new(face);
-    let socket = sim.manager.socket("/", SocketOptions { saves: true, ..SocketOptions::default() });
-    sim.manager.set_resync(socket, true);
-    sim.manager.connect(socket, sim.now);
-    sim.open_websocket("w1");
-    sim.server("w1", "40{S1 P1}");
-    sim.server("w1", "42<1@1>");
-    sim.cut("w1");
-    sim.advance(secs(1));
-    sim.closed("w2", unknown_to_websocket());
-    sim.ws_opened("w3");
-    sim.handshake("w3", &[]);
-    sim.server("w3", "40{S2 P2}");
+    let (mut sim, socket) = resyncing(face);
     sim.server("w3", "42<2@2>");
     sim.cut("w3");
     assert_eq!(sim.manager.saved_session(socket).unwrap().offset, None);
