@@ -21,6 +21,7 @@ pub mod network;
 mod pace;
 mod packet;
 mod plan;
+pub mod recorded;
 mod report;
 pub mod run;
 pub mod server;

@@ -12,6 +12,8 @@ use crate::packet::{Packet, attachment};
 pub enum Doing {
     Send(Link, String),
     Close(Link),
+    /// [`Server::heartbeat`] is due then.
+    Beat(Link, u64),
     /// A handler begins; it ends with [`Server::handled`] of this number.
     Handle(u64),
 }
@@ -20,7 +22,11 @@ pub enum Doing {
 #[derive(Debug, Default)]
 struct Session {
     connected: BTreeMap<String, Option<String>>,
-    heard: u64,
+    /// When it is pinged, or given up where the answer to a ping has not come.
+    beat: u64,
+    pinged: bool,
+    /// What came instead of the answer gave it more time, once.
+    refreshed: bool,
     /// The text of a packet whose attachment has not come.
     partial: Option<String>,
 }
@@ -57,6 +63,8 @@ pub struct Server {
     waiting: BTreeMap<Key, (Link, u64)>,
     jobs: BTreeMap<u64, Job>,
     next_job: u64,
+    /// Sessions of namespaces.
+    names: u64,
     /// Numbers that were read, on each namespace.
     pub read: BTreeSet<(String, u64)>,
     /// Numbers whose handler ran, in order, on each namespace.
@@ -80,27 +88,43 @@ impl Server {
 
     /// A new connection: the handshake.
     pub fn opened(&mut self, link: Link, now: u64) -> Vec<Doing> {
-        self.sessions.insert(link, Session { heard: now, ..Session::default() });
+        let beat = now + self.interval;
+        self.sessions.insert(link, Session { beat, ..Session::default() });
         let Self { interval, patience, .. } = self;
         let handshake = format!(
             r#"0{{"sid":"E{link}","upgrades":[],"pingInterval":{interval},"pingTimeout":{patience},"maxPayload":{MAX_PAYLOAD}}}"#
         );
-        vec![Doing::Send(link, handshake)]
+        vec![Doing::Send(link, handshake), Doing::Beat(link, beat)]
     }
 
     /// The server's heartbeat: a ping, or the end of a link that was silent for too long.
     pub fn heartbeat(&mut self, link: Link, now: u64) -> Vec<Doing> {
-        let Some(session) = self.sessions.get(&link) else { return vec![] };
-        if now - session.heard > self.interval + self.patience {
-            self.gone(link);
-            return vec![Doing::Close(link)];
+        let Some(session) = self.sessions.get_mut(&link).filter(|session| session.beat == now) else {
+            return vec![];
+        };
+        if session.pinged {
+            return self.end(link);
         }
-        vec![Doing::Send(link, "2".into())]
+        (session.pinged, session.refreshed, session.beat) = (true, false, now + self.patience);
+        vec![Doing::Send(link, "2".into()), Doing::Beat(link, session.beat)]
     }
 
-    #[must_use]
-    pub const fn interval(&self) -> u64 {
-        self.interval
+    fn end(&mut self, link: Link) -> Vec<Doing> {
+        self.gone(link);
+        vec![Doing::Close(link)]
+    }
+
+    /// It lives: the next heartbeat comes later.
+    fn hear(&mut self, link: Link, is_pong: bool, now: u64) -> Vec<Doing> {
+        let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
+        if is_pong {
+            (session.pinged, session.beat) = (false, now + self.interval);
+        } else if session.pinged && !std::mem::replace(&mut session.refreshed, true) {
+            session.beat = now + self.patience;
+        } else {
+            return vec![];
+        }
+        vec![Doing::Beat(link, session.beat)]
     }
 
     pub fn gone(&mut self, link: Link) {
@@ -109,8 +133,13 @@ impl Server {
 
     /// A message on a link.
     pub fn message(&mut self, link: Link, text: &str, now: u64) -> Vec<Doing> {
+        let mut doings = self.hear(link, text == "3", now);
+        doings.extend(self.take(link, text));
+        doings
+    }
+
+    fn take(&mut self, link: Link, text: &str) -> Vec<Doing> {
         let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
-        session.heard = now;
         assert!(text.len() <= MAX_PAYLOAD, "the server would close the connection: {text}");
         let Some(Packet { kind, attachments, namespace, id, data }) = Packet::of(text) else {
             assert_eq!(text, "3", "the client sends only packets and pongs");
@@ -119,10 +148,8 @@ impl Server {
         assert!(session.partial.is_none(), "{text} where an attachment has to come");
         match kind {
             "0" => self.connect(link, namespace, data),
-            "1" => {
-                session.connected.remove(namespace);
-                vec![]
-            }
+            "1" if session.connected.remove(namespace).is_some() => vec![],
+            "1" => self.end(link),
             "2" => self.event(link, namespace, id, data),
             "5" => {
                 assert_eq!(attachments, 1, "{text}");
@@ -135,15 +162,16 @@ impl Server {
 
     /// An attachment on a link.
     pub fn attached(&mut self, link: Link, bytes: &[u8], now: u64) -> Vec<Doing> {
+        let mut doings = self.hear(link, false, now);
         let Some(session) = self.sessions.get_mut(&link) else { return vec![] };
-        session.heard = now;
         let partial = session.partial.take();
         let text = partial.unwrap_or_else(|| panic!("an attachment without its packet, on {link}"));
         let Packet { namespace, id, data, .. } = Packet::of(&text).unwrap();
         let args: Value = serde_json::from_str(data).unwrap();
         assert_eq!(args[2], json!({ "_placeholder": true, "num": 0 }), "{text}");
         assert_eq!(bytes, attachment(args[1].as_u64().unwrap()), "another attachment than that of {text}");
-        self.event(link, namespace, id, data)
+        doings.extend(self.event(link, namespace, id, data));
+        doings
     }
 
     fn connect(&mut self, link: Link, namespace: &str, data: &str) -> Vec<Doing> {
@@ -156,12 +184,15 @@ impl Server {
         }
         let session = self.sessions.get_mut(&link).unwrap();
         assert!(session.connected.insert(namespace.into(), name).is_none(), "a second CONNECT");
-        vec![Doing::Send(link, format!(r#"40{prefix}{{"sid":"S{link}"}}"#))]
+        self.names += 1;
+        vec![Doing::Send(link, format!(r#"40{prefix}{{"sid":"S{}"}}"#, self.names))]
     }
 
     fn event(&mut self, link: Link, namespace: &str, id: Option<u64>, data: &str) -> Vec<Doing> {
-        // A real server drops what comes for a namespace that is not connected.
-        let Some(name) = self.sessions[&link].connected.get(namespace).cloned() else { return vec![] };
+        // Who sends to a namespace that is not connected is not heard any more.
+        let Some(name) = self.sessions[&link].connected.get(namespace).cloned() else {
+            return self.end(link);
+        };
         let args: Value = serde_json::from_str(data).unwrap();
         if args[0] == "$delivery" {
             let answers = self.middleware && name.is_some();

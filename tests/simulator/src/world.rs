@@ -308,7 +308,6 @@ impl World {
         match arrival {
             Arrival::Opened(link) => {
                 self.network.to_client(link, Arrival::Accepted(link), self.now, &mut self.dice);
-                self.network.at(self.now + self.server.interval(), Arrival::Heartbeat(link));
                 let doings = self.server.opened(link, self.now);
                 self.obey(doings);
             }
@@ -325,9 +324,6 @@ impl World {
             }
             Arrival::Heartbeat(link) => {
                 let doings = self.server.heartbeat(link, self.now);
-                if !doings.is_empty() {
-                    self.network.at(self.now + self.server.interval(), Arrival::Heartbeat(link));
-                }
                 self.obey(doings);
             }
             Arrival::ServerSees(link) => self.server.gone(link),
@@ -370,6 +366,7 @@ impl World {
                     self.network.to_client(link, Arrival::ToClient(link, text), self.now, &mut self.dice);
                 }
                 Doing::Close(link) => self.network.cut(link, self.now, &mut self.dice),
+                Doing::Beat(link, time) => self.network.at(time, Arrival::Heartbeat(link)),
                 Doing::Handle(job) => {
                     let time = self.now + self.dice.roll(30);
                     self.network.at(time, Arrival::Handled(job));

@@ -7,6 +7,7 @@ use socketio_client_core::{
 
 use super::wire::{Arrival, Conn, Connection, Kind, To};
 use super::world::World;
+use crate::packet;
 
 impl World {
     pub(super) fn at_client(&mut self, arrival: Arrival) {
@@ -23,12 +24,9 @@ impl World {
                 }
                 self.input(conn, |transport| Input::Opened { transport });
             }
-            Arrival::ToClient(conn, text) => {
-                self.stray(conn, &text);
-                self.input(conn, |transport| Input::Message {
-                    transport,
-                    message: Message::Text(text.into()),
-                });
+            Arrival::ToClient(conn, message) => {
+                self.stray(conn, message.clone());
+                self.input(conn, |transport| Input::Message { transport, message: message.into() });
             }
             Arrival::Pong(conn) => self.input(conn, |transport| Input::Pong { transport }),
             // It breaks off in the middle.
@@ -209,7 +207,7 @@ impl World {
             }
             Event::Message { socket, payload, ack } => {
                 let args: serde_json::Value = serde_json::from_str(payload.json()).unwrap();
-                self.delivered(space(socket), args[1].as_u64().unwrap());
+                self.delivered(space(socket), args[1].as_u64().unwrap(), payload.attachments());
                 if let Some(ack) = ack {
                     let _ = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
                 }
@@ -234,6 +232,15 @@ impl World {
     pub(super) fn rejoin(&mut self, space: usize) {
         let time = self.now + 1 + self.dice.roll(5000);
         self.wire.at(time, Arrival::Rejoin(space));
+    }
+}
+
+impl From<packet::Message> for Message<Json> {
+    fn from(message: packet::Message) -> Self {
+        match message {
+            packet::Message::Text(text) => Self::Text(text.into()),
+            packet::Message::Bytes(bytes) => Self::Binary(bytes.into()),
+        }
     }
 }
 

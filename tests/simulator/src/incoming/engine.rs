@@ -2,25 +2,27 @@
 //! recovery in memory.
 
 mod events;
+mod packets;
+mod requests;
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::plan::Plan;
-use super::rooms::{Namespace, Yeast, prefix, space_of};
+use super::rooms::{Namespace, Yeast, prefix};
 use super::stream::Stream;
-use super::wire::{Conn, Kind};
-use super::{EPOCH, NAMESPACES, SPACES};
-use crate::dice::Dice;
+use super::wire::Conn;
+use super::{EPOCH, SPACES};
+use crate::packet::Message;
+use sessions::Session;
 
 /// What the server wants done.
 #[derive(Debug)]
 pub(super) enum Doing {
     Accept(Conn),
-    Send(Conn, String),
+    Send(Conn, Message),
     Answer(Conn, u16, String),
-    /// With a close frame, or the end of a request.
+    /// With a close frame.
     Close(Conn),
 }
 
@@ -32,23 +34,14 @@ pub(super) enum How {
     Volatile,
 }
 
-#[derive(Debug, Default)]
-struct Session {
-    socket: Option<Conn>,
-    polling: bool,
-    get: Option<Conn>,
-    buffer: Vec<String>,
-    upgraded: bool,
-    probing: Option<Conn>,
-    /// When a GET that waits is answered, so that the upgrade goes on.
-    noop_at: Option<u64>,
-    ping_at: Option<u64>,
-    dead_at: Option<u64>,
-    refreshed: bool,
-    /// Something came over it.
-    began: bool,
-    /// Of each namespace: id and private id.
-    joined: [Option<(String, String)>; SPACES],
+/// An event of a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Emit {
+    pub(super) space: usize,
+    pub(super) number: u64,
+    pub(super) how: How,
+    pub(super) to_room: bool,
+    pub(super) attached: bool,
 }
 
 #[derive(Debug)]
@@ -72,15 +65,15 @@ pub(super) struct Server {
     pub(super) skew: i64,
     pub(super) refuses: bool,
     pub(super) doings: Vec<Doing>,
+    /// What no client of this protocol sends, whatever happens.
+    pub(super) wrong: Option<String>,
     pub(super) takeovers: u64,
     pub(super) ended_by_post: u64,
     /// How many events the last claim of each namespace has brought back.
     pub(super) missed: [usize; SPACES],
 }
 
-const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
-const BAD: &str = r#"{"code":3,"message":"Bad request"}"#;
-/// The client has not completed an upgrade.
+/// Between two looks at what is too old.
 const SWEEP: u64 = 60_000;
 /// Names that each of several servers has.
 const NAMES: u32 = 1_000_000;
@@ -103,6 +96,7 @@ impl Server {
             skew: 0,
             refuses: true,
             doings: Vec::new(),
+            wrong: None,
             takeovers: 0,
             ended_by_post: 0,
             missed: [0; SPACES],
@@ -118,131 +112,17 @@ impl Server {
         self.names
     }
 
-    fn session(&mut self, sid: &str) -> Option<(u32, &mut Session)> {
-        let id = sid.strip_prefix('E')?.parse().ok()?;
-        Some((id, self.sessions.get_mut(&id)?))
-    }
-
-    fn begin(&mut self, session: Session, now: u64) -> String {
-        let (interval, patience) = self.plan.heartbeat;
-        let id = self.name();
-        let upgrades = if session.polling { r#""websocket""# } else { "" };
-        self.sessions.insert(id, Session { ping_at: Some(now + interval), ..session });
-        format!(
-            r#"0{{"sid":"E{id}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{patience},"maxPayload":100000}}"#
-        )
-    }
-
-    pub(super) fn request(
-        &mut self,
-        conn: Conn,
-        kind: Kind,
-        sid: Option<&str>,
-        body: &str,
-        now: u64,
-        dice: &mut Dice,
-    ) {
-        let Some(sid) = sid else {
-            let polling = kind == Kind::Get;
-            let socket = (!polling).then_some(conn);
-            let handshake = self.begin(Session { socket, polling, ..Session::default() }, now);
-            if polling {
-                self.doings.push(Doing::Answer(conn, 200, handshake));
-            } else {
-                self.doings.extend([Doing::Accept(conn), Doing::Send(conn, handshake)]);
-            }
-            return;
-        };
-        let Some((id, session)) = self.session(sid) else {
-            let body = if kind == Kind::WebSocket { "Session ID unknown" } else { UNKNOWN };
-            return self.doings.push(Doing::Answer(conn, 400, body.into()));
-        };
-        match kind {
-            Kind::WebSocket if session.upgraded || session.probing.is_some() => {
-                self.doings.extend([Doing::Accept(conn), Doing::Close(conn)]);
-            }
-            Kind::WebSocket => {
-                session.probing = Some(conn);
-                self.doings.push(Doing::Accept(conn));
-            }
-            _ if !session.polling => self.doings.push(Doing::Answer(conn, 400, BAD.into())),
-            Kind::Get if session.get.is_some() => {
-                self.doings.push(Doing::Answer(conn, 400, BAD.into()));
-                self.close(id, now);
-            }
-            Kind::Get => {
-                session.get = Some(conn);
-                self.flush(id);
-            }
-            Kind::Post => {
-                for packet in body.split('\u{1e}') {
-                    self.ended_by_post += u64::from(packet == "1");
-                    self.packet(id, packet, true, now, dice);
-                }
-                self.doings.push(Doing::Answer(conn, 200, "ok".into()));
-            }
-        }
-    }
-
-    /// A POST that ends in the middle ends its session.
-    pub(super) fn broke_off(&mut self, sid: Option<&str>, now: u64) {
-        if let Some((id, _)) = sid.and_then(|sid| self.session(sid)) {
-            self.close(id, now);
-        }
-    }
-
-    pub(super) fn message(&mut self, conn: Conn, text: &str, now: u64, dice: &mut Dice) {
-        let of = |session: &Session| session.socket == Some(conn) || session.probing == Some(conn);
-        let Some((id, session)) = self.sessions.iter_mut().find(|(_, session)| of(session)) else { return };
-        let id = *id;
-        if session.socket == Some(conn) {
-            return self.packet(id, text, false, now, dice);
-        }
-        match text {
-            "2probe" => {
-                session.noop_at = session.polling.then_some(now + 100);
-                self.doings.push(Doing::Send(conn, "3probe".into()));
-            }
-            "5" => {
-                self.takeovers += u64::from(!session.polling);
-                session.probing = None;
-                session.noop_at = None;
-                // So a ping that waits for its answer is forgotten, and another one never comes without that answer.
-                session.dead_at = None;
-                session.upgraded = true;
-                session.polling = false;
-                let old = session.socket.replace(conn).or(session.get.take());
-                self.doings.extend(old.map(Doing::Close));
-                self.flush(id);
-            }
-            _ => {
-                session.probing = None;
-                self.doings.push(Doing::Close(conn));
-            }
-        }
-    }
-
-    /// The server learns that a connection is closed.
-    pub(super) fn gone(&mut self, conn: Conn, now: u64) {
-        let mut of = None;
-        for (id, session) in &mut self.sessions {
-            if session.probing == Some(conn) {
-                session.probing = None;
-                session.noop_at = None;
-            }
-            if session.socket == Some(conn) || session.get == Some(conn) {
-                of = Some(*id);
-            }
-        }
-        if let Some(id) = of {
-            self.close(id, now);
-        }
-    }
-
     /// Every session is lost; what is kept stays.
     pub(super) fn gone_all(&mut self, now: u64) {
         for id in self.sessions.keys().copied().collect::<Vec<_>>() {
             self.close(id, now);
+        }
+    }
+
+    /// It ends every session in good order.
+    pub(super) fn dismiss_all(&mut self, now: u64) {
+        for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.dismiss(id, now);
         }
     }
 
@@ -265,49 +145,6 @@ impl Server {
         }
     }
 
-    fn close(&mut self, id: u32, now: u64) {
-        let clock = self.clock(now);
-        let Some(session) = self.sessions.remove(&id) else { return };
-        for (space, joined) in session.joined.into_iter().enumerate() {
-            let Some((sid, pid)) = joined else { continue };
-            let lost = |clock| self.spaces[space].lost(&sid, clock);
-            match &self.streams {
-                Some(streams) => streams[space].borrow_mut().persist(&pid, lost(EPOCH + now)),
-                None if self.plan.keeps.is_some() => {
-                    let lost = lost(clock);
-                    self.spaces[space].persist(&pid, lost);
-                }
-                None => {}
-            }
-            self.spaces[space].clean_up(&sid);
-        }
-        self.doings
-            .extend([session.socket, session.get, session.probing].into_iter().flatten().map(Doing::Close));
-    }
-
-    fn write(&mut self, id: u32, text: String) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        match session.socket {
-            Some(conn) if !session.polling => self.doings.push(Doing::Send(conn, text)),
-            _ => {
-                session.buffer.push(text);
-                self.flush(id);
-            }
-        }
-    }
-
-    fn flush(&mut self, id: u32) {
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.buffer.is_empty()) else {
-            return;
-        };
-        if let (false, Some(conn)) = (session.polling, session.socket) {
-            self.doings.extend(session.buffer.drain(..).map(|text| Doing::Send(conn, text)));
-        } else if let Some(get) = session.get.take() {
-            let body = std::mem::take(&mut session.buffer).join("\u{1e}");
-            self.doings.push(Doing::Answer(get, 200, body));
-        }
-    }
-
     /// Whether something waits for the client's next GET.
     pub(super) fn is_waiting(&self) -> bool {
         // Not one that a request has begun which came twice.
@@ -316,8 +153,7 @@ impl Server {
     }
 
     pub(super) fn next_time(&self) -> u64 {
-        let times = |of: &Session| [of.ping_at, of.dead_at, of.noop_at].into_iter().flatten().min();
-        self.sessions.values().filter_map(times).min().unwrap_or(u64::MAX).min(self.next_sweep)
+        self.sessions.values().filter_map(Session::next_time).min().unwrap_or(u64::MAX).min(self.next_sweep)
     }
 
     pub(super) fn pass_time(&mut self, now: u64) {
@@ -328,102 +164,8 @@ impl Server {
                 self.spaces.iter_mut().for_each(|space| space.sweep(clock, keeps));
             }
         }
-        let is_due = |time: Option<u64>| time.is_some_and(|time| time <= now);
         for id in self.sessions.keys().copied().collect::<Vec<_>>() {
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            if is_due(session.dead_at) {
-                self.close(id, now);
-                continue;
-            }
-            if is_due(session.noop_at) {
-                session.noop_at = Some(now + 100);
-                if session.get.is_some() {
-                    self.write(id, "6".into());
-                }
-            }
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            if is_due(session.ping_at) {
-                session.ping_at = None;
-                session.dead_at = Some(now + self.plan.heartbeat.1);
-                session.refreshed = false;
-                self.write(id, "2".into());
-            }
+            self.pass_session_time(id, now);
         }
-    }
-
-    fn packet(&mut self, id: u32, text: &str, polling: bool, now: u64, dice: &mut Dice) {
-        let (interval, patience) = self.plan.heartbeat;
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.began = true;
-        if text == "3" {
-            session.dead_at = None;
-            session.ping_at = Some(now + interval);
-            return;
-        }
-        if session.dead_at.is_some() && !std::mem::replace(&mut session.refreshed, true) {
-            session.dead_at = Some(now + patience);
-        }
-        if text == "1" {
-            if polling {
-                self.close(id, now);
-            }
-            return;
-        }
-        let packet = text.strip_prefix('4').unwrap_or_else(|| panic!("the client sent {text}"));
-        let (kind, rest) = packet.split_at(1);
-        let (space, data) = space_of(rest);
-        match kind {
-            "0" => self.connect(id, space, data, now, dice),
-            "1" => {
-                if let Some((sid, _)) = session.joined[space].take() {
-                    self.spaces[space].clean_up(&sid);
-                }
-            }
-            "2" | "3" => {}
-            other => panic!("the client sent a packet of type {other}: {text}"),
-        }
-    }
-
-    fn connect(&mut self, id: u32, space: usize, data: &str, now: u64, dice: &mut Dice) {
-        let auth: Value = if data.is_empty() { Value::Null } else { serde_json::from_str(data).unwrap() };
-        let clock = self.clock(now);
-        self.check_claim(&auth);
-        let restored = match (self.plan.keeps, auth["pid"].as_str(), auth["offset"].as_str()) {
-            (Some(keeps), Some(pid), Some(offset)) => match &self.streams {
-                Some(streams) => streams[space].borrow_mut().restore(pid, offset, EPOCH + now, keeps),
-                None => self.spaces[space].restore(pid, offset, clock, keeps),
-            }
-            .map(|restored| (restored, pid.to_owned())),
-            _ => None,
-        };
-        let recovered = restored.is_some();
-        self.missed[space] = 0;
-        let (sid, pid) = match restored {
-            Some((restored, pid)) => {
-                self.spaces[space].rooms.insert(restored.sid.clone(), restored.in_room);
-                self.missed[space] = restored.missed.len();
-                for data in restored.missed {
-                    self.write(id, format!("42{}{data}", prefix(space)));
-                }
-                (restored.sid, pid)
-            }
-            None => (format!("S{}", self.name()), format!("P{}", self.name())),
-        };
-        let asks = !recovered || !self.plan.skips_middlewares;
-        if asks && self.refuses && dice.one_in(self.plan.refuses) {
-            self.spaces[space].clean_up(&sid);
-            return self.write(id, format!(r#"44{}{{"message":"no"}}"#, prefix(space)));
-        }
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let before = session.joined[space].replace((sid.clone(), pid.clone()));
-        assert!(before.is_none(), "a second CONNECT to {}", NAMESPACES[space]);
-        let of = &mut self.spaces[space];
-        of.sockets.insert(sid.clone(), id);
-        // The application has those join the room that are new.
-        if !recovered {
-            of.rooms.insert(sid.clone(), true);
-        }
-        let pid = if self.plan.keeps.is_some() { format!(r#","pid":"{pid}""#) } else { String::new() };
-        self.write(id, format!(r#"40{}{{"sid":"{sid}"{pid}}}"#, prefix(space)));
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use socketio_client_core::{Gap, GapReason, ResyncId};
 
 use super::engine::How;
 use super::world::World;
 use super::{EPOCH, NAMESPACES};
+use crate::packet::attachment;
 
 /// An event that nothing stands in the way of has been delivered by then.
 pub(super) const PATIENCE: u64 = 5000;
@@ -22,6 +24,7 @@ pub(super) struct Sent {
     before: bool,
     /// The server's clock was set back before it: its offset is below one that went before.
     behind: bool,
+    attached: bool,
 }
 
 /// Of one namespace.
@@ -71,14 +74,14 @@ pub(super) struct Watch {
 }
 
 impl World {
-    pub(super) fn sent(&mut self, space: usize, how: How) {
+    pub(super) fn sent(&mut self, space: usize, how: How, attached: bool) {
         let due = self.due();
         let clock = i64::try_from(self.now).unwrap() + self.nodes[self.at].server.skew;
         let law = &mut self.laws[space];
         let newest = law.clocks.entry(self.at).or_insert(clock);
         let behind = clock < *newest;
         *newest = clock.max(*newest);
-        law.sent.push(Sent { at: self.now, due, how, delivered: false, before: false, behind });
+        law.sent.push(Sent { at: self.now, due, how, delivered: false, before: false, behind, attached });
         self.figures.count(match how {
             How::Kept => "kept",
             How::Acked => "acked",
@@ -160,7 +163,7 @@ impl World {
         });
     }
 
-    pub(super) fn delivered(&mut self, space: usize, number: u64) {
+    pub(super) fn delivered(&mut self, space: usize, number: u64, attachments: &[Bytes]) {
         let (now, late) = (self.now, self.lateness());
         let law = &mut self.laws[space];
         let joined = law.joined.is_some() || law.resyncing.is_some();
@@ -171,6 +174,8 @@ impl World {
             law.heard = now - late;
         }
         let sent = &mut law.sent[number as usize];
+        let expected = if sent.attached { vec![attachment(number)] } else { vec![] };
+        assert_eq!(attachments, expected, "another attachment than that of {number}");
         let name = NAMESPACES[space];
         // Of an event that came without an offset another process knows nothing.
         // Nor where it stands in the log, if its offset says something else.

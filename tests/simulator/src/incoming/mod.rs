@@ -29,6 +29,7 @@ mod nodes;
 mod plan;
 mod process;
 mod quiet;
+mod recorded;
 mod rooms;
 mod shell;
 mod stream;
@@ -38,6 +39,7 @@ mod wire;
 mod world;
 
 pub use plan::Plan;
+pub(crate) use recorded::Recorded;
 pub use world::World;
 
 /// Unix time at which the clocks of both sides begin.

@@ -1,7 +1,7 @@
 //! Servers, each with events and sessions of its own, or a cluster. All send the same events.
 
 use super::SPACES;
-use super::engine::{How, Server};
+use super::engine::{Emit, Server};
 use super::plan::Plan;
 use super::stream::Stream;
 use super::wire::Conn;
@@ -10,15 +10,6 @@ use super::world::World;
 /// In the order in which the client knows them.
 pub(super) const HOSTS: [&str; 2] = ["http://server", "http://other"];
 
-/// An event that a server has not sent yet, for it is stopped.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Late {
-    space: usize,
-    number: u64,
-    how: How,
-    to_room: bool,
-}
-
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) server: Server,
@@ -26,7 +17,8 @@ pub(super) struct Node {
     pub(super) frozen_until: u64,
     /// Until then nobody reaches it.
     pub(super) down_until: u64,
-    late: Vec<Late>,
+    /// Events that it has not sent yet, for it is stopped.
+    late: Vec<Emit>,
 }
 
 impl Node {
@@ -70,22 +62,22 @@ impl World {
             }
             self.nodes[at].server.pass_time(self.now);
             self.obey();
-            for Late { space, number, how, to_room } in std::mem::take(&mut self.nodes[at].late) {
-                self.nodes[at].server.emit(space, number, how, to_room, self.now);
+            for emit in std::mem::take(&mut self.nodes[at].late) {
+                self.nodes[at].server.emit(emit, self.now);
                 self.obey();
                 if at == self.at {
-                    self.due_now(space, number as usize);
+                    self.due_now(emit.space, emit.number as usize);
                 }
             }
         }
     }
 
-    pub(super) fn emit_everywhere(&mut self, space: usize, number: u64, how: How, to_room: bool) {
+    pub(super) fn emit_everywhere(&mut self, emit: Emit) {
         for node in &mut self.nodes {
             if self.now < node.frozen_until {
-                node.late.push(Late { space, number, how, to_room });
+                node.late.push(emit);
             } else {
-                node.server.emit(space, number, how, to_room, self.now);
+                node.server.emit(emit, self.now);
             }
         }
         self.obey();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::NAMESPACES;
+use crate::packet::{Message, attachment};
 
 const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
@@ -11,7 +12,7 @@ pub(super) fn prefix(space: usize) -> String {
     if space == 0 { String::new() } else { format!("{},", NAMESPACES[space]) }
 }
 
-/// Which namespace a packet is for, and what follows.
+/// Which namespace a packet of the client's is for, and what follows.
 pub(super) fn space_of(rest: &str) -> (usize, &str) {
     if !rest.starts_with('/') {
         return (0, rest);
@@ -61,12 +62,69 @@ impl Yeast {
     }
 }
 
+/// Who receives an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum To {
+    All,
+    Room,
+    /// The socket of this id.
+    One(String),
+}
+
+impl To {
+    /// Whether a socket does.
+    pub(super) fn has(&self, sid: &str, in_room: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Room => in_room,
+            Self::One(of) => of == sid,
+        }
+    }
+}
+
+/// An event's arguments, and bytes that belong to them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    pub(super) data: String,
+    pub(super) attachments: Vec<Vec<u8>>,
+}
+
+impl Content {
+    /// That of a number.
+    pub(super) fn numbered(number: u64, attached: bool) -> Self {
+        if attached {
+            let data = format!(r#"["e",{number},{{"_placeholder":true,"num":0}}]"#);
+            return Self { data, attachments: vec![attachment(number)] };
+        }
+        Self { data: format!(r#"["e",{number}]"#), attachments: vec![] }
+    }
+
+    /// With one more argument, a text.
+    pub(super) fn with(mut self, text: &str) -> Self {
+        let end = self.data.rfind(']').unwrap();
+        self.data.replace_range(end.., &format!(r#","{text}"]"#));
+        self
+    }
+
+    /// Its packet: an event, or an ack.
+    pub(super) fn packet(self, is_ack: bool, space: usize, id: Option<u64>) -> Vec<Message> {
+        let id = id.map_or_else(String::new, |id| id.to_string());
+        let (plain, binary) = if is_ack { ("3", "6") } else { ("2", "5") };
+        let kind = match self.attachments.len() {
+            0 => plain.into(),
+            count => format!("{binary}{count}-"),
+        };
+        let text = format!("4{kind}{}{id}{}", prefix(space), self.data);
+        [Message::Text(text)].into_iter().chain(self.attachments.into_iter().map(Message::Bytes)).collect()
+    }
+}
+
 /// An event that is kept.
 #[derive(Debug)]
 struct Kept {
     id: String,
-    data: String,
-    to_room: bool,
+    content: Content,
+    to: To,
     at: u64,
 }
 
@@ -82,7 +140,7 @@ pub(super) struct Lost {
 pub(super) struct Restored {
     pub(super) sid: String,
     pub(super) in_room: bool,
-    pub(super) missed: Vec<String>,
+    pub(super) missed: Vec<Content>,
 }
 
 #[derive(Debug, Default)]
@@ -93,11 +151,18 @@ pub(super) struct Namespace {
     pub(super) rooms: BTreeMap<String, bool>,
     log: Vec<Kept>,
     lost: BTreeMap<String, Lost>,
+    /// Acks that were asked for.
+    acks: u64,
 }
 
 impl Namespace {
-    pub(super) fn keep(&mut self, id: String, data: String, to_room: bool, clock: u64) {
-        self.log.push(Kept { id, data, to_room, at: clock });
+    pub(super) fn keep(&mut self, id: String, content: Content, to: To, clock: u64) {
+        self.log.push(Kept { id, content, to, at: clock });
+    }
+
+    pub(super) const fn next_ack(&mut self) -> u64 {
+        self.acks += 1;
+        self.acks - 1
     }
 
     /// The loss of a connection was noticed.
@@ -125,8 +190,8 @@ impl Namespace {
         }
         let from = self.log.iter().position(|kept| kept.id == offset)?;
         // One without rooms is in no room, and to everybody goes to everybody.
-        let missed = self.log[from + 1..].iter().filter(|kept| !kept.to_room || *in_room);
-        let missed = missed.map(|kept| kept.data.clone()).collect();
+        let missed = self.log[from + 1..].iter().filter(|kept| kept.to.has(sid, *in_room));
+        let missed = missed.map(|kept| kept.content.clone()).collect();
         Some(Restored { sid: sid.clone(), in_room: *in_room, missed })
     }
 

@@ -6,6 +6,7 @@ use socketio_client_core::{DisconnectReason, Input, Message, TransportId};
 use super::rooms::space_of;
 use super::wire::Conn;
 use super::world::World;
+use crate::packet;
 
 /// What waits in a shell, and what it knows of sessions.
 #[derive(Debug, Default)]
@@ -175,12 +176,12 @@ impl World {
     }
 
     /// A shell may hand in what was on its way when it was told to close the connection.
-    pub(super) fn stray(&mut self, conn: Conn, text: &str) {
+    pub(super) fn stray(&mut self, conn: Conn, message: packet::Message) {
         if !self.plan.grown || self.plan.late > 0 || !self.wire.closed.contains(&conn) {
             return;
         }
         let Some(of) = self.wire.conns.get(&conn) else { return };
-        let (transport, message) = (of.transport, Message::Text(text.into()));
+        let (transport, message) = (of.transport, message.into());
         self.figures.count("strays");
         self.manager.handle_input(Input::Message { transport, message }, self.instant());
     }

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::rooms::{Lost, Restored};
+use super::engine::Emit;
+use super::rooms::{Content, Lost, Restored};
 
 pub(super) type Stream = Rc<RefCell<Archive>>;
 
@@ -17,6 +18,7 @@ struct Kept {
     number: u64,
     id: String,
     to_room: bool,
+    attached: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,14 +31,14 @@ pub(super) struct Archive {
 
 impl Archive {
     /// The name of an event, for each server that sends it.
-    pub(super) fn keep(&mut self, number: u64, to_room: bool, clock: u64) -> String {
+    pub(super) fn keep(&mut self, Emit { number, to_room, attached, .. }: Emit, clock: u64) -> String {
         if let Some(kept) = self.log.iter().rev().find(|kept| kept.number == number) {
             return kept.id.clone();
         }
         let (before, count) = self.last;
         self.last = if clock > before { (clock, 0) } else { (before, count + 1) };
         let id = format!("{}-{}", self.last.0, self.last.1);
-        self.log.push(Kept { number, id: id.clone(), to_room });
+        self.log.push(Kept { number, id: id.clone(), to_room, attached });
         if self.log.len() > LENGTH {
             self.log.remove(0);
         }
@@ -55,7 +57,8 @@ impl Archive {
         }
         let from = self.log.iter().position(|kept| kept.id == offset)?;
         let missed = self.log[from + 1..].iter().filter(|kept| !kept.to_room || in_room);
-        let missed = missed.map(|Kept { number, id, .. }| format!(r#"["e",{number},"{id}"]"#)).collect();
+        let missed =
+            missed.map(|kept| Content::numbered(kept.number, kept.attached).with(&kept.id)).collect();
         Some(Restored { sid, in_room, missed })
     }
 }

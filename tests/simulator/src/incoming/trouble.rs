@@ -36,7 +36,7 @@ impl World {
             14 if !self.node().is_late() => {
                 self.name("closed by the server");
                 let now = self.now;
-                self.node().server.gone_all(now);
+                self.node().server.dismiss_all(now);
             }
             15 if self.nodes.len() > 1 && self.dice.one_in(2) => {
                 self.name("one of two servers down");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use socketio_client_core::{ResyncId, TransportId};
 
 use crate::dice::Dice;
+use crate::packet::Message;
 
 pub(super) type Conn = u32;
 
@@ -26,7 +27,7 @@ pub(super) enum Arrival {
     ServerSees(Conn),
     /// At the client.
     Accepted(Conn),
-    ToClient(Conn, String),
+    ToClient(Conn, Message),
     Pong(Conn),
     /// An HTTP status and body.
     Answer(Conn, u16, String),
@@ -57,6 +58,7 @@ pub(super) struct Connection {
     pub(super) kind: Kind,
     /// The number of the server.
     pub(super) node: usize,
+    pub(super) url: String,
     pub(super) sid: Option<String>,
     pub(super) body: String,
     up: Way,
@@ -78,13 +80,15 @@ impl Connection {
         });
         let node = node.unwrap();
         let (up, down) = (Way::default(), Way::default());
-        Self { transport, kind, node, sid, body, up, down, accepted: false, lag: 0, breaks: false }
+        let url = url.to_owned();
+        Self { transport, kind, node, url, sid, body, up, down, accepted: false, lag: 0, breaks: false }
     }
 
     /// The same request.
     pub(super) fn again(&self) -> Self {
         let (up, down) = (Way::default(), Way::default());
         Self {
+            url: self.url.clone(),
             sid: self.sid.clone(),
             body: self.body.clone(),
             up,

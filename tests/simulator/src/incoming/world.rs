@@ -6,7 +6,7 @@ use socketio_client_core::codec::Json;
 use socketio_client_core::{EmitOptions, Instant, Manager, Saved, SocketId};
 
 use super::NAMESPACES;
-use super::engine::{Doing, How};
+use super::engine::{Doing, Emit, How};
 use super::laws::{Law, Watch};
 use super::nodes::Node;
 use super::plan::Plan;
@@ -18,6 +18,7 @@ use crate::dice::Dice;
 use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::pace::Pace;
+use crate::packet::Message;
 use crate::run::Outcome;
 
 pub struct World {
@@ -145,7 +146,7 @@ impl World {
         }
         for (space, name) in NAMESPACES.into_iter().enumerate().take(self.plan.namespaces) {
             assert!(self.laws[space].joined.is_some(), "{name} is not connected");
-            self.emit(space, How::Kept, false);
+            self.emit(space, How::Kept, false, false);
         }
         self.next_event = u64::MAX;
         let end = self.now + 10_000;
@@ -253,9 +254,11 @@ impl World {
             _ => How::Kept,
         };
         let to_room = self.dice.one_in(2);
+        let attached = self.plan.grown && self.dice.one_in(6);
         let number = self.laws[space].sent.len();
-        self.journal.action(self.now, || format!("event {number} to {}, {how:?}", NAMESPACES[space]));
-        self.emit(space, how, to_room);
+        let with = if attached { ", with an attachment" } else { "" };
+        self.journal.action(self.now, || format!("event {number} to {}, {how:?}{with}", NAMESPACES[space]));
+        self.emit(space, how, to_room, attached);
     }
 
     pub(super) fn some_space(&mut self) -> usize {
@@ -269,13 +272,13 @@ impl World {
     }
 
     /// Events begin with the client's first connection.
-    fn emit(&mut self, space: usize, how: How, to_room: bool) {
+    fn emit(&mut self, space: usize, how: How, to_room: bool, attached: bool) {
         if !self.laws[space].began {
             return;
         }
         let number = self.laws[space].sent.len() as u64;
-        self.emit_everywhere(space, number, how, to_room);
-        self.sent(space, how);
+        self.emit_everywhere(Emit { space, number, how, to_room, attached });
+        self.sent(space, how, attached);
     }
 
     /// When the client's timer fires, or its shell looks at what waits.
@@ -320,10 +323,10 @@ impl World {
         match arrival {
             Arrival::Request(conn) => {
                 let Some(of) = self.wire.conns.get(&conn) else { return };
-                let (kind, node, sid, body) = (of.kind, of.node, of.sid.clone(), of.body.clone());
+                let (kind, node, url, body) = (of.kind, of.node, of.url.clone(), of.body.clone());
                 let server = &mut self.nodes[node].server;
                 if of.breaks && kind == Kind::Post {
-                    server.broke_off(sid.as_deref(), self.now);
+                    server.broke_off(of.sid.as_deref(), self.now);
                     self.wire.send(
                         conn,
                         To::Client,
@@ -333,11 +336,11 @@ impl World {
                     );
                     return self.obey();
                 }
-                server.request(conn, kind, sid.as_deref(), &body, self.now, &mut self.dice);
+                server.request(conn, kind, &url, &body, self.now, &mut self.dice);
             }
             Arrival::ToServer(conn, text) => {
                 let Some(node) = self.node_of(conn) else { return };
-                self.nodes[node].server.message(conn, &text, self.now, &mut self.dice);
+                self.nodes[node].server.message(conn, &Message::Text(text), self.now, &mut self.dice);
             }
             Arrival::Ping(conn) => {
                 self.wire.send(conn, To::Client, Arrival::Pong(conn), self.now, &mut self.dice);
@@ -354,18 +357,16 @@ impl World {
     }
 
     pub(super) fn obey(&mut self) {
+        let wrong = self.nodes.iter().find_map(|node| node.server.wrong.as_deref());
+        assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
         let doings: Vec<_> =
             self.nodes.iter_mut().flat_map(|node| std::mem::take(&mut node.server.doings)).collect();
         for doing in doings {
             let (conn, arrival) = match doing {
                 Doing::Accept(conn) => (conn, Arrival::Accepted(conn)),
-                Doing::Send(conn, text) => (conn, Arrival::ToClient(conn, text)),
+                Doing::Send(conn, message) => (conn, Arrival::ToClient(conn, message)),
                 Doing::Answer(conn, status, body) => (conn, Arrival::Answer(conn, status, body)),
-                Doing::Close(conn) => match self.wire.conns.get(&conn).map(|of| of.kind) {
-                    Some(Kind::WebSocket) => (conn, Arrival::ClientSees(conn, Some(1005))),
-                    Some(_) => (conn, Arrival::Answer(conn, 200, "1".into())),
-                    None => continue,
-                },
+                Doing::Close(conn) => (conn, Arrival::ClientSees(conn, Some(1005))),
             };
             self.wire.send(conn, To::Client, arrival, self.now, &mut self.dice);
         }

@@ -3,68 +3,107 @@
 use serde_json::Value;
 
 use super::super::EPOCH;
-use super::super::rooms::{offset_at, prefix};
-use super::{How, NAMES, Server};
+use super::super::rooms::{Content, To, offset_at};
+use super::{Emit, How, NAMES, Server};
 
 /// What a volatile event ends in is so much older than an offset would be.
 const EARLIER: u64 = 2 * 3_600_000;
 
 impl Server {
     /// An event for all, or for the room in which all are.
-    pub(in crate::incoming) fn emit(&mut self, space: usize, number: u64, how: How, to_room: bool, now: u64) {
+    pub(in crate::incoming) fn emit(&mut self, emit: Emit, now: u64) {
+        let Emit { space, number, how, to_room, attached } = emit;
+        let content = Content::numbered(number, attached);
+        let to = if to_room { To::Room } else { To::All };
+        if let Some(streams) = &self.streams {
+            let id = streams[space].borrow_mut().keep(emit, EPOCH + now);
+            let content = if how == How::Kept { content.with(&id) } else { content };
+            let clock = self.tick(now);
+            return self.tell(space, content, how, &to, clock);
+        }
+        self.send(space, content, how, to, now);
+    }
+
+    /// An event of an application that is no cluster's.
+    pub(super) fn send(&mut self, space: usize, content: Content, how: How, to: To, now: u64) {
+        let clock = self.tick(now);
+        if how != How::Kept || self.plan.keeps.is_none() {
+            return self.tell(space, content, how, &to, clock);
+        }
+        let id = self.yeast.next(clock);
+        self.offsets.insert(id.clone());
+        let content = content.with(&id);
+        self.spaces[space].keep(id, content.clone(), to.clone(), clock);
+        self.tell(space, content, how, &to, clock);
+    }
+
+    /// The time of an event: a clock that is set back does not meet the same millisecond again, as two events of one name are one
+    /// to a client.
+    fn tick(&mut self, now: u64) -> u64 {
         let mut clock = self.clock(now);
-        // A clock that is set back does not meet the same millisecond again: two events of one name are one to a client.
         while self.used.contains(&clock) && !self.yeast.is_at(clock) {
             self.skew += 1;
             clock += 1;
         }
         self.used.insert(clock);
-        let mut data = format!(r#"["e",{number}]"#);
-        if let Some(streams) = &self.streams {
-            let id = streams[space].borrow_mut().keep(number, to_room, EPOCH + now);
-            if how == How::Kept {
-                data = format!(r#"["e",{number},"{id}"]"#);
-            }
-        } else if how == How::Kept && self.plan.keeps.is_some() {
-            let id = self.yeast.next(clock);
-            self.offsets.insert(id.clone());
-            data = format!(r#"["e",{number},"{id}"]"#);
-            self.spaces[space].keep(id, data.clone(), to_room, clock);
-        }
-        let ack = if how == How::Acked { number.to_string() } else { String::new() };
-        let text = format!("42{}{ack}{data}", prefix(space));
+        clock
+    }
+
+    fn tell(&mut self, space: usize, content: Content, how: How, to: &To, clock: u64) {
+        let ack = (how == How::Acked).then(|| self.spaces[space].next_ack());
         let of = &self.spaces[space];
-        let members = of.rooms.iter().filter(|(_, in_room)| !to_room || **in_room);
+        let members = of.rooms.iter().filter(|(sid, in_room)| to.has(sid, **in_room));
         let sessions: Vec<(u32, String)> =
             members.filter_map(|(sid, _)| Some((*of.sockets.get(sid)?, sid.clone()))).collect();
         for (id, sid) in sessions {
             let Some(session) = self.sessions.get(&id) else { continue };
             if how != How::Volatile || !session.polling || session.get.is_some() {
-                let text = self.with_trap(&text, how, &sid, clock);
-                self.write(id, text);
+                let content = self.with_trap(content.clone(), how, &sid, clock);
+                self.write_all(id, content.packet(false, space, ack));
             }
         }
     }
 
     /// Half of the volatile events end in a text of the application's that could be an offset. Only where the client has heard
     /// of a true one can it tell them apart.
-    fn with_trap(&mut self, text: &str, how: How, sid: &str, clock: u64) -> String {
+    fn with_trap(&mut self, content: Content, how: How, sid: &str, clock: u64) -> Content {
         let traps = self.plan.grown && self.plan.keeps.is_some() && self.streams.is_none();
         if how == How::Kept {
             self.told.insert(sid.into());
         } else if traps && how == How::Volatile && self.told.contains(sid) {
-            let offset = offset_at(clock - EARLIER);
-            return text.replace(']', &format!(r#","{offset}"]"#));
+            return content.with(&offset_at(clock - EARLIER));
         }
-        text.into()
+        content
     }
 
     /// Whoever claims a session of this server names an event that it has sent.
-    pub(super) fn check_claim(&self, auth: &Value) {
+    pub(super) fn check_claim(&mut self, auth: &Value) {
         let (Some(pid), Some(offset)) = (auth["pid"].as_str(), auth["offset"].as_str()) else { return };
         let number: Option<u32> = pid.strip_prefix('P').and_then(|number| number.parse().ok());
         if self.streams.is_none() && number.is_some_and(|number| number / NAMES == self.at) {
-            assert!(self.offsets.contains(offset), "{offset}, by which {pid} is claimed, is no offset");
+            let known = self.offsets.contains(offset);
+            let wrong = || format!("{offset}, by which {pid} is claimed, is no offset");
+            self.wrong = self.wrong.take().or_else(|| (!known).then(wrong));
+        }
+    }
+
+    /// What the application does about an event of a client's: `echo` is sent back, `hint` too, but volatile; both and `call`
+    /// are acknowledged with what they brought, as far as their arguments are written as JavaScript writes them.
+    pub(super) fn happen(&mut self, id: u32, space: usize, ack: Option<u64>, content: Content, now: u64) {
+        let Some((sid, _)) = self.sessions.get(&id).and_then(|session| session.joined[space].clone()) else {
+            return;
+        };
+        let name = serde_json::from_str::<Vec<Value>>(&content.data).unwrap()[0].to_string();
+        match name.as_str() {
+            r#""echo""# => self.send(space, content.clone(), How::Kept, To::One(sid), now),
+            r#""hint""# => return self.send(space, content, How::Volatile, To::One(sid), now),
+            r#""call""# => {}
+            _ => return,
+        }
+        if let Some(ack) = ack {
+            let rest = content.data[1 + name.len()..].trim_start_matches(',');
+            let answer = Content { data: format!("[{rest}"), ..content };
+            self.write_all(id, answer.packet(true, space, Some(ack)));
         }
     }
 }
