@@ -10,6 +10,7 @@
 mod client;
 pub mod command;
 mod coverage;
+mod cut;
 pub mod dice;
 mod disk;
 pub mod faults;

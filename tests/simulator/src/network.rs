@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+use crate::cut::{Frame, cut, frame_bytes};
 use crate::dice::Dice;
 
 /// A connection's number, the same on both sides.
@@ -33,6 +34,25 @@ pub enum Arrival {
     Heartbeat(Link),
 }
 
+/// About as many bytes has a handshake, or its answer.
+const HANDSHAKE: usize = 150;
+
+impl Arrival {
+    /// How many bytes it takes on a link, one way, if that carries it, and whether it is an attachment.
+    fn frame(&self, on: Link, to_client: bool) -> Option<(usize, bool)> {
+        let (link, way, bytes, is_attachment) = match self {
+            Self::Opened(link) => (link, false, HANDSHAKE, false),
+            Self::ToServer(link, text) => (link, false, frame_bytes(text.len(), true), false),
+            Self::Attachment(link, bytes) => (link, false, frame_bytes(bytes.len(), true), true),
+            Self::Accepted(link) => (link, true, HANDSHAKE, false),
+            Self::ToClient(link, text) => (link, true, frame_bytes(text.len(), false), false),
+            Self::Pong(link) => (link, true, frame_bytes(0, false), false),
+            Self::ClientSees(_) | Self::ServerSees(_) | Self::Handled(_) | Self::Heartbeat(_) => return None,
+        };
+        (*link == on && way == to_client).then_some((bytes, is_attachment))
+    }
+}
+
 #[derive(Debug, Default)]
 struct Way {
     /// When the last message arrives that was sent; the next comes no sooner.
@@ -52,7 +72,9 @@ pub struct Network {
     stalled: [u64; 2],
     /// Nothing arrives on them any more.
     cut: BTreeMap<Link, ()>,
-    /// But for what was on its way when the client closed them, in its shell's hands.
+    /// But for these, which were on their way before the place where it broke.
+    spared: BTreeSet<u64>,
+    /// And for what was on its way when the client closed them, in its shell's hands.
     closed: BTreeSet<Link>,
 }
 
@@ -111,6 +133,36 @@ impl Network {
         }
     }
 
+    /// It breaks at some byte of what is on its way, in each direction: what went before that arrives, and then both sides may
+    /// learn of it, as of a cut. Whether that was inside a frame, and between a packet and its attachment.
+    pub fn break_off(&mut self, link: Link, now: u64, dice: &mut Dice) -> (bool, bool) {
+        if self.cut.insert(link, ()).is_some() {
+            return (false, false);
+        }
+        let (mut inside_frame, mut inside_packet, mut last) = (false, false, now);
+        for to_client in [false, true] {
+            let mut flying: Vec<_> = self
+                .arrivals
+                .iter()
+                .filter_map(|Reverse((time, count, arrival))| {
+                    let (bytes, is_attachment) = arrival.frame(link, to_client)?;
+                    Some(Frame { at: *time, count: *count, bytes, is_attachment })
+                })
+                .collect();
+            flying.sort_by_key(|frame| (frame.at, frame.count));
+            let cut = cut(&flying, dice);
+            inside_frame |= cut.inside_frame;
+            inside_packet |= cut.inside_packet;
+            last = last.max(cut.last);
+            self.spared.extend(cut.spared);
+        }
+        self.at(last + dice.roll(50), Arrival::ClientSees(link));
+        if !dice.one_in(4) {
+            self.at(last + dice.roll(200), Arrival::ServerSees(link));
+        }
+        (inside_frame, inside_packet)
+    }
+
     /// The client has closed it. What is on its way to it is still handed in.
     pub fn close(&mut self, link: Link, now: u64, dice: &mut Dice) {
         if !self.is_cut(link) {
@@ -140,7 +192,7 @@ impl Network {
         while let Some(Reverse((time, ..))) = self.arrivals.peek()
             && *time <= now
         {
-            let Reverse((_, _, arrival)) = self.arrivals.pop()?;
+            let Reverse((_, count, arrival)) = self.arrivals.pop()?;
             let link = match &arrival {
                 Arrival::Opened(link)
                 | Arrival::ToServer(link, _)
@@ -154,7 +206,8 @@ impl Network {
                 | Arrival::Heartbeat(_) => None,
             };
             let strays = matches!(&arrival, Arrival::ToClient(link, _) if self.closed.contains(link));
-            if strays || !link.is_some_and(|link| self.is_cut(link)) {
+            let spared = self.spared.remove(&count);
+            if strays || spared || !link.is_some_and(|link| self.is_cut(link)) {
                 return Some(arrival);
             }
         }

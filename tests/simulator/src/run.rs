@@ -98,8 +98,10 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 22] = [
+const EMITS: [&str; 24] = [
     "cuts",
+    "cuts inside a frame",
+    "cuts inside a packet",
     "silences",
     "stalls",
     "sleeps",

@@ -219,7 +219,9 @@ impl World {
             self.network.silence(link);
         } else {
             self.name("cuts");
-            self.network.cut(link, self.now, &mut self.dice);
+            let (frame, packet) = self.network.break_off(link, self.now, &mut self.dice);
+            self.figures.add("cuts inside a frame", u64::from(frame));
+            self.figures.add("cuts inside a packet", u64::from(packet));
         }
     }
 

@@ -49,8 +49,11 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 34] = [
+pub(crate) const NEEDED: [&str; 37] = [
     "cuts",
+    "cut inside a frame",
+    "cut inside a packet",
+    "with an attachment",
     "half-open: ours was closed",
     "half-open: silence",
     "half-open: the server's was closed",

@@ -100,7 +100,15 @@ impl World {
     fn lose(&mut self, to: To) {
         let deadline = self.awake() + self.patience();
         for conn in self.wire.live.clone() {
-            self.wire.lose(conn, to);
+            if self.plan.grown && self.wire.conns[&conn].kind == Kind::WebSocket {
+                let cut = self.wire.break_off(conn, to, &mut self.dice);
+                self.harm = self.harm.max(cut.last + 1);
+                self.figures.add("cut inside a frame", u64::from(cut.inside_frame));
+                self.figures.add("cut inside a packet", u64::from(cut.inside_packet));
+            } else {
+                // A request that breaks in the middle is weather.
+                self.wire.lose(conn, to);
+            }
             if self.wire.conns[&conn].kind != Kind::Post {
                 self.silent.push((deadline, conn));
             }

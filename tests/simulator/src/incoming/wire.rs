@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use socketio_client_core::{ResyncId, TransportId};
 
+use crate::cut::{Cut, Frame, cut, frame_bytes};
 use crate::dice::Dice;
 use crate::packet::Message;
 
@@ -42,6 +43,25 @@ pub(super) enum Arrival {
 impl Arrival {
     pub(super) const fn is_for_client(&self) -> bool {
         !matches!(self, Self::Request(_) | Self::ToServer(..) | Self::Ping(_) | Self::ServerSees(_))
+    }
+}
+
+/// About as many bytes has a handshake, or its answer.
+const HANDSHAKE: usize = 150;
+
+impl Arrival {
+    /// How many bytes it takes on a WebSocket, and whether it is an attachment.
+    fn frame(&self) -> (usize, bool) {
+        match self {
+            Self::ToServer(_, text) => (frame_bytes(text.len(), true), false),
+            Self::ToClient(_, Message::Text(text)) => (frame_bytes(text.len(), false), false),
+            Self::ToClient(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), false), true),
+            Self::Ping(_) => (frame_bytes(0, true), false),
+            Self::Pong(_) | Self::ClientSees(..) | Self::ServerSees(_) => (frame_bytes(0, false), false),
+            Self::Request(_) | Self::Accepted(_) | Self::Answer(..) | Self::Rejoin(_) | Self::Resynced(_) => {
+                (HANDSHAKE, false)
+            }
+        }
     }
 }
 
@@ -124,13 +144,26 @@ pub(super) struct Wire {
     pub(super) latest: u64,
     /// Until then nothing arrives at the server, or at the client.
     stalled: [u64; 2],
+    /// What still arrives on connections that are dead.
+    spared: BTreeSet<u64>,
 }
 
 impl Wire {
     pub(super) fn new(latency: u64) -> Self {
         let (arrivals, conns) = (BTreeMap::new(), BTreeMap::new());
         let (live, closed) = (BTreeSet::new(), BTreeSet::new());
-        Self { latency, arrivals, count: 0, conns, live, closed, next: 0, latest: 0, stalled: [0; 2] }
+        Self {
+            latency,
+            arrivals,
+            count: 0,
+            conns,
+            live,
+            closed,
+            next: 0,
+            latest: 0,
+            stalled: [0; 2],
+            spared: BTreeSet::new(),
+        }
     }
 
     pub(super) fn open(&mut self, connection: Connection) -> Conn {
@@ -193,6 +226,26 @@ impl Wire {
         way.dead = true;
     }
 
+    /// A WebSocket breaks one way, at some byte of what is on its way: what went before that arrives, and nothing else does.
+    pub(super) fn break_off(&mut self, conn: Conn, to: To, dice: &mut Dice) -> Cut {
+        let is_dead = |of: &Connection| if to == To::Server { of.up.dead } else { of.down.dead };
+        if self.conns.get(&conn).is_none_or(is_dead) {
+            return Cut::default();
+        }
+        let on = Some((conn, to));
+        let flying = self.arrivals.iter().filter(|(_, (way, _))| *way == on);
+        let frames: Vec<_> = flying
+            .map(|((at, count), (_, arrival))| {
+                let (bytes, is_attachment) = arrival.frame();
+                Frame { at: *at, count: *count, bytes, is_attachment }
+            })
+            .collect();
+        let cut = cut(&frames, dice);
+        self.spared.extend(&cut.spared);
+        self.lose(conn, to);
+        cut
+    }
+
     /// Those of a transport that the client has open.
     pub(super) fn of(&self, transport: TransportId) -> Vec<Conn> {
         let is_of = |conn: &&Conn| self.conns.get(*conn).is_some_and(|of| of.transport == transport);
@@ -205,13 +258,14 @@ impl Wire {
 
     pub(super) fn take(&mut self, now: u64) -> Option<Arrival> {
         while self.next_time().is_some_and(|time| time <= now) {
-            let (_, (way, arrival)) = self.arrivals.pop_first()?;
+            let ((_, count), (way, arrival)) = self.arrivals.pop_first()?;
+            let spared = self.spared.remove(&count);
             let lost = way.is_some_and(|(conn, to)| {
                 self.conns
                     .get(&conn)
                     .is_none_or(|of| if to == To::Server { of.up.dead } else { of.down.dead })
             });
-            if !lost {
+            if !lost || spared {
                 return Some(arrival);
             }
         }

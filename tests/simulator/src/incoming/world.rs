@@ -256,6 +256,7 @@ impl World {
         let to_room = self.dice.one_in(2);
         let attached = self.plan.grown && self.dice.one_in(6);
         let number = self.laws[space].sent.len();
+        self.figures.add("with an attachment", u64::from(attached));
         let with = if attached { ", with an attachment" } else { "" };
         self.journal.action(self.now, || format!("event {number} to {}, {how:?}{with}", NAMESPACES[space]));
         self.emit(space, how, to_room, attached);
