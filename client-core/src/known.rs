@@ -7,7 +7,7 @@ use crate::offset::{Offset, Shape};
 use crate::time::{Instant, micros};
 
 /// So many are remembered.
-const MOST: usize = 1024;
+pub(crate) const MOST: usize = 1024;
 
 /// An offset that is further from the present, in milliseconds, is a text of the application's, unless a clock is wrong.
 const NEAR: u64 = 24 * 60 * 60 * 1000;
@@ -44,6 +44,10 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     pub(crate) const fn shape(&self) -> Option<Shape> {
         self.shape
     }

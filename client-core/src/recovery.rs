@@ -15,9 +15,9 @@ use crate::saved::{SavedLink, SavedSession};
 use crate::time::Instant;
 
 /// What the server can resume.
-struct Session {
+pub(crate) struct Session {
     pid: String,
-    known: Known,
+    pub(crate) known: Known,
     claimed: bool,
 }
 
@@ -72,9 +72,9 @@ enum Claim {
 }
 
 /// Events that wait to be delivered, bounded.
-struct Held<P, A> {
-    events: VecDeque<(P, A)>,
-    bytes: usize,
+pub(crate) struct Held<P, A> {
+    pub(crate) events: VecDeque<(P, A)>,
+    pub(crate) bytes: usize,
 }
 
 impl<P, A> Default for Held<P, A> {
@@ -102,17 +102,17 @@ impl<P, A> Held<P, A> {
 type Early<P> = VecDeque<(P, Option<u64>)>;
 
 /// Events wait until the application has made good what it missed.
-struct Resync<P> {
+pub(crate) struct Resync<P> {
     number: u32,
     /// Unix times: since when events are missed, and before which none of those that wait came.
     missed: Duration,
     since: Duration,
-    held: Held<P, Option<AckId>>,
+    pub(crate) held: Held<P, Option<AckId>>,
 }
 
 /// See the module.
 pub(crate) struct Recovery<P> {
-    session: Option<Session>,
+    pub(crate) session: Option<Session>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
     /// While the namespace is not connected, unless it never was.
@@ -123,8 +123,8 @@ pub(crate) struct Recovery<P> {
     last_gap: Option<Gap>,
     /// A session was left on this transport, or is asked for, whose events may still come.
     left: bool,
-    early: Held<P, Option<u64>>,
-    resync: Option<Resync<P>>,
+    pub(crate) early: Held<P, Option<u64>>,
+    pub(crate) resync: Option<Resync<P>>,
     resyncs: u32,
 }
 

@@ -412,6 +412,11 @@ impl<C: Codec> Engine<C> {
         now >= self.heartbeat
     }
 
+    /// Attachments that half a packet waits for.
+    pub(crate) fn missing(&self, codec: &C) -> usize {
+        self.partial.as_ref().map_or(0, |(partial, _)| codec.missing(partial))
+    }
+
     pub(crate) fn incomplete(&self, now: Instant) -> bool {
         self.partial.as_ref().is_some_and(|&(_, deadline)| now >= deadline)
     }

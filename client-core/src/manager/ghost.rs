@@ -45,7 +45,7 @@ impl Ghost {
 
 /// A namespace waits for one at most. Mostly it is one for all: a second one comes where a namespace was refused on the
 /// connection between, and its session is still on the one before.
-const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 
 /// The latest of them, as far as namespaces wait for them, the newest last.
 #[derive(Default)]
@@ -66,6 +66,10 @@ impl Ghosts {
         }
         self.0.reserve_exact(1);
         self.0.push(ghost);
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn with_sid(&self, sid: &str) -> Option<&Ghost> {

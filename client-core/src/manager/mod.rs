@@ -6,6 +6,7 @@ mod connection;
 mod delivery;
 mod emit;
 mod ghost;
+mod holdings;
 mod namespace;
 mod open;
 mod outbox;
@@ -15,6 +16,7 @@ mod resume;
 mod shared_store;
 mod takeover;
 
+pub use self::holdings::Holding;
 pub use self::outbox::{Restored, RestoredEmit};
 pub(crate) use self::resume::Probe;
 

@@ -95,6 +95,11 @@ impl<P> Outbox<P> {
         ticket.0 < self.next
     }
 
+    /// Emits and answers that are kept, and their bytes.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.held.len() + self.queued + self.answers, self.bytes)
+    }
+
     /// Whether one more of `size` bytes fits beside `in_flight` unanswered ones.
     pub(crate) fn room(&self, size: usize, in_flight: usize, config: &Config) -> Result<(), EmitError> {
         let held = self.held.len() + self.queued + self.answers + in_flight;

@@ -49,7 +49,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 37] = [
+pub(crate) const NEEDED: [&str; 40] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -87,4 +87,7 @@ pub(crate) const NEEDED: [&str; 37] = [
     "strays",
     "requests that came twice",
     "woken up",
+    "full",
+    "full of emits",
+    "half a packet",
 ];

@@ -1,8 +1,9 @@
 //! The client's shell: what it hands in, and when. A lazy one lets things wait.
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{DisconnectReason, Input, Message, TransportId};
+use socketio_client_core::{DisconnectReason, Holding, Input, Message, TransportId};
 
+use super::NAMESPACES;
 use super::rooms::space_of;
 use super::wire::Conn;
 use super::world::World;
@@ -113,6 +114,7 @@ impl World {
             self.shell.session.end(*transport);
         }
         self.manager.handle_input(input, self.instant());
+        self.check_bounds();
     }
 
     /// It looks at what waits, later.
@@ -153,6 +155,20 @@ impl World {
     /// How old what the application hears may be.
     pub(super) const fn lateness(&self) -> u64 {
         if self.plan.late == 0 { 0 } else { self.now - self.shell.heard }
+    }
+
+    /// No buffer holds more than it may, whatever waits in the shell.
+    pub(super) fn check_bounds(&mut self) {
+        for (space, socket) in self.sockets.iter().enumerate() {
+            for Holding { what, much, most } in self.manager.holdings(*socket) {
+                assert!(much <= most, "{much} {what} in {}, of at most {most}", NAMESPACES[space]);
+                if much == most {
+                    self.figures.count(if what.starts_with("emits") { "full of emits" } else { "full" });
+                } else if what.starts_with("attachments") && much > 0 {
+                    self.figures.count("half a packet");
+                }
+            }
+        }
     }
 
     /// Nothing is sent on a connection that is gone.

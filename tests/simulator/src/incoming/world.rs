@@ -193,6 +193,7 @@ impl World {
             self.drain();
         }
         self.check_time();
+        self.check_bounds();
     }
 
     /// The next action. It has a chance of its own, so that the others stay what they are if it is left out.
@@ -244,8 +245,13 @@ impl World {
             let socket = self.sockets[space];
             self.journal.action(self.now, || "the client emits".into());
             let payload = socketio_client_core::codec::Payload::event("up", &1).unwrap();
-            let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
-            let _ = self.manager.emit(socket, payload, volatile, self.instant());
+            // What cannot leave waits, up to its bound.
+            let waits = self.plan.grown && self.dice.one_in(2);
+            let emits = if waits { 1 + self.dice.roll(40) } else { 1 };
+            for _ in 0..emits {
+                let options = EmitOptions { volatile: !waits, ..EmitOptions::default() };
+                let _ = self.manager.emit(socket, payload.clone(), options, self.instant());
+            }
         }
         let space = self.some_space();
         let how = match self.dice.roll(8) {
