@@ -149,7 +149,8 @@ impl Server {
     pub(super) fn is_waiting(&self) -> bool {
         // Not one that a request has begun which came twice.
         let last = self.sessions.values().rev().find(|session| session.began);
-        last.is_some_and(|session| !session.buffer.is_empty())
+        // Of one that ends the GET is told the end, which comes no sooner than what is not written any more would have.
+        last.is_some_and(|session| !session.buffer.is_empty() || session.ending)
     }
 
     pub(super) fn next_time(&self) -> u64 {
