@@ -50,6 +50,6 @@ pub enum Carrier {
     WebSocket,
     /// A WebSocket to which it had moved: it cannot move again.
     Upgraded,
-    /// Polling: a close packet ends it.
+    /// Polling: a close packet ends it. Also a WebSocket to which it was to move, while the server has not shown that it did.
     Polling,
 }

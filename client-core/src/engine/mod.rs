@@ -45,6 +45,17 @@ pub(crate) enum Receipt {
     Moment(Instant),
 }
 
+/// Whether the session has moved from polling to a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    No,
+    /// Nothing has come there yet. A server that had given the upgrade up by then, as after a sleep of ours, has the session
+    /// where it was, and closes the WebSocket.
+    Unanswered,
+    /// The server knows.
+    Yes,
+}
+
 /// How long that is. It is no proof: a Node server needs one turn of its event loop between the events and the goodbye, and
 /// with 50 ms a busy machine lost 6 of 40.
 const MOMENT: Duration = Duration::from_millis(200);
@@ -67,8 +78,7 @@ pub(crate) struct Engine<C: Codec> {
     pub(crate) heard: Instant,
     /// Whether it lives is being found out.
     pub(crate) probe: Option<Probe>,
-    /// It has moved to a WebSocket.
-    pub(crate) was_polling: bool,
+    pub(crate) moved: Moved,
     partial: Option<(C::Partial, Instant)>,
     upgrade_due: bool,
     pong_due: bool,
@@ -121,7 +131,7 @@ impl<C: Codec> Engine<C> {
             heartbeat: now + patience,
             heard: now,
             probe: None,
-            was_polling: false,
+            moved: Moved::No,
             partial: None,
             upgrade_due: false,
             pong_due: false,
@@ -182,6 +192,9 @@ impl<C: Codec> Engine<C> {
     ) -> Received<C> {
         self.heard = now;
         self.probe = None;
+        if self.moved == Moved::Unanswered {
+            self.moved = Moved::Yes;
+        }
         let text = match message {
             Message::Binary(binary) => return self.binary(binary, codec, limits),
             Message::Text(text) => text,
@@ -266,7 +279,7 @@ impl<C: Codec> Engine<C> {
         self.upgrade_due = true;
         let old = self.transport();
         self.link = Link::WebSocket(transport);
-        self.was_polling = true;
+        self.moved = Moved::Unanswered;
         Some(old)
     }
 

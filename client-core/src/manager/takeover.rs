@@ -15,7 +15,7 @@ use crate::codec::{Codec, Message};
 use crate::config::TransportKind;
 use crate::engine::packet::control;
 use crate::engine::url::request;
-use crate::engine::{Engine, Link, PacketType};
+use crate::engine::{Engine, Link, Moved, PacketType};
 use crate::error::TransportError;
 use crate::io::{Command, TransportId};
 use crate::recovery::{Lost, Notice};
@@ -118,8 +118,10 @@ impl<C: Codec> Manager<C> {
         // Also one that the server knows to be gone: it says where sessions are.
         let address = Some(self.config.address.clone());
         self.keep_ghost(Ghost::new(transport, engine.sid.clone(), engine.carrier(), address));
-        // Only the server itself says goodbye. 1006 stands for the lack of one.
-        let said = matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006));
+        // Only the server itself says goodbye. 1006 stands for the lack of one. Before anything came on a WebSocket to which the
+        // session was to move, that may mean the WebSocket alone.
+        let closed = matches!(error, Some(TransportError::Closed { code, .. }) if *code != Some(1006));
+        let said = closed && engine.moved != Moved::Unanswered;
         let notice = if said { Notice::Given } else { Notice::Expected { by, ghost: transport } };
         let link = engine.saved(self.config.unix(by));
         Lost { transport, heard: self.config.unix(engine.heard), notice, link }
@@ -415,7 +417,9 @@ impl<C: Codec> Engine<C> {
     const fn carrier(&self) -> Carrier {
         match self.link {
             Link::Polling(_) => Carrier::Polling,
-            Link::WebSocket(_) if self.was_polling => Carrier::Upgraded,
+            // A close packet ends it if it is still there; if not, the server refuses that.
+            Link::WebSocket(_) if matches!(self.moved, Moved::Unanswered) => Carrier::Polling,
+            Link::WebSocket(_) if matches!(self.moved, Moved::Yes) => Carrier::Upgraded,
             Link::WebSocket(_) => Carrier::WebSocket,
         }
     }

@@ -19,3 +19,11 @@ fn seeds_of_the_first_worlds_that_once_failed() {
         World::new(Plan::plain(seed), seed, Journal::new(Chosen::All, false)).run();
     }
 }
+
+#[test]
+fn seeds_that_once_failed() {
+    let (seed, what) =
+        (7_000_125, "a server gave an upgrade up during a sleep, and a connection stayed deaf");
+    println!("{seed}: {what}");
+    World::new(Plan::new(seed), seed, Journal::new(Chosen::All, false)).run();
+}

@@ -188,8 +188,9 @@ pub fn an_upgraded_session_is_asked_for_once<F: Face>(face: &F) {
     sim.ws_opened("w1");
     sim.raw("w1", "3probe");
     sim.got("p1", &["6"]);
+    sim.server("w1", "42<2@2>");
     sim.lines();
-    for (time, claim) in [(1, "40<P1@1>"), (2, "40")] {
+    for (time, claim) in [(1, "40<P1@2>"), (2, "40")] {
         sim.cut(&format!("w{time}"));
         sim.advance(secs(1));
         sim.lines();
@@ -208,12 +209,31 @@ pub fn an_upgraded_session_is_asked_for_once<F: Face>(face: &F) {
             sim.ws_opened("w2");
             sim.raw("w2", "3probe");
             sim.got(&next, &["6"]);
+            sim.raw("w2", "2");
             sim.lines();
+            sim.events();
         } else {
             sim.got(&next, &["40{S2 P2}"]);
             sim.expect_events(&["connected 0", "gap 0 server-not-noticed"]);
         }
     }
+}
+
+/// A server that has given an upgrade up closes its WebSocket, and has the session where it was: there it is ended.
+pub fn a_session_that_did_not_move_is_ended<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
+    });
+    offered_by_polling(&mut sim, &["websocket"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.got("p1", &["6"]);
+    sim.lines();
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.expect_lines(&["post p2 1"]);
+    sim.posted("p2");
+    sim.expect_lines(&["close p2", "get p3"]);
 }
 
 /// Whatever else becomes of it, the attempt goes on, in time.

@@ -40,10 +40,6 @@ pub struct Plan {
     pub is_cluster: bool,
     /// Whether sessions are stored for the next process.
     pub stores: bool,
-    /// Whether the server gives an upgrade up that takes too long, as the real one does. Off in the world: a client that says
-    /// "5" too late takes the close of that connection for the end of its session, which lives on by polling, and claims it while
-    /// it does (seed 7000125 shows it).
-    pub ends_upgrades: bool,
     /// A lazy shell lets things wait for less than this.
     pub late: u64,
     /// A connection is slower than another one by less than this.
@@ -105,7 +101,6 @@ impl Plan {
             nodes: if dice.one_in(3) { 2 } else { 1 },
             is_cluster: false,
             stores: dice.one_in(4),
-            ends_upgrades: false,
             late: 0,
             lag: 0,
             wild: 3_600_000,

@@ -31,7 +31,6 @@ impl Recorded {
                 .then(|| recovery["maxDisconnectionDuration"].as_u64().unwrap_or(120_000)),
             skips_middlewares: recovery["skipMiddlewares"] != false,
             refuses: 1,
-            ends_upgrades: true,
             ..Plan::plain(0)
         };
         let mut server = Server::new(plan, 0, None);

@@ -94,7 +94,6 @@ impl Server {
         now: u64,
         dice: &mut Dice,
     ) {
-        let probe_until = self.plan.ends_upgrades.then_some(now + UPGRADE);
         if let Some(refusal) = self.verify(kind, url) {
             // A session may be gone, or have moved.
             if !matches!(refusal, Refusal::Session | Refusal::Request) {
@@ -110,7 +109,7 @@ impl Server {
                 self.doings.extend([Doing::Accept(conn), Doing::Close(conn)]);
             }
             Kind::WebSocket => {
-                (session.probing, session.probe_until) = (Some(conn), probe_until);
+                (session.probing, session.probe_until) = (Some(conn), Some(now + UPGRADE));
                 self.doings.push(Doing::Accept(conn));
             }
             Kind::Get if session.get.is_some() => {
