@@ -136,7 +136,7 @@ pub struct EmitOptions<'a> {
     /// [`Config::buffer_max_age`](crate::Config::buffer_max_age).
     pub max_age: Option<Duration>,
     /// It replaces an older emit with the same key that is still held, in its place; the older one is dropped
-    /// (`coalesce`).
+    /// (`coalesce`). Without effect if it is [`volatile`](Self::volatile), since that one is never held.
     pub coalesce: Option<&'a str>,
     /// What becomes of it is told ([`Event::Fate`](crate::Event::Fate)).
     pub watched: bool,

@@ -78,7 +78,7 @@ async function tab(t, transport, binaryType) {
   t.after(() => page.close());
   await page.evaluate(begin, url, transport, binaryType);
   const got = async () => {
-    await page.waitForFunction(() => globalThis.got.length > 0);
+    await page.waitForFunction(() => globalThis.got.length > 0, { polling: 50 });
     return page.evaluate(() => globalThis.got.shift());
   };
   /** What comes of running `code` in the page; binary parts are Buffers, whatever the transport. */

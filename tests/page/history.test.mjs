@@ -55,7 +55,7 @@ async function misses(t, name, query) {
   server = await serve(t, file, port);
   await stateIs(page, "^Up to date|^Connected again");
   await say(server, "four");
-  await page.waitForFunction(() => document.querySelector("#log").textContent.includes("four"));
+  await page.waitForFunction(() => document.querySelector("#log").textContent.includes("four"), { polling: 50 });
   return { page, server, state: await page.$eval("#state", (state) => state.textContent), lines: await lines(page) };
 }
 
@@ -72,7 +72,7 @@ for (const name of browsers) {
     await page.click(".primary");
     await serve(t, server.process.spawnargs.at(-1), new URL(server.url).port);
     await stateIs(page, "^Up to date: 0 missed");
-    await page.waitForFunction(() => document.querySelector("#log").textContent.includes("five"));
+    await page.waitForFunction(() => document.querySelector("#log").textContent.includes("five"), { polling: 50 });
     assert.deepEqual((await lines(page)).slice(3), ["four", "five"]);
   });
 

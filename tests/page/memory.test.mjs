@@ -100,7 +100,7 @@ for (const name of browsers) {
       const browser = await launch(name);
       t.after(() => browser.close());
       const page = await open(browser, url);
-      await page.waitForFunction("window.memory");
+      await page.waitForFunction("window.memory", { polling: 50 });
       const devtools = name === "chromium" ? await page.createCDPSession() : undefined;
       await devtools?.send("Performance.enable");
       const nobody = await deserted();

@@ -29,13 +29,13 @@ for (const name of browsers) {
     const got = [];
     friend.on("message", ({ text }, seen) => (got.push(text), seen()));
     await once(friend, "connect");
-    const says = (text) => page.waitForFunction((text) => log.innerText.includes(text), {}, text);
+    const says = (text) => page.waitForFunction((text) => log.innerText.includes(text), { polling: 50 }, text);
     const send = async (text) => {
       await page.type("[name=text]", text);
       await page.click(".primary");
     };
 
-    await page.waitForFunction(() => /Guest \d+/.test(people.textContent) && /Friend/.test(people.textContent));
+    await page.waitForFunction(() => /Guest \d+/.test(people.textContent) && /Friend/.test(people.textContent), { polling: 50 });
     await Promise.all([once(friend, "message"), send("Hello from ten lines.")]);
     friend.emit("message", { room: "lobby", id: "1", text: "Hello, page." });
     await says("Friend: Hello, page.");

@@ -44,6 +44,8 @@ impl<C: Codec> Manager<C> {
             _ => None,
         };
         let retried = target.outbox.retries() && !options.volatile;
+        // A volatile one never waits, and stands in nobody's place.
+        let coalesce = options.coalesce.filter(|_| !options.volatile);
         if retried && let Some(cause) = target.outbox.retries.as_ref().and_then(|it| it.refusal.clone()) {
             return Err(Refused { error: EmitError::Storage { cause }, payload });
         }
@@ -76,17 +78,13 @@ impl<C: Codec> Manager<C> {
         }
         let dropped = match room {
             Ok(()) => false,
-            Err(_)
-                if options
-                    .coalesce
-                    .is_some_and(|key| target.outbox.fits_in_place(key, size, &self.config)) =>
-            {
+            Err(_) if coalesce.is_some_and(|key| target.outbox.fits_in_place(key, size, &self.config)) => {
                 false
             }
             Err(error) => match self.config.buffer_policy {
                 BufferPolicy::DropNewest => true,
                 BufferPolicy::DropOldest
-                    if target.make_room(socket, size, options.coalesce, &self.config, &mut self.events) =>
+                    if target.make_room(socket, size, coalesce, &self.config, &mut self.events) =>
                 {
                     false
                 }
@@ -105,14 +103,14 @@ impl<C: Codec> Manager<C> {
             Answer::None
         };
         let expires = options.max_age.or(self.config.buffer_max_age).map(|age| now + age);
-        let terms = (expires.is_some() || options.coalesce.is_some())
-            .then(|| Box::new(Terms { expires, key: options.coalesce.map(Arc::from), place: None }));
+        let terms = (expires.is_some() || coalesce.is_some())
+            .then(|| Box::new(Terms { expires, key: coalesce.map(Arc::from), place: None }));
         let mut emit = Emit { id, answer, payload, size, volatile: options.volatile, told: false, terms };
         if dropped {
             target.not_sent(socket, emit, EmitError::Displaced, &mut self.events);
             return Ok(id);
         }
-        if options.coalesce.is_some() {
+        if coalesce.is_some() {
             match target.outbox.replace(emit) {
                 Ok(old) => {
                     target.not_sent(socket, old, EmitError::Displaced, &mut self.events);

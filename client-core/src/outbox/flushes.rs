@@ -114,6 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn a_flush_waits_again_for_what_never_left() {
+        let mut outbox = Outbox::new(None);
+        let first = emit(&mut outbox);
+        outbox.hold(first);
+        outbox.flush();
+        let first = outbox.release().unwrap();
+        outbox.unqueue(first.size);
+        outbox.wrote(&first, false);
+        outbox.cover(true);
+        assert!(outbox.unwrite(&first, None));
+        assert!(outbox.write_off().is_empty() && !outbox.wants_receipt());
+        outbox.unqueue(first.size);
+        outbox.wrote(&first, false);
+        assert!(outbox.wants_receipt(), "what was asked of the lost transport proves nothing");
+    }
+
+    #[test]
     fn a_flush_over_a_lost_transport_is_told_so() {
         let mut outbox = Outbox::new(None);
         let first = emit(&mut outbox);

@@ -229,6 +229,9 @@ impl<P> Outbox<P> {
         self.queued += 1;
         self.bytes += emit.size;
         self.fates.unwrite(before);
+        // A receipt over it may have been asked for: another one is needed.
+        self.covered = self.covered.min(before);
+        self.flushed = self.flushed.min(before);
         self.fates.note(emit.id, Fate::Held);
         true
     }

@@ -117,7 +117,11 @@ const works = async (number) => {
   while (client.heard.length === length) await new Promise((heard) => client.socket.once("tick", heard));
 };
 
-const told = (number, text) => globalThis.clients[number].told.some((word) => word.includes(text));
+/** In the page, which may not be shown, so that it draws no frames: until it is told that. */
+const hears = async (number, text) => {
+  const { told } = globalThis.clients[number];
+  while (!told.some((word) => word.includes(text))) await new Promise((later) => setTimeout(later, 10));
+};
 
 /** In the page: emits until all is acknowledged, and what came of it. */
 const finish = async (number) => {
@@ -167,7 +171,7 @@ async function endure(t, tab, number, row) {
   if (row.act) {
     const { times } = (await row.act(t, proxy)) ?? {};
     await page.evaluate((which) => globalThis.clients[which].emit(), number);
-    await page.waitForFunction(told, {}, number, row.says);
+    await page.evaluate(hears, number, row.says);
     if (times && row.transports[0] === "polling") await until(() => times.length > 1, "a second attempt");
     proxy.target = tab.port;
     if (!times) for (const link of proxy.links) link.reset();

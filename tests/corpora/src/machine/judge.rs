@@ -31,8 +31,9 @@ pub(super) struct Judge {
     pub(super) restored: BTreeSet<u64>,
 }
 
-/// [`Config::reconnection_delay_max`](socketio_client_core::Config::reconnection_delay_max).
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Ten times [`Config::reconnection_delay_max`](socketio_client_core::Config::reconnection_delay_max), as long as a
+/// server's `Retry-After` is heeded.
+const LONGEST_DELAY: Duration = Duration::from_secs(50);
 
 impl Judge {
     pub(super) fn hears(&mut self, event: &Event<Json>) {

@@ -418,6 +418,8 @@ impl Shell {
             }
             self.pass_time(Duration::from_millis(100), false, None);
         }
+        // What the last words of that turn led to.
+        self.drain(&mut Source(&[]));
         self.judge.all_settled();
     }
 

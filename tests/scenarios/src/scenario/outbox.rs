@@ -246,6 +246,20 @@ pub fn a_key_replaces_in_place<F: Face>(face: &F) {
     assert_eq!(sim.lines(), ["w1 42<4>"]);
 }
 
+/// A volatile emit waits for nothing: it leaves, and one that is sent again stays where it stands.
+pub fn a_volatile_emit_replaces_nothing<F: Face>(face: &F) {
+    let (mut sim, socket) = window(face, 1);
+    sim.emit(socket, 1);
+    let position = EmitOptions { coalesce: Some("position"), ..WATCHED };
+    let held = sim.try_emit(socket, 2, &[], position).unwrap();
+    sim.expect_lines(&["w1 420<1>"]);
+    sim.try_emit(socket, 3, &[], EmitOptions { volatile: true, ..position }).unwrap();
+    sim.expect_lines(&["w1 42<3>", "w1 ping"]);
+    assert_eq!(sim.manager.fate(socket, held), Some(Fate::Held));
+    sim.server("w1", "430<7>");
+    sim.expect_lines(&["w1 421<2>"]);
+}
+
 /// What a newer one is in the place of is out of its way, and nothing else is.
 pub fn a_key_does_not_pass_the_bound_of_bytes<F: Face>(face: &F) {
     let position = EmitOptions { coalesce: Some("position"), ..WATCHED };
