@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn upgrades_are_bounded() {
-        let many = USUAL.replace(r#"["websocket"]"#, &format!("[{}\"last\"]", r#""websocket","#.repeat(1000)));
+        let many =
+            USUAL.replace(r#"["websocket"]"#, &format!("[{}\"last\"]", r#""websocket","#.repeat(1000)));
         let read = handshake(&many).unwrap();
         assert_eq!((read.upgrades.len(), read.sid.len()), (MOST_UPGRADES, 20));
         assert!(handshake(&USUAL.replace(r#"["websocket"]"#, r#"["websocket",5]"#)).is_err());
