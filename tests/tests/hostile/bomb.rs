@@ -19,7 +19,7 @@ impl Bits {
     /// The lowest bit first.
     fn push(&mut self, bits: u32, count: usize) {
         for bit in 0..count {
-            if self.count % 8 == 0 {
+            if self.count.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             if let Some(last) = self.bytes.last_mut() {

@@ -34,9 +34,9 @@ impl Machine {
             let socket = manager.socket(namespace, SocketOptions::default());
             manager.connect(socket, now);
         }
-        let transport = match manager.poll_command() {
-            Some(Command::Open { transport, .. } | Command::Get { transport, .. }) => transport,
-            _ => panic!("it opens nothing"),
+        let command = manager.poll_command();
+        let Some(Command::Open { transport, .. } | Command::Get { transport, .. }) = command else {
+            panic!("it opens nothing")
         };
         let mut machine = Self { manager, transport, now };
         if kind == TransportKind::Polling {
