@@ -25,7 +25,12 @@ pub enum ClientEvent {
     /// An attempt failed.
     OpenError(ConnectError),
     /// The connection ended.
-    Close(DisconnectReason),
+    Close {
+        /// In the JavaScript client's words.
+        reason: DisconnectReason,
+        /// What broke, or what the server sent that it may not; `None` if nothing did.
+        error: Option<TransportError>,
+    },
     /// The next attempt is planned.
     Waiting {
         /// Counted from 1 in each outage.
@@ -105,7 +110,7 @@ impl ClientEvent {
         Some(match event {
             Event::Opened { transport } => Self::Open { transport: *transport },
             Event::OpenFailed { error } => Self::OpenError(error.clone().into()),
-            Event::Closed { reason, .. } => Self::Close(*reason),
+            Event::Closed { reason, error } => Self::Close { reason: *reason, error: error.clone() },
             Event::Waiting { attempt, delay } => Self::Waiting { attempt: *attempt, delay: *delay },
             Event::ReconnectAttempt { attempt, delay } => {
                 Self::ReconnectAttempt { attempt: *attempt, delay: *delay }

@@ -6,9 +6,10 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("faults") => simulator::faults::faults(),
+        Some("linear") => simulator::linear::linear(args),
         Some("simulate") => simulator::command::simulate(args),
         _ => {
-            eprintln!("usage: cargo run -p tests -- simulate --help | faults");
+            eprintln!("usage: cargo run -p tests -- simulate --help | faults | linear");
             ExitCode::from(2)
         }
     }

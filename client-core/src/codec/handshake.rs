@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::payload::mismatch;
 use super::{Connected, Credentials, Handshake, Payload};
@@ -22,7 +22,7 @@ pub(super) fn handshake(text: &str) -> Result<Handshake, DecodeError> {
     let fields: Fields = serde_json::from_str(json).map_err(|error| handshake_error(brief(&error)))?;
     Ok(Handshake {
         sid: sid(fields.sid).ok_or_else(|| handshake_error("no sid"))?,
-        upgrades: fields.upgrades.unwrap_or_default(),
+        upgrades: fields.upgrades.map_or_else(Vec::new, |Upgrades(names)| names),
         ping_interval: milliseconds("pingInterval", fields.ping_interval)?,
         ping_timeout: milliseconds("pingTimeout", fields.ping_timeout)?,
         max_payload: fields.max_payload.and_then(bytes),
@@ -94,12 +94,40 @@ fn bytes(value: f64) -> Option<usize> {
     Some(value as usize).filter(|&bytes| bytes > 0)
 }
 
+/// The first of them: there are three transports in the world, and a server can write a million.
+struct Upgrades(Vec<String>);
+
+/// So many are kept.
+const MOST_UPGRADES: usize = 16;
+
+impl<'de> Deserialize<'de> for Upgrades {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Upgrades;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of texts")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Upgrades, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    if names.len() < MOST_UPGRADES {
+                        names.push(name);
+                    }
+                }
+                Ok(Upgrades(names))
+            }
+        }
+        deserializer.deserialize_seq(Names)
+    }
+}
+
 /// `null` counts as missing; unknown fields are skipped.
 #[derive(Default)]
 struct Fields {
     sid: Option<String>,
     pid: Option<String>,
-    upgrades: Option<Vec<String>>,
+    upgrades: Option<Upgrades>,
     ping_interval: Option<f64>,
     ping_timeout: Option<f64>,
     max_payload: Option<f64>,
@@ -177,6 +205,15 @@ mod tests {
         assert_eq!((read.ping_timeout, read.max_payload), (Duration::from_secs(20), None));
         assert_eq!(handshake(&USUAL.replace("1000000", "-5")).unwrap().max_payload, None);
         assert_eq!(handshake(&USUAL.replace("1000000", "1e300")).unwrap().max_payload, Some(usize::MAX));
+    }
+
+    #[test]
+    fn upgrades_are_bounded() {
+        let many =
+            USUAL.replace(r#"["websocket"]"#, &format!("[{}\"last\"]", r#""websocket","#.repeat(1000)));
+        let read = handshake(&many).unwrap();
+        assert_eq!((read.upgrades.len(), read.sid.len()), (MOST_UPGRADES, 20));
+        assert!(handshake(&USUAL.replace(r#"["websocket"]"#, r#"["websocket",5]"#)).is_err());
     }
 
     #[test]

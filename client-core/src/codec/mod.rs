@@ -82,6 +82,19 @@ pub struct Handshake {
     pub max_payload: Option<usize>,
 }
 
+/// Bytes of a session's id, which each of its requests repeats. Servers make some twenty.
+const LONGEST_SID: usize = 4096;
+
+impl Handshake {
+    /// Whether there can be a session.
+    pub(crate) fn checked(self) -> Result<Self, DecodeError> {
+        if self.sid.len() > LONGEST_SID {
+            return Err(DecodeError::Handshake { cause: "the sid is too long".into() });
+        }
+        Ok(self)
+    }
+}
+
 /// The server's answer to CONNECT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connected {

@@ -16,6 +16,10 @@ use crate::error::DecodeError;
 /// Between messages. It cannot occur inside one: JSON has no raw control characters, nor has base64.
 const SEPARATOR: char = '\u{1e}';
 
+/// What is cut from a body of this many bytes may keep it alive; so may what is at least half of it. An event of ten bytes
+/// that waits for the application must not hold the 16 MiB that came with it.
+const SHARED: usize = 1024;
+
 /// Writes padding; reads also what `atob` reads without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -30,7 +34,8 @@ pub(super) fn split(body: &ByteString, limits: &Limits) -> Result<VecDeque<ByteS
         if texts.len() == limits.packets {
             return Err(DecodeError::Limit { what: "packets in a polling body", limit: limits.packets });
         }
-        texts.push_back(body.slice_ref(text));
+        let shares = body.len() <= SHARED || text.len() >= body.len() / 2;
+        texts.push_back(if shares { body.slice_ref(text) } else { text.into() });
     }
     Ok(texts)
 }
@@ -97,11 +102,21 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_cut_and_share_their_buffer() {
+    fn small_bodies_are_cut_and_share_their_buffer() {
         let body = ByteString::from("40\u{1e}42[\"a\"]\u{1e}bAAA=");
         let texts = split(&body, &Limits::default()).unwrap();
         assert_eq!(texts, ["40", "42[\"a\"]", "bAAA="]);
         assert_eq!(texts[1].as_ptr(), body[3..].as_ptr());
+    }
+
+    #[test]
+    fn what_is_small_does_not_keep_a_large_body() {
+        let large = alloc::format!("6{}", "x".repeat(SHARED));
+        let body = ByteString::from(alloc::format!("42[\"a\"]\u{1e}{large}"));
+        let texts = split(&body, &Limits::default()).unwrap();
+        assert_eq!(texts, ["42[\"a\"]", &large]);
+        let inside = |text: &str| body.as_bytes().as_ptr_range().contains(&text.as_ptr());
+        assert!(!inside(&texts[0]) && inside(&texts[1]));
     }
 
     #[test]

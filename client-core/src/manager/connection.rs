@@ -115,6 +115,7 @@ impl<C: Codec> Manager<C> {
             },
             Message::Binary(_) => Err(DecodeError::Handshake { cause: "binary data came first".to_string() }),
         };
+        let handshake = handshake.and_then(Handshake::checked);
         handshake.map_err(|error| self.transport_failed(TransportError::Protocol(error), now)).ok()
     }
 

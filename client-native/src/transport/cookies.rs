@@ -7,9 +7,11 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper::{Request, Uri};
 
-/// So many are kept, and so many bytes of each; a server cannot make a client send more than that.
+/// So many are kept, so many bytes of each, and of all; a server cannot make a client send more than that. Node refuses a
+/// request with more than 16 KiB before its body, and by its own cookies a server could keep a client away for good.
 const MOST: usize = 32;
 const LONGEST: usize = 4096;
+const ALL: usize = 8192;
 
 /// What servers have set, for as long as the client lives. Each is sent to the host that has set it, and to no other. Clones
 /// are the same jar.
@@ -57,10 +59,10 @@ impl Cookies {
             let mut jar = self.lock();
             jar.retain(|old| !old.is_replaced_by(&cookie));
             if cookie.until.is_none_or(|until| now < until) {
-                if jar.len() >= MOST {
+                jar.push(cookie);
+                while jar.len() > MOST || jar.iter().map(Cookie::size).sum::<usize>() > ALL {
                     jar.remove(0);
                 }
-                jar.push(cookie);
             }
         }
     }
@@ -118,6 +120,11 @@ impl Cookie {
         inside
             && host(uri).is_some_and(|host| host == self.host)
             && (!self.secure || uri.scheme() == Some(&Scheme::HTTPS))
+    }
+
+    /// Bytes that a request has of it.
+    fn size(&self) -> usize {
+        self.name.len() + self.value.len()
     }
 
     fn is_replaced_by(&self, other: &Self) -> bool {
@@ -201,5 +208,9 @@ mod tests {
         let many: Vec<_> = (0..100).map(|n| format!("c{n}=1")).collect();
         set(&jar, URL, &many.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(sent(&jar, URL, None).split(';').count(), MOST);
+        let large: Vec<_> = (0..10).map(|n| format!("c{n}={}", "x".repeat(3000))).collect();
+        set(&jar, URL, &large.iter().map(String::as_str).collect::<Vec<_>>());
+        let left = sent(&jar, URL, None);
+        assert!(left.len() <= ALL && left.starts_with("c8=") && left.contains("; c9="), "{left:.20}");
     }
 }

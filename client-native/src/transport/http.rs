@@ -219,6 +219,7 @@ pub(super) async fn status_error(response: Response<Incoming>) -> TransportError
     let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
     let body = if let Some(location) = location {
         let location = String::from_utf8_lossy(location.as_bytes());
+        let location: String = location.chars().take(STATUS_BODY_CHARS).collect();
         format!("redirected to {location}; redirects are not followed, so use that URL")
     } else {
         body_start(response.into_body()).await

@@ -42,9 +42,13 @@ async fn a_lost_connection_comes_back_with_what_was_held() {
     peer.send("431[5]").await;
     assert_eq!(held.await, Ok(5));
     let delay = Duration::from_secs(1);
+    let cause = "the server dropped the connection without closing the WebSocket".to_owned();
     for expected in [
         ClientEvent::Open { transport: Transport::WebSocket },
-        ClientEvent::Close(DisconnectReason::TransportClose),
+        ClientEvent::Close {
+            reason: DisconnectReason::TransportClose,
+            error: Some(TransportError::Lost { cause }),
+        },
         ClientEvent::Waiting { attempt: 1, delay },
         ClientEvent::ReconnectAttempt { attempt: 1, delay },
         ClientEvent::Open { transport: Transport::WebSocket },

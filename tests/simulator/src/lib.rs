@@ -18,6 +18,7 @@ mod figures;
 pub mod incoming;
 mod journal;
 mod laws;
+pub mod linear;
 pub mod network;
 mod pace;
 mod packet;

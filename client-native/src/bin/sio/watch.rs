@@ -17,7 +17,7 @@ pub(crate) fn client(client: &Client, shared: &Arc<Shared>) {
             let cause = one_line(&error.to_string());
             shared.status.send_modify(|status| status.cause = Some(cause));
         }
-        ClientEvent::Close(reason) => {
+        ClientEvent::Close { reason, .. } => {
             let cause = format!("the connection was lost ({reason})");
             // Those that were connected are told as disconnected after this.
             if reason != DisconnectReason::ForcedClose {

@@ -1,0 +1,371 @@
+//! What servers could send to keep a client busy.
+
+use bytes::Bytes;
+use socketio_client_core::codec::{Arguments, Json, Payload, Value};
+use socketio_client_core::{Input as Any, Message, TransportKind};
+
+use super::machine::Machine;
+
+type Input = Any<Json>;
+
+pub(crate) type Work = Box<dyn FnOnce() -> usize>;
+
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    /// The smallest number of units.
+    pub(crate) first: usize,
+    /// An input of so many units: its bytes, and what is to be done with it.
+    pub(crate) make: fn(usize) -> (usize, Work),
+    /// The application has as many namespaces, or emits that wait: what a packet costs may grow with what is ours, which no
+    /// server chooses.
+    pub(crate) ours_grow: bool,
+}
+
+const WEBSOCKET: TransportKind = TransportKind::WebSocket;
+
+fn size(inputs: &[Input]) -> usize {
+    inputs
+        .iter()
+        .map(|input| match input {
+            Input::Message { message: Message::Text(text), .. } => text.len(),
+            Input::Message { message: Message::Binary(bytes), .. } => bytes.len(),
+            Input::Got { body, .. } => body.len(),
+            _ => 0,
+        })
+        .sum()
+}
+
+fn work(mut machine: Machine, inputs: Vec<Input>) -> (usize, Work) {
+    (size(&inputs), Box::new(move || machine.run(inputs)))
+}
+
+/// One message.
+fn one(text: String) -> (usize, Work) {
+    let machine = Machine::joined(WEBSOCKET);
+    let input = machine.text(text);
+    work(machine, vec![input])
+}
+
+/// Many messages.
+fn many(count: usize, text: impl Fn(usize) -> String) -> (usize, Work) {
+    answers(Machine::joined(WEBSOCKET), count, text)
+}
+
+fn answers(machine: Machine, count: usize, text: impl Fn(usize) -> String) -> (usize, Work) {
+    let inputs = (0..count).map(|number| machine.text(text(number))).collect();
+    work(machine, inputs)
+}
+
+fn bodies(packets: usize, packet: &str) -> (usize, Work) {
+    let machine = Machine::joined(TransportKind::Polling);
+    let body = machine.body(vec![packet; packets].join("\u{1e}"));
+    work(machine, vec![body])
+}
+
+/// So many emits wait for their acks, which come in this order.
+fn acks(count: usize, number: impl Fn(usize) -> usize) -> (usize, Work) {
+    let mut machine = Machine::joined(WEBSOCKET);
+    machine.emit(count);
+    answers(machine, count, |at| format!("43{}[]", number(at)))
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("/namespace-{number:06}")).collect()
+}
+
+/// So many namespaces of our own, connected if `joined`.
+fn namespaces(count: usize, joined: bool) -> Machine {
+    let names = names(count);
+    let mut machine = Machine::joining(WEBSOCKET, names.iter().map(String::as_str));
+    machine.run(Vec::new());
+    if joined {
+        let answers = names.iter().map(|name| machine.text(format!("40{name},{{\"sid\":\"n\"}}"))).collect();
+        machine.run(answers);
+    }
+    machine
+}
+
+fn read(payload: Payload) -> (usize, Work) {
+    (
+        payload.json().len(),
+        Box::new(move || payload.parse::<Arguments<Vec<Value>>>().map_or(0, |args| args.0.len())),
+    )
+}
+
+pub(crate) const SHAPES: &[Shape] = &[
+    Shape {
+        name: "one long text",
+        unit: "KB",
+        ours_grow: false,
+        first: 16,
+        make: |n| one(format!("42[\"e\",\"{}\"]", "m".repeat(1000 * n))),
+    },
+    Shape {
+        name: "escapes in a text",
+        unit: "escapes",
+        ours_grow: false,
+        first: 1000,
+        make: |n| one(format!("42[\"e\",\"{}\"]", "\\u0041".repeat(n))),
+    },
+    Shape {
+        name: "halves of characters in a text",
+        unit: "halves",
+        ours_grow: false,
+        first: 1000,
+        make: |n| one(format!("42[\"e\",\"{}\"]", "\\ud800".repeat(n))),
+    },
+    Shape {
+        name: "lists 120 levels deep",
+        unit: "lists",
+        ours_grow: false,
+        first: 25,
+        make: |n| one(format!("42[\"e\"{}]", format!(",{}{}", "[".repeat(120), "]".repeat(120)).repeat(n))),
+    },
+    Shape {
+        name: "an event's name of escapes",
+        unit: "escapes",
+        ours_grow: false,
+        first: 1000,
+        make: |n| one(format!("42[\"{}\"]", "\\n".repeat(n))),
+    },
+    Shape {
+        name: "spaces between arguments",
+        unit: "KB",
+        ours_grow: false,
+        first: 4,
+        make: |n| one(format!("42[\"e\",{}1]", " ".repeat(1000 * n))),
+    },
+    Shape {
+        name: "digits of an ack id",
+        unit: "KB",
+        ours_grow: false,
+        first: 4,
+        make: |n| one(format!("42{}[\"e\"]", "0".repeat(1000 * n))),
+    },
+    Shape {
+        name: "digits of a number",
+        unit: "KB",
+        ours_grow: false,
+        first: 4,
+        make: |n| one(format!("42[\"e\",{}]", "1".repeat(1000 * n))),
+    },
+    Shape {
+        name: "attachments, as servers send them",
+        unit: "attachments",
+        ours_grow: false,
+        first: 250,
+        make: |n| {
+            let machine = Machine::joined(WEBSOCKET);
+            let places: String =
+                (0..n).map(|at| format!(",{{\"_placeholder\":true,\"num\":{at}}}")).collect();
+            let mut inputs = vec![machine.text(format!("45{n}-[\"e\"{places}]"))];
+            inputs.extend((0..n).map(|_| machine.binary(b"data")));
+            work(machine, inputs)
+        },
+    },
+    Shape {
+        name: "placeholders that are none",
+        unit: "objects",
+        ours_grow: false,
+        first: 500,
+        make: |n| one(format!("451-[\"e\"{}]", ",{\"_placeholder\":0}".repeat(n))),
+    },
+    Shape {
+        name: "placeholders in one another, turned about",
+        unit: "times 100 levels",
+        ours_grow: false,
+        first: 5,
+        make: |n| {
+            let nested =
+                format!("{}0{}", "{\"num\":0,\"a\":".repeat(100), ",\"_placeholder\":true}".repeat(100));
+            one(format!("451-[\"e\"{}]", format!(",{nested}").repeat(n)))
+        },
+    },
+    Shape {
+        name: "keys with escapes, beside attachments",
+        unit: "keys",
+        ours_grow: false,
+        first: 500,
+        make: |n| one(format!("451-[\"e\",{{\"a\":0{}}}]", ",\"\\u005fplaceholder\":0".repeat(n))),
+    },
+    Shape {
+        name: "one attachment in many places, read by the application",
+        unit: "places",
+        ours_grow: false,
+        first: 125,
+        make: |n| {
+            let part = Bytes::from(vec![0; 1000]);
+            read(Payload::event("e", &Arguments(vec![Value::Bytes(part); n])).expect("a payload"))
+        },
+    },
+    Shape {
+        name: "half-built packets, completed",
+        unit: "packets",
+        ours_grow: false,
+        first: 125,
+        make: |n| {
+            let machine = Machine::joined(WEBSOCKET);
+            let packet = r#"451-["e",{"_placeholder":true,"num":0}]"#;
+            let inputs =
+                (0..n).flat_map(|_| [machine.text(packet.to_owned()), machine.binary(b"data")]).collect();
+            work(machine, inputs)
+        },
+    },
+    Shape {
+        // Longer than a body that is shared (`client-core/src/codec/polling.rs`).
+        name: "noops in a body",
+        unit: "packets",
+        ours_grow: false,
+        first: 1000,
+        make: |n| bodies(n, "6"),
+    },
+    Shape {
+        name: "pings in a body",
+        unit: "packets",
+        ours_grow: false,
+        first: 1000,
+        make: |n| bodies(n, "2"),
+    },
+    Shape {
+        name: "events in a body",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| bodies(n, r#"42["e"]"#),
+    },
+    Shape {
+        name: "attachments in a body",
+        unit: "packets",
+        ours_grow: false,
+        first: 125,
+        make: |n| bodies(n, "451-[\"e\"]\u{1e}bAAAA"),
+    },
+    Shape {
+        name: "pings",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |_| "2".to_owned()),
+    },
+    Shape {
+        name: "handshakes inside a session",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |_| "0{}".to_owned()),
+    },
+    Shape {
+        name: "events",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |_| r#"42["e"]"#.to_owned()),
+    },
+    Shape {
+        name: "events with offsets, all the same",
+        unit: "packets",
+        ours_grow: false,
+        first: 125,
+        make: |n| many(n, |_| r#"42["e","1700000000000-0"]"#.to_owned()),
+    },
+    Shape {
+        name: "events with offsets, none the same",
+        unit: "packets",
+        ours_grow: false,
+        first: 125,
+        make: |n| many(n, |at| format!("42[\"e\",\"{}-0\"]", 1_700_000_000_000_u64 + at as u64)),
+    },
+    Shape {
+        name: "events for unknown namespaces",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |at| format!("42/n{at:06},[\"e\"]")),
+    },
+    Shape {
+        name: "CONNECT of a namespace that is connected",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |at| format!("40{{\"sid\":\"{at:06}\"}}")),
+    },
+    Shape {
+        name: "acks that nobody waits for",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| many(n, |at| format!("43{}[]", 900_000 + at)),
+    },
+    Shape {
+        name: "acks, the first one first",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| acks(n, |at| at),
+    },
+    Shape {
+        name: "one ack again and again",
+        unit: "packets",
+        ours_grow: false,
+        first: 250,
+        make: |n| acks(n, |_| 0),
+    },
+    Shape {
+        name: "acks in no order",
+        unit: "packets",
+        ours_grow: true,
+        first: 250,
+        // No size is a multiple of it.
+        make: |n| acks(n, |at| at * 617 % n),
+    },
+    Shape {
+        name: "events before the answer to CONNECT, and the answer",
+        unit: "packets",
+        ours_grow: false,
+        first: 125,
+        make: |n| {
+            let machine = Machine::joining(WEBSOCKET, ["/"]);
+            answers(machine, n + 1, |at| {
+                if at < n { r#"42["e"]"#.to_owned() } else { r#"40{"sid":"n"}"#.to_owned() }
+            })
+        },
+    },
+    Shape {
+        name: "answers to CONNECT, as many as namespaces",
+        unit: "namespaces",
+        ours_grow: true,
+        first: 62,
+        make: |n| {
+            let names = names(n);
+            answers(namespaces(n, false), n, |at| format!("40{},{{\"sid\":\"n\"}}", names[at]))
+        },
+    },
+    Shape {
+        name: "events, one for each of as many namespaces",
+        unit: "namespaces",
+        ours_grow: true,
+        first: 62,
+        make: |n| {
+            let names = names(n);
+            answers(namespaces(n, true), n, |at| format!("42{},[\"e\"]", names[at]))
+        },
+    },
+    Shape {
+        name: "the end of as many namespaces",
+        unit: "namespaces",
+        ours_grow: true,
+        first: 62,
+        make: |n| {
+            let names = names(n);
+            answers(namespaces(n, true), n, |at| format!("41{},", names[at]))
+        },
+    },
+    Shape {
+        name: "packets for unknown namespaces, beside as many of our own",
+        unit: "namespaces",
+        ours_grow: true,
+        first: 62,
+        make: |n| answers(namespaces(n, true), n, |at| format!("42/unknown---{at:06},[\"e\"]")),
+    },
+];
