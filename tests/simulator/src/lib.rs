@@ -10,6 +10,7 @@
 mod client;
 pub mod command;
 mod coverage;
+pub mod day;
 pub mod dice;
 mod disk;
 pub mod faults;

@@ -1,4 +1,4 @@
-//! `soak`: the native client beside a real server for a long time.
+//! `soak`: the native client beside a real server for a long time, and the simulated one for longer.
 
 mod account;
 mod page;
@@ -17,15 +17,18 @@ use self::results::Results;
 
 const USAGE: &str = "\
 usage: soak [--seconds N] [--seed N] [--release] [--client FILE] [--save FILE]
+       soak --hours N [--seed N]
        soak --publish FILE
 
 Two thousand events a second each way between the native client, in a process of its own, and a Node server, with a cut every
 ten seconds. It fails unless every event is accounted for and what the client takes is flat. --client is a client that was built
-before; --save keeps what was measured, and --publish draws that as tests/soak.svg, with a table in tests/README.md.";
+before; --save keeps what was measured, and --publish draws that as tests/soak.svg, with a table in tests/README.md.
+With --hours the client's core in both simulated worlds, for so many hours of virtual time.";
 
 #[derive(Debug)]
 struct Options {
     seconds: u32,
+    hours: Option<String>,
     seed: u64,
     release: bool,
     client: Option<PathBuf>,
@@ -36,7 +39,7 @@ struct Options {
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Option<Self> {
         let (client, save, publish) = (None, None, None);
-        let mut options = Self { seconds: 120, seed: 1, release: false, client, save, publish };
+        let mut options = Self { seconds: 120, hours: None, seed: 1, release: false, client, save, publish };
         while let Some(name) = args.next() {
             if name == "--release" {
                 options.release = true;
@@ -45,6 +48,7 @@ impl Options {
             let value = args.next()?;
             match name.as_str() {
                 "--seconds" => options.seconds = value.parse().ok().filter(|seconds| *seconds >= 60)?,
+                "--hours" => options.hours = Some(value),
                 "--seed" => options.seed = value.parse().ok()?,
                 "--client" => options.client = Some(value.into()),
                 "--save" => options.save = Some(value.into()),
@@ -62,9 +66,10 @@ pub(crate) fn soak(args: impl Iterator<Item = String>) -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let outcome = match &options.publish {
-        Some(file) => publish(file),
-        None => run(&options),
+    let outcome = match (&options.publish, &options.hours) {
+        (Some(file), _) => publish(file),
+        (_, Some(hours)) => return simulator::day::soak(hours, options.seed),
+        _ => run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,6 +26,7 @@ pub(crate) struct Sample {
     /// Emits without an end.
     pub(super) unsettled: f64,
     pub(super) connected: bool,
+    pub(super) threads: f64,
 }
 
 impl Sample {
@@ -40,17 +41,21 @@ impl Sample {
         // Behind the name, which may have anything in it: user and system time are the twelfth and thirteenth.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-        let handles = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        let count = |name: &str| {
+            let entries = fs::read_dir(format!("/proc/{pid}/{name}")).map_or(0, Iterator::count);
+            f64::from(u32::try_from(entries).unwrap_or(u32::MAX))
+        };
         let said = |name: &str| line[name].as_f64().unwrap_or_default();
         Self {
             at,
             rss: rss.unwrap_or_default(),
             heap: said("heap") / 1024.0,
-            handles: f64::from(u32::try_from(handles).unwrap_or(u32::MAX)),
+            handles: count("fd"),
             // USER_HZ is 100 wherever Linux runs today.
             cpu: ticks / 100.0,
             unsettled: said("unsettled"),
             connected: line["connected"] == true,
+            threads: count("task"),
         }
     }
 
@@ -59,14 +64,14 @@ impl Sample {
     }
 
     pub(super) fn to_json(self) -> Value {
-        let Self { at, rss, heap, handles, cpu, unsettled, connected } = self;
-        json!([at, rss, heap.round(), handles, cpu, unsettled, connected])
+        let Self { at, rss, heap, handles, cpu, unsettled, connected, threads } = self;
+        json!([at, rss, heap.round(), handles, cpu, unsettled, connected, threads])
     }
 
     pub(super) fn of_json(value: &Value) -> Self {
         let number = |at: usize| value[at].as_f64().unwrap_or_default();
-        let [at, rss, heap, handles, cpu, unsettled] = [0, 1, 2, 3, 4, 5].map(number);
-        Self { at, rss, heap, handles, cpu, unsettled, connected: value[6] == true }
+        let [at, rss, heap, handles, cpu, unsettled, threads] = [0, 1, 2, 3, 4, 5, 7].map(number);
+        Self { at, rss, heap, handles, cpu, unsettled, connected: value[6] == true, threads }
     }
 }
 
@@ -129,7 +134,16 @@ mod tests {
         let at = |n: u32| f64::from(n);
         let sample = |n| {
             let (rss, heap, handles) = of(at(n));
-            Sample { at: at(n), rss, heap, handles, cpu: 0.0, unsettled: 0.0, connected: n % 5 > 0 }
+            Sample {
+                at: at(n),
+                rss,
+                heap,
+                handles,
+                cpu: 0.0,
+                unsettled: 0.0,
+                connected: n % 5 > 0,
+                threads: 4.0,
+            }
         };
         (0..120).map(sample).collect()
     }
