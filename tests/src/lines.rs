@@ -198,6 +198,19 @@ impl LineProcess {
         }
     }
 
+    /// The lines that no wait has taken or passed over, and takes them. Does not wait; panics where the child has ended.
+    #[track_caller]
+    pub fn take_new(&mut self) -> Vec<Value> {
+        let seen = self.shared.lock();
+        if seen.stdout_ended {
+            self.panic_with(&seen, "its output ended", self.next);
+        }
+        let new = seen.lines.get(self.next..).unwrap_or_default().to_vec();
+        drop(seen);
+        self.next += new.len();
+        new
+    }
+
     /// All lines so far, also those that `wait_for` has returned.
     pub fn lines(&self) -> Vec<Value> {
         self.shared.lock().lines.clone()

@@ -1,5 +1,7 @@
 //! The parts of the tests that are run by hand, or by `tests/run`, with arguments of their own.
 
+mod soak;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -8,8 +10,9 @@ fn main() -> ExitCode {
         Some("faults") => simulator::faults::faults(),
         Some("linear") => simulator::linear::linear(args),
         Some("simulate") => simulator::command::simulate(args),
+        Some("soak") => soak::soak(args),
         _ => {
-            eprintln!("usage: cargo run -p tests -- simulate --help | faults | linear");
+            eprintln!("usage: cargo run -p tests -- simulate --help | soak --help | faults | linear");
             ExitCode::from(2)
         }
     }

@@ -11,6 +11,7 @@ mod client;
 pub mod command;
 mod coverage;
 mod cut;
+pub mod day;
 pub mod dice;
 mod disk;
 pub mod faults;

@@ -26,6 +26,8 @@ pub struct Plan {
     pub late: u64,
     /// A connection is slower than another one by less than this.
     pub lag: u64,
+    /// An application wishes something once in so many milliseconds, about.
+    pub pause: u64,
     /// Wishes of applications in all, of which most are emits.
     pub emits: u64,
 }
@@ -53,7 +55,22 @@ impl Plan {
             heartbeat: [(3000, 2000), (300, 200)][dice.roll(2) as usize],
             late: if dice.one_in(4) { 1 + dice.roll(40) } else { 0 },
             lag: [0, 0, 100][dice.roll(3) as usize],
+            pause: 10,
             emits: 150,
+        }
+    }
+
+    /// One client that lives for so many hours, with outages as they are on a bad day.
+    pub(crate) fn day(seed: u64, hours: u64) -> Self {
+        let pause = 500;
+        Self {
+            store: None,
+            clients: 1,
+            cuts: 20_000,
+            heartbeat: (25_000, 20_000),
+            pause,
+            emits: hours * 3_600_000 / pause,
+            ..Self::new(seed)
         }
     }
 

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use socketio_client_core::codec::{Json, Payload};
-use socketio_client_core::{EmitError, EmitId, EmitOptions, Input, Message, TransportError, TransportId};
+use socketio_client_core::{
+    EmitError, EmitId, EmitOptions, Fate, Input, Message, TransportError, TransportId,
+};
 
 use crate::client::{Client, Emitted, NAMESPACES, instant, number, words};
 use crate::coverage::Coverage;
+use crate::day::{Allocated, Weight};
 use crate::dice::Dice;
 use crate::disk::{Disk, Record, Write};
 use crate::figures::Figures;
@@ -18,6 +21,9 @@ use crate::packet::attachment;
 use crate::plan::Plan;
 use crate::run::Outcome;
 use crate::server::{Doing, MAX_PAYLOAD, Server};
+
+/// Wishes after which the world forgets what is over. More than most runs have.
+const FORGOTTEN: u64 = 1000;
 
 pub struct World {
     seed: u64,
@@ -119,15 +125,39 @@ impl World {
 
     /// Lets it all happen: emits under cuts, then a calm in which everything ends.
     pub fn run(&mut self) {
+        self.endure();
+        self.check_farewell();
+    }
+
+    /// All of that but the farewell.
+    pub(crate) fn endure(&mut self) {
         while self.wishes < self.plan.emits {
             self.step(true);
+            if self.wishes.is_multiple_of(FORGOTTEN) {
+                self.forget_ended();
+            }
         }
-        let calm = self.now + 60_000;
+        let (interval, patience) = self.plan.heartbeat;
+        let calm = self.now + 60_000 + 2 * (interval + patience);
         while self.now < calm && !self.is_settled() {
             self.step(false);
         }
         self.check();
-        self.check_farewell();
+    }
+
+    /// What came to its end is not looked at again, nor are connections that are gone.
+    fn forget_ended(&mut self) {
+        for client in &mut self.clients {
+            client.emits.retain(|_, emitted| !emitted.fate.is_some_and(Fate::is_final));
+            client.dead.clear();
+        }
+        let (links, joined) = (&self.clients, &mut self.joined);
+        joined.retain(|(link, _)| links.iter().any(|client| client.transport(*link).is_some()));
+    }
+
+    pub(crate) fn weigh(mut self, allocated: Allocated) -> Weight {
+        let Client { manager, sockets, .. } = self.clients.remove(0);
+        Weight::of(manager, &sockets, allocated)
     }
 
     /// The next thing that happens.
@@ -163,7 +193,7 @@ impl World {
         let wished = wild && self.next_emit <= self.now;
         if wished {
             self.wishes += 1;
-            self.next_emit = self.now + self.schedule.roll(20);
+            self.next_emit = self.now + self.schedule.roll(2 * self.plan.pause);
             self.act(Self::wish);
         }
         if wild && self.next_cut <= self.now {

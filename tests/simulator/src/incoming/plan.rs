@@ -63,6 +63,11 @@ impl Plan {
         plan
     }
 
+    /// One client that lives for so many hours.
+    pub(crate) fn day(seed: u64, hours: u64) -> Self {
+        Self { stores: false, wild: hours * 3_600_000, ..Self::new(seed) }
+    }
+
     /// By how much what arrives may be heard later.
     pub(super) const fn lateness(&self) -> u64 {
         20 * self.late

@@ -14,12 +14,16 @@ use super::process;
 use super::shell::Shell;
 use super::wire::{Arrival, Conn, Kind, To, Wire};
 use crate::coverage::{Coverage, Watcher};
+use crate::day::{Allocated, Weight};
 use crate::dice::Dice;
 use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::pace::Pace;
 use crate::packet::Message;
 use crate::run::Outcome;
+
+/// A client remembers fewer events.
+const REMEMBERED: u64 = 1500;
 
 pub struct World {
     seed: u64,
@@ -131,6 +135,12 @@ impl World {
 
     /// Lets it all happen, then a calm in which everything must come back, and be heard.
     pub fn run(&mut self) {
+        self.endure();
+        self.check_farewell();
+    }
+
+    /// All of that but the farewell.
+    pub(crate) fn endure(&mut self) {
         while self.now < self.plan.wild {
             self.step(true);
         }
@@ -149,13 +159,29 @@ impl World {
             self.emit(space, How::Kept, false, false);
         }
         self.next_event = u64::MAX;
-        let end = self.now + 10_000;
+        self.pass(10_000);
+        self.check();
+        self.check_quiet();
+    }
+
+    /// Sends so much that whatever remembers the last events is full: it begins anew with each session.
+    pub(crate) fn fill(&mut self) {
+        for _ in 0..REMEMBERED {
+            (0..self.plan.namespaces).for_each(|space| self.emit(space, How::Kept, false));
+            self.pass(20);
+        }
+        self.pass(10_000);
+    }
+
+    fn pass(&mut self, time: u64) {
+        let end = self.now + time;
         while self.now < end {
             self.step(false);
         }
-        self.check();
-        self.check_quiet();
-        self.check_farewell();
+    }
+
+    pub(crate) fn weigh(self, allocated: Allocated) -> Weight {
+        Weight::of(self.manager, &self.sockets, allocated)
     }
 
     pub(super) fn step(&mut self, wild: bool) {
