@@ -20,8 +20,9 @@ pub type Allocated = fn() -> usize;
 /// their room in the first: by a part of itself, and a block or two that a longer outage has left.
 const SHARE: usize = 100;
 const ROOM: usize = 1024;
-/// What a client that listens may take: the last 1,024 events of each namespace, which begin anew with each session, and the rest.
-const KNOWN: usize = 1024 * 24;
+/// What a client that listens may take of each namespace, and as much for the rest: the last 1,024 events, which begin anew with
+/// each session, and the fates of the last 4,096 emits, which it has made in a day at most in part.
+const KNOWN: usize = 1024 * 24 + 4096 * 16;
 /// A client is weighed so often.
 const AGES: u64 = 8;
 

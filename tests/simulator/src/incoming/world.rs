@@ -167,7 +167,7 @@ impl World {
     /// Sends so much that whatever remembers the last events is full: it begins anew with each session.
     pub(crate) fn fill(&mut self) {
         for _ in 0..REMEMBERED {
-            (0..self.plan.namespaces).for_each(|space| self.emit(space, How::Kept, false));
+            (0..self.plan.namespaces).for_each(|space| self.emit(space, How::Kept, false, false));
             self.pass(20);
         }
         self.pass(10_000);
