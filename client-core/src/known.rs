@@ -15,8 +15,9 @@ const NEAR: u64 = 24 * 60 * 60 * 1000;
 /// Two of a server whose clock is wrong advance with ours, to so many milliseconds.
 const STEADY: u64 = 5000;
 
+/// What is remembered of an event that came.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Event {
+enum Seen {
     At {
         millis: u64,
         count: u64,
@@ -33,7 +34,7 @@ enum Event {
 #[derive(Default)]
 pub(crate) struct Known {
     shape: Option<Shape>,
-    events: VecDeque<Event>,
+    seen: VecDeque<Seen>,
     last: Option<Offset>,
     /// How far the server's clock is from ours, in milliseconds, where that was found out.
     skew: i64,
@@ -55,7 +56,7 @@ impl Known {
     /// Takes up where another process has ended.
     pub(crate) fn restored(last: Offset) -> Self {
         let mut known = Self { shape: Some(last.shape), last: Some(last), ..Self::default() };
-        known.push(Event::At { millis: last.millis, count: last.count });
+        known.push(Seen::At { millis: last.millis, count: last.count });
         known
     }
 
@@ -65,14 +66,14 @@ impl Known {
             return true;
         }
         self.shape = Some(offset.shape);
-        let event = Event::At { millis: offset.millis, count: offset.count };
+        let seen = Seen::At { millis: offset.millis, count: offset.count };
         // Live ones are repeated by clusters only. Elsewhere two may have the same, when the server's clock was set back.
         let wary = self.wary > 0 && offset.shape != Shape::Memory;
         self.wary = self.wary.saturating_sub(1);
-        if (replayed || wary) && self.events.contains(&event) {
+        if (replayed || wary) && self.seen.contains(&seen) {
             return false;
         }
-        self.push(event);
+        self.push(seen);
         let follows = self.last.is_none_or(|last| (offset.millis, offset.count) > (last.millis, last.count));
         let takes = match offset.shape {
             // One below may be a text of the application's. What is replayed never is, even if the server's clock was set back.
@@ -89,20 +90,20 @@ impl Known {
     /// An event came that has none. Only where a replay would bring it again is its digest worth its price.
     pub(crate) fn note_without(&mut self, digest: impl FnOnce() -> u64) {
         if matches!(self.shape, Some(Shape::Stream | Shape::Mongo)) {
-            self.push(Event::Without { digest: digest() });
+            self.push(Seen::Without { digest: digest() });
         }
     }
 
     /// Whether a replayed event is one that came without its offset before the connection was lost. Each such event answers
     /// for one.
     pub(crate) fn came_without(&mut self, digest: impl FnOnce() -> u64) -> bool {
-        if !self.events.iter().any(|event| matches!(event, Event::Without { .. })) {
+        if !self.seen.iter().any(|seen| matches!(seen, Seen::Without { .. })) {
             return false;
         }
         let digest = digest();
-        match self.events.iter_mut().find(|event| **event == Event::Without { digest }) {
-            Some(event) => {
-                *event = Event::Repeated;
+        match self.seen.iter_mut().find(|seen| **seen == Seen::Without { digest }) {
+            Some(seen) => {
+                *seen = Seen::Repeated;
                 true
             }
             None => false,
@@ -121,9 +122,9 @@ impl Known {
         if overlap == 0 {
             return Some(last);
         }
-        let known = self.events.iter().rev().filter_map(|event| match *event {
-            Event::At { millis, count } => Some(Offset { shape: last.shape, millis, count }),
-            Event::Without { .. } | Event::Repeated => None,
+        let known = self.seen.iter().rev().filter_map(|seen| match *seen {
+            Seen::At { millis, count } => Some(Offset { shape: last.shape, millis, count }),
+            Seen::Without { .. } | Seen::Repeated => None,
         });
         let far = |offset: &Offset| offset.millis.saturating_add(overlap) <= last.millis;
         // If there is none, the oldest of all.
@@ -152,11 +153,11 @@ impl Known {
         false
     }
 
-    fn push(&mut self, event: Event) {
-        if self.events.len() >= MOST {
-            self.events.pop_front();
+    fn push(&mut self, seen: Seen) {
+        if self.seen.len() >= MOST {
+            self.seen.pop_front();
         }
-        self.events.push_back(event);
+        self.seen.push_back(seen);
     }
 }
 
@@ -276,6 +277,6 @@ mod tests {
             note(&mut known, stream(millis, 0));
             known.note_without(|| millis);
         }
-        assert_eq!(known.events.len(), MOST);
+        assert_eq!(known.seen.len(), MOST);
     }
 }

@@ -121,8 +121,8 @@ pub(crate) struct Recovery<P> {
     ended: Option<SavedLink>,
     last_event: Option<Instant>,
     last_gap: Option<Gap>,
-    /// A session was left on this transport, or is asked for, whose events may still come.
-    left: bool,
+    /// A session was left on this transport, or is asked for, whose events may still come: they are nobody's.
+    ignores_early: bool,
     early: Held<P, Option<u64>>,
     resync: Option<Resync<P>>,
     resyncs: u32,
@@ -137,7 +137,7 @@ impl<P> Default for Recovery<P> {
             ended: None,
             last_event: None,
             last_gap: None,
-            left: false,
+            ignores_early: false,
             early: Held::default(),
             resync: None,
             resyncs: 0,
@@ -215,14 +215,14 @@ impl<P> Recovery<P> {
         }
     }
 
-    /// Whether it is one that keeps events in memory, as far as is known.
-    pub(crate) fn is_in_memory(&self) -> bool {
+    /// Whether the server may be one that keeps events in memory, for all that is known.
+    pub(crate) fn may_be_in_memory(&self) -> bool {
         self.session.as_ref().is_none_or(|session| session.known.shape().is_none_or(|s| s == Shape::Memory))
     }
 
     /// What CONNECT says, if there is something to resume.
     pub(crate) fn claim(&mut self, config: &Config, now: Instant) -> Option<(&str, Option<Offset>)> {
-        let in_memory = self.is_in_memory();
+        let in_memory = self.may_be_in_memory();
         let (session, outage) = (self.session.as_mut()?, self.outage.as_mut()?);
         let noticed = outage.notice.is_given(now);
         // A server that keeps events in memory would give away a session whose last connection it still serves, and take
@@ -316,7 +316,7 @@ impl<P> Recovery<P> {
 
     /// A node answers: another one has events of its own.
     pub(crate) fn arrived(&mut self, elsewhere: bool) {
-        let elsewhere = elsewhere && self.is_in_memory();
+        let elsewhere = elsewhere && self.may_be_in_memory();
         let Some(outage) = &mut self.outage else { return };
         match outage.reason {
             None | Some(GapReason::ServerNotNoticed) if elsewhere => outage.reason = Some(GapReason::NewNode),
@@ -328,7 +328,7 @@ impl<P> Recovery<P> {
     /// An event comes before the answer to CONNECT: one that was missed, or one that a middleware of the server sends.
     /// False if there are more than may be held.
     pub(crate) fn hold(&mut self, payload: P, ack: Option<u64>, size: usize, config: &Config) -> bool {
-        self.left || self.early.push(payload, ack, size, config)
+        self.ignores_early || self.early.push(payload, ack, size, config)
     }
 
     /// Those events, to be delivered or thrown away.
@@ -393,7 +393,7 @@ impl<P> Recovery<P> {
     /// The namespace is left before it is connected. `asked`: its CONNECT is on its way to the server.
     pub(crate) fn forget(&mut self, asked: bool) {
         // What the server replays, if it was asked to resume the session, is not known any longer by what came before.
-        self.left |= asked && self.outage.is_some_and(|outage| outage.claim != Claim::None);
+        self.ignores_early |= asked && self.outage.is_some_and(|outage| outage.claim != Claim::None);
         self.forget_session(Duration::ZERO, false);
     }
 
@@ -417,14 +417,14 @@ impl<P> Recovery<P> {
     /// The server hears that it is left, while its events may be on their way.
     pub(crate) fn left(&mut self, heard: Duration) {
         self.forget_session(heard, true);
-        self.left = true;
+        self.ignores_early = true;
     }
 
     /// The transport is gone, on which the namespace was connected, or was being connected.
     pub(crate) fn session_lost(&mut self, lost: &Lost, was_connected: bool) {
         let Lost { transport, heard, notice, ref link } = *lost;
         self.take_early();
-        self.left = false;
+        self.ignores_early = false;
         match &mut self.outage {
             // A server that was asked to resume the session may have done so on this transport.
             Some(outage) if outage.claim != Claim::None => {
