@@ -193,14 +193,19 @@ impl<C: Codec> Manager<C> {
             let told = !gap.recovered || self.config.gap == GapLevel::All;
             self.tell_gap(socket, gap, told);
         }
-        let mut delivered = 0;
+        let (mut delivered, mut next) = (0, true);
         for (payload, ack) in early {
             delivered += usize::from(self.deliver(socket, payload, ack, recovered));
+            // More than may wait has ended the connection: the rest is in the gap of those that waited.
+            let target = self.sockets.get(socket.0 as usize).filter(|target| target.is_connected());
+            next = target.is_some_and(|target| !target.recovery.is_resyncing());
+            if target.is_none() {
+                break;
+            }
         }
-        // Only now is it known how many did not come before. Those that wait are not next.
-        let waits = self.sockets.get(socket.0 as usize).is_some_and(|target| target.recovery.is_resyncing());
+        // Only now is it known how many did not come before. Those that wait are not next, nor those that are thrown away.
         if let Some(Event::Connected { replayed, early, .. }) = self.events.get_mut(connected) {
-            *early = if waits { 0 } else { delivered };
+            *early = if next { delivered } else { 0 };
             *replayed = if recovered { *early } else { 0 };
         }
     }
