@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::bounded::Bounded;
 use crate::config::Config;
 use crate::event::AckId;
 use crate::gap::{Gap, GapReason};
@@ -71,33 +72,6 @@ enum Claim {
     Made,
 }
 
-/// Events that wait to be delivered, bounded.
-struct Held<P, A> {
-    events: VecDeque<(P, A)>,
-    bytes: usize,
-}
-
-impl<P, A> Default for Held<P, A> {
-    fn default() -> Self {
-        Self { events: VecDeque::new(), bytes: 0 }
-    }
-}
-
-impl<P, A> Held<P, A> {
-    /// False if there are more than may be held.
-    fn push(&mut self, payload: P, ack: A, size: usize, config: &Config) -> bool {
-        self.bytes = self.bytes.saturating_add(size);
-        // The application may have no bound for itself; the peer always has one.
-        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
-        if self.events.len() >= config.buffer_size.min(events) || self.bytes > config.buffer_bytes.min(bytes)
-        {
-            return false;
-        }
-        self.events.push_back((payload, ack));
-        true
-    }
-}
-
 /// Events before the answer to CONNECT, with their ack ids.
 type Early<P> = VecDeque<(P, Option<u64>)>;
 
@@ -107,7 +81,7 @@ struct Resync<P> {
     /// Unix times: since when events are missed, and before which none of those that wait came.
     missed: Duration,
     since: Duration,
-    held: Held<P, Option<AckId>>,
+    held: Bounded<P, Option<AckId>>,
 }
 
 /// See the module.
@@ -115,6 +89,8 @@ pub(crate) struct Recovery<P> {
     session: Option<Session>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
+    /// Whether it was said to be the same session, so that events may come again.
+    pub(crate) repeats: bool,
     /// While the namespace is not connected, unless it never was.
     outage: Option<Outage>,
     /// The connection that is gone, until its session is claimed: another process may go on from there.
@@ -123,7 +99,7 @@ pub(crate) struct Recovery<P> {
     last_gap: Option<Gap>,
     /// A session was left on this transport, or is asked for, whose events may still come: they are nobody's.
     ignores_early: bool,
-    early: Held<P, Option<u64>>,
+    early: Bounded<P, Option<u64>>,
     resync: Option<Resync<P>>,
     resyncs: u32,
 }
@@ -133,12 +109,13 @@ impl<P> Default for Recovery<P> {
         Self {
             session: None,
             recovered: false,
+            repeats: false,
             outage: None,
             ended: None,
             last_event: None,
             last_gap: None,
             ignores_early: false,
-            early: Held::default(),
+            early: Bounded::default(),
             resync: None,
             resyncs: 0,
         }
@@ -252,14 +229,16 @@ impl<P> Recovery<P> {
         self.session.is_some()
     }
 
-    /// The answer to CONNECT names a session. What is known of another one is worth nothing. Returns what may be missing.
+    /// The answer to CONNECT names a session. What is known of another one is worth nothing, and a server that names this one
+    /// has resumed it only if CONNECT said from which event on. Returns what may be missing.
     pub(crate) fn connected(&mut self, pid: Option<String>, until: Duration, now: Instant) -> Option<Gap> {
         let outage = self.outage.take();
         let before = self.session.take();
         let last_offset = before.as_ref().and_then(|session| session.known.last());
         let none_offered = before.is_none();
         let in_memory = before.as_ref().is_some_and(|session| session.known.shape() == Some(Shape::Memory));
-        self.recovered = match (before, pid) {
+        let claimed = outage.is_some_and(|outage| outage.claim != Claim::None);
+        self.repeats = match (before, pid) {
             (Some(mut session), Some(pid)) if session.pid == pid => {
                 session.known.replayed();
                 self.session = Some(session);
@@ -267,11 +246,12 @@ impl<P> Recovery<P> {
             }
             (_, pid) => {
                 // The answer to a claim that was made before the namespace was left and joined again.
-                let claimed = none_offered && outage.is_some_and(|outage| outage.claim != Claim::None);
+                let claimed = none_offered && claimed;
                 self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }
         };
+        self.recovered = self.repeats && claimed && last_offset.is_some();
         let Outage { since, notice, reason, claim, .. } = outage?;
         self.last_gap = None;
         if self.recovered && in_memory {
@@ -333,7 +313,7 @@ impl<P> Recovery<P> {
 
     /// Those events, to be delivered or thrown away.
     pub(crate) fn take_early(&mut self) -> Early<P> {
-        core::mem::take(&mut self.early).events
+        core::mem::take(&mut self.early).into_events()
     }
 
     /// The answer to CONNECT is no. The session stays, for the next attempt.
@@ -357,7 +337,7 @@ impl<P> Recovery<P> {
         let number = self.resyncs;
         self.resync = Some(match self.resync.take() {
             Some(before) => Resync { number, missed: before.missed.min(gap.since), ..before },
-            None => Resync { number, missed: gap.since, since: gap.until, held: Held::default() },
+            None => Resync { number, missed: gap.since, since: gap.until, held: Bounded::default() },
         });
         self.resyncs
     }
@@ -375,7 +355,7 @@ impl<P> Recovery<P> {
     /// What was missed is made good: the events that waited, unless it is a later time by now.
     pub(crate) fn end_resync(&mut self, number: u32) -> VecDeque<(P, Option<AckId>)> {
         match self.resync.take() {
-            Some(resync) if resync.number == number => resync.held.events,
+            Some(resync) if resync.number == number => resync.held.into_events(),
             other => {
                 self.resync = other;
                 VecDeque::new()

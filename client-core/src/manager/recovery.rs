@@ -186,7 +186,7 @@ impl<C: Codec> Manager<C> {
     pub(super) fn replay(&mut self, socket: SocketId, gap: Option<Gap>) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         let early = target.recovery.take_early();
-        let recovered = target.recovery.recovered;
+        let (recovered, repeats) = (target.recovery.recovered, target.recovery.repeats);
         let connected = self.events.len();
         self.events.push_back(Event::Connected { socket, recovered, replayed: 0, early: 0 });
         if let Some(gap) = gap {
@@ -195,7 +195,7 @@ impl<C: Codec> Manager<C> {
         }
         let (mut delivered, mut next) = (0, true);
         for (payload, ack) in early {
-            delivered += usize::from(self.deliver(socket, payload, ack, recovered));
+            delivered += usize::from(self.deliver(socket, payload, ack, repeats));
             // More than may wait has ended the connection: the rest is in the gap of those that waited.
             let target = self.sockets.get(socket.0 as usize).filter(|target| target.is_connected());
             next = target.is_some_and(|target| !target.recovery.is_resyncing());
