@@ -36,6 +36,16 @@ enum Seen {
     Repeated,
 }
 
+/// What is made of an event's last text that could be an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noted {
+    New,
+    /// The event came before.
+    Known,
+    /// It is taken for a text of the application's.
+    Text,
+}
+
 /// Offsets that were seen, of one kind of server: the first that was seen decides.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -82,29 +92,29 @@ impl Known {
         known
     }
 
-    /// An event came with what may be an offset, at a Unix time. False if it came before.
-    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> bool {
+    /// An event came with what may be an offset, at a Unix time.
+    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> Noted {
         if self.shape.is_some_and(|shape| shape != offset.shape) {
-            return true;
+            return Noted::Text;
         }
         let at = |believed| Seen::At { millis: offset.millis, count: offset.count, believed };
         // Also what came while a clock was found out to be wrong.
         if replayed && self.seen.iter().any(|seen| [at(true), at(false)].contains(seen)) {
-            return false;
+            return Noted::Known;
         }
         if !self.is_of_today(offset, replayed, now, today) {
             // What MongoDB's adapter replays has no offset: there a text of the application's may come twice.
             if matches!(self.shape, Some(Shape::Memory | Shape::Stream)) {
                 self.push(at(false));
             }
-            return true;
+            return Noted::Text;
         }
         self.shape = Some(offset.shape);
         // Live ones are repeated by clusters only. Elsewhere two may have the same, when the server's clock was set back.
         let wary = self.wary > 0 && offset.shape != Shape::Memory;
         self.wary = self.wary.saturating_sub(1);
         if wary && self.seen.contains(&at(true)) {
-            return false;
+            return Noted::Known;
         }
         self.push(at(true));
         let follows = self.last.is_none_or(|last| (offset.millis, offset.count) > (last.millis, last.count));
@@ -117,7 +127,7 @@ impl Known {
         if takes {
             self.last = Some(offset);
         }
-        true
+        Noted::New
     }
 
     /// An event came that has none. Only where a replay would bring it again is its digest worth its price.
@@ -214,9 +224,9 @@ mod tests {
         let mut known = Known::default();
         assert!(note(&mut known, stream(5, 0)));
         // It had come before without its offset. Another process would hear of the fifth again, from here.
-        assert!(known.note(stream(3, 0), true, Instant::default(), TODAY));
+        assert_eq!(known.note(stream(3, 0), true, Instant::default(), TODAY), Noted::New);
         assert_eq!(known.last(), Some(stream(5, 0)));
-        assert!(known.note(stream(6, 0), true, Instant::default(), TODAY));
+        assert_eq!(known.note(stream(6, 0), true, Instant::default(), TODAY), Noted::New);
         assert_eq!(known.last(), Some(stream(6, 0)));
         // Live ones that are late do: what is between them may be late too.
         assert!(note(&mut known, stream(4, 0)));
@@ -229,8 +239,8 @@ mod tests {
         assert!(note(&mut known, memory(700)));
         assert!(note(&mut known, memory(40)));
         assert_eq!(known.last(), Some(memory(700)), "it may be a text of the application's");
-        assert!(!known.note(memory(40), true, Instant::default(), TODAY));
-        assert!(known.note(memory(50), true, Instant::default(), TODAY));
+        assert_eq!(known.note(memory(40), true, Instant::default(), TODAY), Noted::Known);
+        assert_eq!(known.note(memory(50), true, Instant::default(), TODAY), Noted::New);
         assert_eq!(known.last(), Some(memory(50)));
     }
 
@@ -245,7 +255,7 @@ mod tests {
     }
 
     fn note(known: &mut Known, offset: Offset) -> bool {
-        known.note(offset, false, Instant::default(), TODAY)
+        known.note(offset, false, Instant::default(), TODAY) != Noted::Known
     }
 
     #[test]

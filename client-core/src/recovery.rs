@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::AckId;
 use crate::gap::{Gap, GapReason};
 use crate::io::TransportId;
-use crate::known::Known;
+use crate::known::{Known, Noted};
 use crate::offset::{Offset, Shape};
 use crate::saved::{SavedLink, SavedSession};
 use crate::time::Instant;
@@ -280,9 +280,10 @@ impl<P> Recovery<P> {
         Some(gap)
     }
 
-    /// An event came with what may be an offset. `today` is Unix time. False if it came before.
-    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> bool {
-        self.session.as_mut().is_none_or(|session| session.known.note(offset, replayed, now, today))
+    /// An event came with what may be an offset. `today` is Unix time.
+    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> Noted {
+        let session = self.session.as_mut();
+        session.map_or(Noted::Text, |session| session.known.note(offset, replayed, now, today))
     }
 
     /// The events by which those that come twice are known.

@@ -92,6 +92,25 @@ fn what_came_without_offset_does_not_come_twice() {
     sim.expect_events(&["connected 0 recovered true replayed 1", "gap 0 seam untold", "message 0 2"]);
 }
 
+/// Also if they end in a text that could be an offset, of this kind or another, but is none.
+#[test]
+fn what_could_be_an_offset_does_not_come_twice() {
+    for text in ["started", "1495252804095-0"] {
+        let mut sim = connected(|_| ());
+        sim.raw("w1", &event(1, "1000-0"));
+        sim.raw("w1", &format!(r#"42["e",2,"{text}"]"#));
+        sim.events();
+        next(&mut sim, "w1", "w2");
+        for (number, offset) in [(2, "1001-0"), (2, "1002-0")] {
+            let offset = event(number, offset).split('"').rev().nth(1).unwrap().to_owned();
+            sim.raw("w2", &format!(r#"42["e",{number},"{text}","{offset}"]"#));
+        }
+        sim.server("w2", "40{S1 P1}");
+        // Of two that are the same one was missed.
+        sim.expect_events(&["connected 0 recovered true replayed 1", "gap 0 seam untold", "message 0 2"]);
+    }
+}
+
 /// Whoever wants to know is told of each seam.
 #[test]
 fn seams_are_told_to_who_asks() {

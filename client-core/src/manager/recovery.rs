@@ -9,6 +9,7 @@ use crate::error::DecodeError;
 use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
 use crate::gap::{Gap, GapLevel};
 use crate::io::Command;
+use crate::known::Noted;
 use crate::offset::Shape;
 use crate::recovery::Notice;
 use crate::saved::{Saved, SavedSession};
@@ -122,9 +123,9 @@ impl<C: Codec> Manager<C> {
         if target.recovery.is_offered() {
             // One that wants an ack has no offset: its last argument is the application's.
             let offset = if ack.is_none() { self.codec.offset(&payload) } else { None };
-            if let Some(offset) = offset
-                && !target.recovery.note(offset, replayed, now, self.config.unix(now))
-            {
+            let noted =
+                offset.map(|offset| target.recovery.note(offset, replayed, now, self.config.unix(now)));
+            if noted == Some(Noted::Known) {
                 return false;
             }
             let dedupe = self.config.recovery_dedupe;
@@ -134,10 +135,13 @@ impl<C: Codec> Manager<C> {
                     None => known.shape() == Some(Shape::Stream),
                 }
             {
-                if offset.is_none() {
+                // Behind what is replayed is an offset, though it may be too old to be believed.
+                if replayed && noted.is_some() {
+                    if known.came_without(|| self.codec.digest(&payload, true)) {
+                        return false;
+                    }
+                } else if noted != Some(Noted::New) {
                     known.note_without(|| self.codec.digest(&payload, false));
-                } else if replayed && known.came_without(|| self.codec.digest(&payload, true)) {
-                    return false;
                 }
             }
         }
