@@ -158,6 +158,11 @@ impl Known {
         self.wary = 2 * MOST;
     }
 
+    /// What was missed will not come again: from before it nothing is to be resumed.
+    pub(crate) const fn interrupted(&mut self) {
+        self.last = None;
+    }
+
     /// The offset to resume from: of those that are known, the newest that is so much older than the last.
     pub(crate) fn resume_from(&self, overlap: Duration) -> Option<Offset> {
         let last = self.last?;

@@ -238,9 +238,13 @@ impl<P> Recovery<P> {
         let none_offered = before.is_none();
         let in_memory = before.as_ref().is_some_and(|session| session.known.shape() == Some(Shape::Memory));
         let claimed = outage.is_some_and(|outage| outage.claim != Claim::None);
+        let asked = claimed && last_offset.is_some();
         self.repeats = match (before, pid) {
             (Some(mut session), Some(pid)) if session.pid == pid => {
                 session.known.replayed();
+                if !asked {
+                    session.known.interrupted();
+                }
                 self.session = Some(session);
                 true
             }
@@ -251,7 +255,7 @@ impl<P> Recovery<P> {
                 false
             }
         };
-        self.recovered = self.repeats && claimed && last_offset.is_some();
+        self.recovered = self.repeats && asked;
         let Outage { since, notice, reason, claim, .. } = outage?;
         self.last_gap = None;
         if self.recovered && in_memory {

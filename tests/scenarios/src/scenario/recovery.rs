@@ -281,6 +281,21 @@ pub fn a_session_that_nobody_claimed_is_not_resumed<F: Face>(face: &F) {
     sim.expect_lines(&["w4 40"]);
 }
 
+/// What was missed before it said so does not come later, behind what was sent after it.
+pub fn a_session_is_not_resumed_from_before_a_gap<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    offered(&mut sim, &["42<1@1>"]);
+    for (old, new, claim) in [("w1", "w2", "w2 40<P1@1>"), ("w2", "w3", "w3 40")] {
+        sim.cut(old);
+        sim.advance(secs(1));
+        sim.open_websocket(new);
+        sim.expect_lines(&[claim]);
+        sim.server(new, "40{S1 P1}");
+    }
+    cut(&mut sim, "w3", "w4");
+    sim.expect_lines(&["w4 40<P1>"]);
+}
+
 /// Nor has one that was not told from where.
 pub fn a_session_without_an_offset_is_not_resumed<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
