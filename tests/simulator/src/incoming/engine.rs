@@ -67,6 +67,8 @@ pub(super) struct Server {
     /// Which of several it is.
     at: u32,
     names: u32,
+    /// What the last session of each namespace is called.
+    pids: [Option<String>; SPACES],
     next_sweep: u64,
     /// How far its clock is off.
     pub(super) skew: i64,
@@ -99,6 +101,7 @@ impl Server {
             told: BTreeSet::new(),
             at,
             names: at * NAMES,
+            pids: Default::default(),
             next_sweep: SWEEP,
             skew: 0,
             refuses: true,
@@ -250,6 +253,7 @@ impl Server {
     pub(super) fn forget(&mut self, now: u64) {
         self.sessions.clear();
         self.spaces = Default::default();
+        self.pids = Default::default();
         self.next_sweep = now + SWEEP;
     }
 
@@ -407,8 +411,13 @@ impl Server {
                 }
                 (restored.sid, pid)
             }
-            None => (format!("S{}", self.name()), format!("P{}", self.name())),
+            None => {
+                let (sid, pid) = (format!("S{}", self.name()), format!("P{}", self.name()));
+                let lies = self.plan.lies && auth["pid"].is_null();
+                (sid, self.pids[space].take().filter(|_| lies).unwrap_or(pid))
+            }
         };
+        self.pids[space] = Some(pid.clone());
         let asks = !recovered || !self.plan.skips_middlewares;
         if asks && self.refuses && dice.one_in(self.plan.refuses) {
             self.spaces[space].clean_up(&sid);

@@ -15,6 +15,7 @@ const LENGTH: usize = 2000;
 #[derive(Debug)]
 struct Kept {
     number: u64,
+    data: String,
     id: String,
     to_room: bool,
 }
@@ -29,14 +30,14 @@ pub(super) struct Archive {
 
 impl Archive {
     /// The name of an event, for each server that sends it.
-    pub(super) fn keep(&mut self, number: u64, to_room: bool, clock: u64) -> String {
+    pub(super) fn keep(&mut self, number: u64, data: &str, to_room: bool, clock: u64) -> String {
         if let Some(kept) = self.log.iter().rev().find(|kept| kept.number == number) {
             return kept.id.clone();
         }
         let (before, count) = self.last;
         self.last = if clock > before { (clock, 0) } else { (before, count + 1) };
         let id = format!("{}-{}", self.last.0, self.last.1);
-        self.log.push(Kept { number, id: id.clone(), to_room });
+        self.log.push(Kept { number, data: data.into(), id: id.clone(), to_room });
         if self.log.len() > LENGTH {
             self.log.remove(0);
         }
@@ -55,7 +56,7 @@ impl Archive {
         }
         let from = self.log.iter().position(|kept| kept.id == offset)?;
         let missed = self.log[from + 1..].iter().filter(|kept| !kept.to_room || in_room);
-        let missed = missed.map(|Kept { number, id, .. }| format!(r#"["e",{number},"{id}"]"#)).collect();
+        let missed = missed.map(|Kept { data, id, .. }| data.replace(']', &format!(r#","{id}"]"#))).collect();
         Some(Restored { sid, in_room, missed })
     }
 }

@@ -19,9 +19,12 @@ impl Server {
             clock += 1;
         }
         self.used.insert(clock);
-        let mut data = format!(r#"["e",{number}]"#);
+        let mut data = match self.text(number, how) {
+            Some(text) => format!(r#"["e",{number},"{text}"]"#),
+            None => format!(r#"["e",{number}]"#),
+        };
         if let Some(streams) = &self.streams {
-            let id = streams[space].borrow_mut().keep(number, to_room, EPOCH + now);
+            let id = streams[space].borrow_mut().keep(number, &data, to_room, EPOCH + now);
             if how == How::Kept {
                 data = format!(r#"["e",{number},"{id}"]"#);
             }
@@ -46,13 +49,19 @@ impl Server {
         }
     }
 
-    /// Half of the volatile events end in a text of the application's that could be an offset. Only where the client has heard
+    /// Some volatile events end in a text of the application's that would be an offset of another day.
+    fn text(&self, number: u64, how: How) -> Option<String> {
+        let traps = self.plan.grown && self.plan.keeps.is_some() && how == How::Volatile;
+        (traps && !number.is_multiple_of(3)).then(|| format!("user{:03}", number % 1000))
+    }
+
+    /// Others end in one that could be an offset of today. Only where the client has heard
     /// of a true one can it tell them apart.
     fn with_trap(&mut self, text: &str, how: How, sid: &str, clock: u64) -> String {
         let traps = self.plan.grown && self.plan.keeps.is_some() && self.streams.is_none();
         if how == How::Kept {
             self.told.insert(sid.into());
-        } else if traps && how == How::Volatile && self.told.contains(sid) {
+        } else if traps && how == How::Volatile && self.told.contains(sid) && !text.ends_with(r#""]"#) {
             let offset = offset_at(clock - EARLIER);
             return text.replace(']', &format!(r#","{offset}"]"#));
         }
