@@ -41,6 +41,7 @@ mod fault;
 
 mod acks;
 mod backoff;
+mod bounded;
 pub mod codec;
 mod config;
 pub mod engine;

@@ -5,11 +5,12 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::bounded::Bounded;
 use crate::config::Config;
 use crate::event::AckId;
 use crate::gap::{Gap, GapReason};
 use crate::io::TransportId;
-use crate::known::Known;
+use crate::known::{Known, Noted};
 use crate::offset::{Offset, Shape};
 use crate::saved::{SavedLink, SavedSession};
 use crate::time::Instant;
@@ -71,33 +72,6 @@ enum Claim {
     Made,
 }
 
-/// Events that wait to be delivered, bounded.
-pub(crate) struct Held<P, A> {
-    pub(crate) events: VecDeque<(P, A)>,
-    pub(crate) bytes: usize,
-}
-
-impl<P, A> Default for Held<P, A> {
-    fn default() -> Self {
-        Self { events: VecDeque::new(), bytes: 0 }
-    }
-}
-
-impl<P, A> Held<P, A> {
-    /// False if there are more than may be held.
-    fn push(&mut self, payload: P, ack: A, size: usize, config: &Config) -> bool {
-        self.bytes = self.bytes.saturating_add(size);
-        // The application may have no bound for itself; the peer always has one.
-        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
-        if self.events.len() >= config.buffer_size.min(events) || self.bytes > config.buffer_bytes.min(bytes)
-        {
-            return false;
-        }
-        self.events.push_back((payload, ack));
-        true
-    }
-}
-
 /// Events before the answer to CONNECT, with their ack ids.
 type Early<P> = VecDeque<(P, Option<u64>)>;
 
@@ -107,7 +81,7 @@ pub(crate) struct Resync<P> {
     /// Unix times: since when events are missed, and before which none of those that wait came.
     missed: Duration,
     since: Duration,
-    pub(crate) held: Held<P, Option<AckId>>,
+    pub(crate) held: Bounded<P, Option<AckId>>,
 }
 
 /// See the module.
@@ -115,15 +89,17 @@ pub(crate) struct Recovery<P> {
     pub(crate) session: Option<Session>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
+    /// Whether it was said to be the same session, so that events may come again.
+    pub(crate) repeats: bool,
     /// While the namespace is not connected, unless it never was.
     outage: Option<Outage>,
     /// The connection that is gone, until its session is claimed: another process may go on from there.
     ended: Option<SavedLink>,
     last_event: Option<Instant>,
     last_gap: Option<Gap>,
-    /// A session was left on this transport, or is asked for, whose events may still come.
-    left: bool,
-    pub(crate) early: Held<P, Option<u64>>,
+    /// A session was left on this transport, or is asked for, whose events may still come: they are nobody's.
+    ignores_early: bool,
+    pub(crate) early: Bounded<P, Option<u64>>,
     pub(crate) resync: Option<Resync<P>>,
     resyncs: u32,
 }
@@ -133,12 +109,13 @@ impl<P> Default for Recovery<P> {
         Self {
             session: None,
             recovered: false,
+            repeats: false,
             outage: None,
             ended: None,
             last_event: None,
             last_gap: None,
-            left: false,
-            early: Held::default(),
+            ignores_early: false,
+            early: Bounded::default(),
             resync: None,
             resyncs: 0,
         }
@@ -215,14 +192,14 @@ impl<P> Recovery<P> {
         }
     }
 
-    /// Whether it is one that keeps events in memory, as far as is known.
-    pub(crate) fn is_in_memory(&self) -> bool {
+    /// Whether the server may be one that keeps events in memory, for all that is known.
+    pub(crate) fn may_be_in_memory(&self) -> bool {
         self.session.as_ref().is_none_or(|session| session.known.shape().is_none_or(|s| s == Shape::Memory))
     }
 
     /// What CONNECT says, if there is something to resume.
     pub(crate) fn claim(&mut self, config: &Config, now: Instant) -> Option<(&str, Option<Offset>)> {
-        let in_memory = self.is_in_memory();
+        let in_memory = self.may_be_in_memory();
         let (session, outage) = (self.session.as_mut()?, self.outage.as_mut()?);
         let noticed = outage.notice.is_given(now);
         // A server that keeps events in memory would give away a session whose last connection it still serves, and take
@@ -252,26 +229,33 @@ impl<P> Recovery<P> {
         self.session.is_some()
     }
 
-    /// The answer to CONNECT names a session. What is known of another one is worth nothing. Returns what may be missing.
+    /// The answer to CONNECT names a session. What is known of another one is worth nothing, and a server that names this one
+    /// has resumed it only if CONNECT said from which event on. Returns what may be missing.
     pub(crate) fn connected(&mut self, pid: Option<String>, until: Duration, now: Instant) -> Option<Gap> {
         let outage = self.outage.take();
         let before = self.session.take();
         let last_offset = before.as_ref().and_then(|session| session.known.last());
         let none_offered = before.is_none();
         let in_memory = before.as_ref().is_some_and(|session| session.known.shape() == Some(Shape::Memory));
-        self.recovered = match (before, pid) {
+        let claimed = outage.is_some_and(|outage| outage.claim != Claim::None);
+        let asked = claimed && last_offset.is_some();
+        self.repeats = match (before, pid) {
             (Some(mut session), Some(pid)) if session.pid == pid => {
                 session.known.replayed();
+                if !asked {
+                    session.known.interrupted();
+                }
                 self.session = Some(session);
                 true
             }
             (_, pid) => {
                 // The answer to a claim that was made before the namespace was left and joined again.
-                let claimed = none_offered && outage.is_some_and(|outage| outage.claim != Claim::None);
+                let claimed = none_offered && claimed;
                 self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }
         };
+        self.recovered = self.repeats && asked;
         let Outage { since, notice, reason, claim, .. } = outage?;
         self.last_gap = None;
         if self.recovered && in_memory {
@@ -300,9 +284,10 @@ impl<P> Recovery<P> {
         Some(gap)
     }
 
-    /// An event came with what may be an offset. `today` is Unix time. False if it came before.
-    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> bool {
-        self.session.as_mut().is_none_or(|session| session.known.note(offset, replayed, now, today))
+    /// An event came with what may be an offset. `today` is Unix time.
+    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> Noted {
+        let session = self.session.as_mut();
+        session.map_or(Noted::Text, |session| session.known.note(offset, replayed, now, today))
     }
 
     /// The events by which those that come twice are known.
@@ -316,7 +301,7 @@ impl<P> Recovery<P> {
 
     /// A node answers: another one has events of its own.
     pub(crate) fn arrived(&mut self, elsewhere: bool) {
-        let elsewhere = elsewhere && self.is_in_memory();
+        let elsewhere = elsewhere && self.may_be_in_memory();
         let Some(outage) = &mut self.outage else { return };
         match outage.reason {
             None | Some(GapReason::ServerNotNoticed) if elsewhere => outage.reason = Some(GapReason::NewNode),
@@ -328,12 +313,12 @@ impl<P> Recovery<P> {
     /// An event comes before the answer to CONNECT: one that was missed, or one that a middleware of the server sends.
     /// False if there are more than may be held.
     pub(crate) fn hold(&mut self, payload: P, ack: Option<u64>, size: usize, config: &Config) -> bool {
-        self.left || self.early.push(payload, ack, size, config)
+        self.ignores_early || self.early.push(payload, ack, size, config)
     }
 
     /// Those events, to be delivered or thrown away.
     pub(crate) fn take_early(&mut self) -> Early<P> {
-        core::mem::take(&mut self.early).events
+        core::mem::take(&mut self.early).into_events()
     }
 
     /// The answer to CONNECT is no. The session stays, for the next attempt.
@@ -357,7 +342,7 @@ impl<P> Recovery<P> {
         let number = self.resyncs;
         self.resync = Some(match self.resync.take() {
             Some(before) => Resync { number, missed: before.missed.min(gap.since), ..before },
-            None => Resync { number, missed: gap.since, since: gap.until, held: Held::default() },
+            None => Resync { number, missed: gap.since, since: gap.until, held: Bounded::default() },
         });
         self.resyncs
     }
@@ -375,7 +360,7 @@ impl<P> Recovery<P> {
     /// What was missed is made good: the events that waited, unless it is a later time by now.
     pub(crate) fn end_resync(&mut self, number: u32) -> VecDeque<(P, Option<AckId>)> {
         match self.resync.take() {
-            Some(resync) if resync.number == number => resync.held.events,
+            Some(resync) if resync.number == number => resync.held.into_events(),
             other => {
                 self.resync = other;
                 VecDeque::new()
@@ -393,7 +378,7 @@ impl<P> Recovery<P> {
     /// The namespace is left before it is connected. `asked`: its CONNECT is on its way to the server.
     pub(crate) fn forget(&mut self, asked: bool) {
         // What the server replays, if it was asked to resume the session, is not known any longer by what came before.
-        self.left |= asked && self.outage.is_some_and(|outage| outage.claim != Claim::None);
+        self.ignores_early |= asked && self.outage.is_some_and(|outage| outage.claim != Claim::None);
         self.forget_session(Duration::ZERO, false);
     }
 
@@ -417,14 +402,14 @@ impl<P> Recovery<P> {
     /// The server hears that it is left, while its events may be on their way.
     pub(crate) fn left(&mut self, heard: Duration) {
         self.forget_session(heard, true);
-        self.left = true;
+        self.ignores_early = true;
     }
 
     /// The transport is gone, on which the namespace was connected, or was being connected.
     pub(crate) fn session_lost(&mut self, lost: &Lost, was_connected: bool) {
         let Lost { transport, heard, notice, ref link } = *lost;
         self.take_early();
-        self.left = false;
+        self.ignores_early = false;
         match &mut self.outage {
             // A server that was asked to resume the session may have done so on this transport.
             Some(outage) if outage.claim != Claim::None => {

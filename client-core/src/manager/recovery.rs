@@ -9,6 +9,7 @@ use crate::error::DecodeError;
 use crate::event::{AckId, DisconnectReason, Event, ResyncId, SocketId};
 use crate::gap::{Gap, GapLevel};
 use crate::io::Command;
+use crate::known::Noted;
 use crate::offset::Shape;
 use crate::recovery::Notice;
 use crate::saved::{Saved, SavedSession};
@@ -122,9 +123,9 @@ impl<C: Codec> Manager<C> {
         if target.recovery.is_offered() {
             // One that wants an ack has no offset: its last argument is the application's.
             let offset = if ack.is_none() { self.codec.offset(&payload) } else { None };
-            if let Some(offset) = offset
-                && !target.recovery.note(offset, replayed, now, self.config.unix(now))
-            {
+            let noted =
+                offset.map(|offset| target.recovery.note(offset, replayed, now, self.config.unix(now)));
+            if noted == Some(Noted::Known) {
                 return false;
             }
             let dedupe = self.config.recovery_dedupe;
@@ -134,10 +135,13 @@ impl<C: Codec> Manager<C> {
                     None => known.shape() == Some(Shape::Stream),
                 }
             {
-                if offset.is_none() {
+                // Behind what is replayed is an offset, though it may be too old to be believed.
+                if replayed && noted.is_some() {
+                    if known.came_without(|| self.codec.digest(&payload, true)) {
+                        return false;
+                    }
+                } else if noted != Some(Noted::New) {
                     known.note_without(|| self.codec.digest(&payload, false));
-                } else if replayed && known.came_without(|| self.codec.digest(&payload, true)) {
-                    return false;
                 }
             }
         }
@@ -186,21 +190,26 @@ impl<C: Codec> Manager<C> {
     pub(super) fn replay(&mut self, socket: SocketId, gap: Option<Gap>) {
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return };
         let early = target.recovery.take_early();
-        let recovered = target.recovery.recovered;
+        let (recovered, repeats) = (target.recovery.recovered, target.recovery.repeats);
         let connected = self.events.len();
         self.events.push_back(Event::Connected { socket, recovered, replayed: 0, early: 0 });
         if let Some(gap) = gap {
             let told = !gap.recovered || self.config.gap == GapLevel::All;
             self.tell_gap(socket, gap, told);
         }
-        let mut delivered = 0;
+        let (mut delivered, mut next) = (0, true);
         for (payload, ack) in early {
-            delivered += usize::from(self.deliver(socket, payload, ack, recovered));
+            delivered += usize::from(self.deliver(socket, payload, ack, repeats));
+            // More than may wait has ended the connection: the rest is in the gap of those that waited.
+            let target = self.sockets.get(socket.0 as usize).filter(|target| target.is_connected());
+            next = target.is_some_and(|target| !target.recovery.is_resyncing());
+            if target.is_none() {
+                break;
+            }
         }
-        // Only now is it known how many did not come before. Those that wait are not next.
-        let waits = self.sockets.get(socket.0 as usize).is_some_and(|target| target.recovery.is_resyncing());
+        // Only now is it known how many did not come before. Those that wait are not next, nor those that are thrown away.
         if let Some(Event::Connected { replayed, early, .. }) = self.events.get_mut(connected) {
-            *early = if waits { 0 } else { delivered };
+            *early = if next { delivered } else { 0 };
             *replayed = if recovered { *early } else { 0 };
         }
     }

@@ -372,13 +372,13 @@ impl<C: Codec> Manager<C> {
         self.close_transport(transport);
         // A balancer may have asked another node, which knows nothing of it.
         let elsewhere = !self.config.others.is_empty();
-        let noticed = |in_memory| match answer {
+        let noticed = |may_be_in_memory| match answer {
             Answer::Noticed => true,
-            Answer::Unknown => !(elsewhere && in_memory),
+            Answer::Unknown => !(elsewhere && may_be_in_memory),
             Answer::Held | Answer::None => false,
         };
         for socket in &mut self.sockets {
-            if noticed(socket.recovery.is_in_memory()) {
+            if noticed(socket.recovery.may_be_in_memory()) {
                 socket.recovery.noticed(ghost);
             } else if matches!(answer, Answer::Held) {
                 socket.recovery.is_held(ghost);

@@ -216,11 +216,12 @@ fn js_11_recovered_is_true_or_false() {
         [("40{S1 P1}", false), ("40{S1 P1}", true), ("40{S2}", false)].into_iter().enumerate()
     {
         let name = format!("w{}", number + 2);
-        sim.cut(&old);
+        sim.goodbye(&old);
         sim.advance(secs(1));
         sim.open_websocket(&name);
         sim.server(&name, answer);
         assert_eq!(sim.manager.status(socket).recovered, recovered, "{answer}");
+        sim.server(&name, "42<1@1>");
         sim.lines();
         old = name;
     }

@@ -276,3 +276,40 @@ pub fn what_waited_in_vain_is_missing<F: Face>(face: &F) {
         assert_eq!(sim.manager.status(socket).last_gap.unwrap().since, joined, "{end}");
     }
 }
+
+/// It may be what was replayed that is too much: the connection ends there, and what is left of it is missing too.
+pub fn a_replay_that_is_too_much_for_a_resync<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.buffer_size = 3);
+    let socket = resyncing(&mut sim);
+    next(&mut sim, "w1", "w2", "40{S2 P2}");
+    let joined = sim.manager.status(socket).last_gap.unwrap().until;
+    sim.server("w2", "42<1@1>");
+    sim.server("w2", "42<2@2>");
+    sim.goodbye("w2");
+    sim.advance(secs(1));
+    sim.lines();
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.expect_lines(&["w3 40<P2@2>"]);
+    sim.events();
+    for wire in ["42<3@3>", "42<4@4>", "42<5@5>", "40{S2 P2}"] {
+        sim.server("w3", wire);
+    }
+    sim.expect_events(&[
+        "connected 0 recovered true replayed 0",
+        "closed parse error",
+        "disconnected 0 parse error",
+        "waiting 1 1000",
+    ]);
+    sim.manager.resynced(sim.resyncs.pop_front().unwrap());
+    sim.expect_events(&[]);
+    sim.advance(secs(1));
+    sim.lines();
+    sim.ws_opened("w4");
+    sim.handshake("w4", &[]);
+    sim.expect_lines(&["w4 40"]);
+    sim.events();
+    sim.server("w4", "40{S3 P3}");
+    sim.expect_events(&["connected 0", "gap 0 overflow resync"]);
+    assert_eq!(sim.manager.status(socket).last_gap.unwrap().since, joined);
+}

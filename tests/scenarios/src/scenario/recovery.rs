@@ -251,3 +251,78 @@ pub fn events_do_not_cross_sessions<F: Face>(face: &F) {
     sim.server("w1", "40/admin,{S3}");
     sim.expect_events(&["connected 1", "gap 1 namespace-disconnect"]);
 }
+
+/// A server that names the session again although nobody has claimed it has resumed nothing. What it repeats is known.
+pub fn a_session_that_nobody_claimed_is_not_resumed<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    let socket = offered(&mut sim, &["42<1@1>"]);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.expect_lines(&["w2 40<P1@1>"]);
+    sim.server("w2", "40{S1 P1}");
+    assert_eq!(sim.events().last().unwrap(), "connected 0 recovered true replayed 0");
+    sim.server("w2", "42<2@2>");
+    sim.cut("w2");
+    sim.advance(secs(1));
+    sim.open_websocket("w3");
+    sim.expect_lines(&["w3 40"]);
+    sim.events();
+    sim.server("w3", "42<2@2>");
+    sim.server("w3", "42<4@4>");
+    sim.server("w3", "40{S1 P1}");
+    sim.expect_events(&["connected 0 early 1", "gap 0 server-not-noticed", "message 0 4"]);
+    let status = sim.manager.status(socket);
+    assert!(!status.recovered && !status.last_gap.unwrap().recovered);
+    // It was claimed before, whatever the server says.
+    sim.cut("w3");
+    sim.advance(secs(1));
+    sim.open_websocket("w4");
+    sim.expect_lines(&["w4 40"]);
+}
+
+/// What was missed before it said so does not come later, behind what was sent after it.
+pub fn a_session_is_not_resumed_from_before_a_gap<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    offered(&mut sim, &["42<1@1>"]);
+    for (old, new, claim) in [("w1", "w2", "w2 40<P1@1>"), ("w2", "w3", "w3 40")] {
+        sim.cut(old);
+        sim.advance(secs(1));
+        sim.open_websocket(new);
+        sim.expect_lines(&[claim]);
+        sim.server(new, "40{S1 P1}");
+    }
+    cut(&mut sim, "w3", "w4");
+    sim.expect_lines(&["w4 40<P1>"]);
+}
+
+/// Nor has one that was not told from where.
+pub fn a_session_without_an_offset_is_not_resumed<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = offered(&mut sim, &["42<1>"]);
+    cut(&mut sim, "w1", "w2");
+    sim.expect_lines(&["w2 40<P1>"]);
+    sim.server("w2", "42<2@2>");
+    sim.server("w2", "40{S1 P1}");
+    sim.expect_events(&["connected 0 early 1", "gap 0 no-offset", "message 0 2"]);
+    assert!(!sim.manager.status(socket).recovered);
+    cut(&mut sim, "w2", "w3");
+    sim.expect_lines(&["w3 40<P1@2>"]);
+}
+
+/// The session's private id decides: not the public one, and not that of another namespace.
+pub fn other_names_are_no_recovery<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    offered(&mut sim, &["42<1@1>"]);
+    sim.connect("/admin");
+    sim.server("w1", "40/admin,{S2 P2}");
+    sim.server("w1", "42/admin,<2@2>");
+    sim.events();
+    cut(&mut sim, "w1", "w2");
+    sim.server("w2", "40{S1 P2}");
+    sim.server("w2", "40/admin,{S2 P1}");
+    sim.expect_events(&["connected 0", "gap 0 unknown-session", "connected 1", "gap 1 unknown-session"]);
+    sim.lines();
+    cut(&mut sim, "w2", "w3");
+    sim.expect_lines(&["w3 40<P2>", "w3 40/admin,<P1>"]);
+}

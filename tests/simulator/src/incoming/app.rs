@@ -55,11 +55,16 @@ impl World {
             Arrival::Rejoin(_) if self.over => {}
             Arrival::Rejoin(space) => self.manager.connect(self.sockets[space], self.instant()),
             Arrival::Resynced(resync) => {
+                let space = resync.parts().0.number() as usize;
+                // Nothing is told of what waits before.
+                self.hear_client();
                 self.manager.resynced(resync);
+                self.laws[space].releases = true;
                 // Also a lazy shell: what waited is heard now.
                 self.obey_client();
                 self.hear_client();
-                let law = &mut self.laws[resync.parts().0.number() as usize];
+                let law = &mut self.laws[space];
+                law.releases = false;
                 law.resyncing = law.resyncing.take().filter(|current| *current != resync);
             }
             Arrival::Request(_) | Arrival::ToServer(..) | Arrival::Ping(_) | Arrival::ServerSees(_) => {
@@ -201,7 +206,7 @@ impl World {
                 self.gap(space(socket), &gap);
                 if let Some(resync) = resync {
                     self.laws[space(socket)].resyncing = Some(resync);
-                    let time = self.now + 1 + self.dice.roll(3000);
+                    let time = self.now + 1 + self.dice.roll(self.plan.reload);
                     self.wire.at(time, Arrival::Resynced(resync));
                 }
             }

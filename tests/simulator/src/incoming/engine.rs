@@ -60,6 +60,8 @@ pub(super) struct Server {
     /// Which of several it is.
     at: u32,
     names: u32,
+    /// What the last session of each namespace is called.
+    pids: [Option<String>; SPACES],
     next_sweep: u64,
     /// How far its clock is off.
     pub(super) skew: i64,
@@ -92,6 +94,7 @@ impl Server {
             told: BTreeSet::new(),
             at,
             names: at * NAMES,
+            pids: Default::default(),
             next_sweep: SWEEP,
             skew: 0,
             refuses: true,
@@ -130,6 +133,7 @@ impl Server {
     pub(super) fn forget(&mut self, now: u64) {
         self.sessions.clear();
         self.spaces = Default::default();
+        self.pids = Default::default();
         self.next_sweep = now + SWEEP;
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Law {
     /// Since when the client is connected.
     pub(super) joined: Option<u64>,
     pub(super) resyncing: Option<ResyncId>,
+    /// It is made good what was missed: what waited is delivered.
+    pub(super) releases: bool,
     /// A gap may be told now, and now only.
     may_tell: bool,
     last: Option<u64>,
@@ -166,8 +168,13 @@ impl World {
     pub(super) fn delivered(&mut self, space: usize, number: u64, attachments: &[Bytes]) {
         let (now, late) = (self.now, self.lateness());
         let law = &mut self.laws[space];
-        let joined = law.joined.is_some() || law.resyncing.is_some();
+        let joined = law.joined.is_some() || law.releases;
         assert!(joined, "{number} of {} before the namespace has joined, at {now}", NAMESPACES[space]);
+        assert!(
+            law.resyncing.is_none() || law.releases,
+            "{number} of {} did not wait, at {now}",
+            NAMESPACES[space]
+        );
         law.may_tell = false;
         // What waited was heard before.
         if law.resyncing.is_none() {

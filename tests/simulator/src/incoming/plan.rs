@@ -38,6 +38,10 @@ pub struct Plan {
     pub nodes: usize,
     /// Whether these have their events and sessions in common.
     pub is_cluster: bool,
+    /// Whether they give a session that nobody has claimed the name of the last one.
+    pub lies: bool,
+    /// Making good what was missed takes less than this.
+    pub reload: u64,
     /// Whether sessions are stored for the next process.
     pub stores: bool,
     /// A lazy shell lets things wait for less than this.
@@ -60,6 +64,10 @@ impl Plan {
         // Of a connection that has ended nobody can ask how far its events had come: who stores that looks at once.
         plan.lag = [0, 0, 300][dice.roll(3) as usize];
         plan.resyncs = (0..plan.namespaces).map(|_| dice.one_in(3)).collect();
+        plan.lies = dice.one_in(4);
+        if dice.one_in(4) {
+            (plan.held, plan.reload) = (4, 60_000);
+        }
         plan
     }
 
@@ -105,6 +113,8 @@ impl Plan {
             stops: takeover,
             nodes: if dice.one_in(3) { 2 } else { 1 },
             is_cluster: false,
+            lies: false,
+            reload: 3000,
             stores: dice.one_in(4),
             late: 0,
             lag: 0,

@@ -16,9 +16,9 @@ const LENGTH: usize = 2000;
 #[derive(Debug)]
 struct Kept {
     number: u64,
+    content: Content,
     id: String,
     to_room: bool,
-    attached: bool,
 }
 
 #[derive(Debug, Default)]
@@ -31,14 +31,15 @@ pub(super) struct Archive {
 
 impl Archive {
     /// The name of an event, for each server that sends it.
-    pub(super) fn keep(&mut self, Emit { number, to_room, attached, .. }: Emit, clock: u64) -> String {
+    pub(super) fn keep(&mut self, emit: Emit, content: &Content, clock: u64) -> String {
+        let Emit { number, to_room, .. } = emit;
         if let Some(kept) = self.log.iter().rev().find(|kept| kept.number == number) {
             return kept.id.clone();
         }
         let (before, count) = self.last;
         self.last = if clock > before { (clock, 0) } else { (before, count + 1) };
         let id = format!("{}-{}", self.last.0, self.last.1);
-        self.log.push(Kept { number, id: id.clone(), to_room, attached });
+        self.log.push(Kept { number, content: content.clone(), id: id.clone(), to_room });
         if self.log.len() > LENGTH {
             self.log.remove(0);
         }
@@ -57,8 +58,7 @@ impl Archive {
         }
         let from = self.log.iter().position(|kept| kept.id == offset)?;
         let missed = self.log[from + 1..].iter().filter(|kept| !kept.to_room || in_room);
-        let missed =
-            missed.map(|kept| Content::numbered(kept.number, kept.attached).with(&kept.id)).collect();
+        let missed = missed.map(|kept| kept.content.clone().with(&kept.id)).collect();
         Some(Restored { sid, in_room, missed })
     }
 }

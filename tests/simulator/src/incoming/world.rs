@@ -145,12 +145,14 @@ impl World {
             self.step(true);
         }
         self.down_until = self.now;
+        // With few that may wait, and many that come, it would never end.
+        let reload = std::mem::replace(&mut self.plan.reload, 1);
         self.clear_up();
         for node in &mut self.nodes {
             (node.frozen_until, node.down_until, node.server.refuses) = (self.now, self.now, false);
         }
         let (interval, patience) = self.plan.heartbeat;
-        let calm = self.now.max(self.harm) + 60_000 + 2 * (interval + patience);
+        let calm = self.now.max(self.harm) + 60_000 + 2 * (interval + patience) + reload;
         while self.now < calm {
             self.step(false);
         }

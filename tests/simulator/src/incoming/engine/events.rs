@@ -13,10 +13,13 @@ impl Server {
     /// An event for all, or for the room in which all are.
     pub(in crate::incoming) fn emit(&mut self, emit: Emit, now: u64) {
         let Emit { space, number, how, to_room, attached } = emit;
-        let content = Content::numbered(number, attached);
+        let mut content = Content::numbered(number, attached);
+        if let Some(text) = self.text(number, how) {
+            content = content.with(&text);
+        }
         let to = if to_room { To::Room } else { To::All };
         if let Some(streams) = &self.streams {
-            let id = streams[space].borrow_mut().keep(emit, EPOCH + now);
+            let id = streams[space].borrow_mut().keep(emit, &content, EPOCH + now);
             let content = if how == How::Kept { content.with(&id) } else { content };
             let clock = self.tick(now);
             return self.tell(space, content, how, &to, clock);
@@ -64,13 +67,20 @@ impl Server {
         }
     }
 
-    /// Half of the volatile events end in a text of the application's that could be an offset. Only where the client has heard
+    /// Some volatile events end in a text of the application's that would be an offset of another day.
+    fn text(&self, number: u64, how: How) -> Option<String> {
+        let traps = self.plan.grown && self.plan.keeps.is_some() && how == How::Volatile;
+        (traps && !number.is_multiple_of(3)).then(|| format!("user{:03}", number % 1000))
+    }
+
+    /// Others end in one that could be an offset of today. Only where the client has heard
     /// of a true one can it tell them apart.
     fn with_trap(&mut self, content: Content, how: How, sid: &str, clock: u64) -> Content {
         let traps = self.plan.grown && self.plan.keeps.is_some() && self.streams.is_none();
         if how == How::Kept {
             self.told.insert(sid.into());
-        } else if traps && how == How::Volatile && self.told.contains(sid) {
+        } else if traps && how == How::Volatile && self.told.contains(sid) && !content.data.ends_with(r#""]"#)
+        {
             return content.with(&offset_at(clock - EARLIER));
         }
         content

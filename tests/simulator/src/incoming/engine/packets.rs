@@ -134,8 +134,13 @@ impl Server {
                 }
                 (restored.sid, pid)
             }
-            None => (format!("S{}", self.name()), format!("P{}", self.name())),
+            None => {
+                let (sid, pid) = (format!("S{}", self.name()), format!("P{}", self.name()));
+                let lies = self.plan.lies && auth["pid"].is_null();
+                (sid, self.pids[space].take().filter(|_| lies).unwrap_or(pid))
+            }
         };
+        self.pids[space] = Some(pid.clone());
         let asks = !recovered || !self.plan.skips_middlewares;
         if asks && self.refuses && dice.one_in(self.plan.refuses) {
             self.spaces[space].clean_up(&sid);
