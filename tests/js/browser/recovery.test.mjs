@@ -110,26 +110,29 @@ for (const name of browsers) {
       });
     }
 
+    // In the page: what it hears of `names`, once it has heard the last mark.
+    const hear = async (url, settings, path, names, last) => {
+      const { io } = await import(path);
+      const told = (globalThis.told = []);
+      const socket = (globalThis.socket = io(url, settings));
+      for (const name of names) socket.on(name, (number) => told.push(`${name} ${number}`));
+      socket.on("gap", ({ reason }) => told.push(reason));
+      await new Promise((resolve) => socket.once("connect", resolve));
+      if (last) await new Promise((resolve) => socket.on("mark", (number) => number === last && resolve()));
+      return socket.id;
+    };
+    const changed = (page, before) =>
+      page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+
     test("page reload while an event waits for its first listener: the next page gets it", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
-      // In the page: what it hears of `names`, once it has heard the last mark.
-      const hear = async (url, settings, path, names, last) => {
-        const { io } = await import(path);
-        const told = (globalThis.told = []);
-        const socket = (globalThis.socket = io(url, settings));
-        for (const name of names) socket.on(name, (number) => told.push(`${name} ${number}`));
-        socket.on("gap", ({ reason }) => told.push(reason));
-        await new Promise((resolve) => socket.once("connect", resolve));
-        if (last) await new Promise((resolve) => socket.on("mark", (number) => number === last && resolve()));
-        return socket.id;
-      };
       const path = `/client/${browserModule}`;
       const settings = { ...session, holdEvents: ["late"] };
       const id = await page.evaluate(hear, url, settings, path, ["mark"]);
       const before = JSON.stringify(await page.evaluate(stored));
       io.emit("mark", 1);
       // How far it came is written behind it.
-      await page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+      await changed(page, before);
       io.emit("late", 1);
       io.emit("mark", 2);
       await page.waitForFunction(() => globalThis.told.includes("mark 2"));
@@ -143,6 +146,51 @@ for (const name of browsers) {
       assert.ok(told.includes("late 1") && told.at(-1) === "mark 3", `${told}`);
       assert.equal(new Set(told).size, told.length, `${told}`);
     });
+
+    for (const [moment, waits] of [["before the connection is cut", true], ["in what is replayed after it", false]]) {
+      test(`an event comes ${moment}, and waits for its first listener: the next page gets it`, async (t) => {
+        const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+        const path = `/client/${browserModule}`;
+        const settings = { ...session, holdEvents: ["late"], randomizationFactor: 0 };
+        const id = await page.evaluate(hear, url, settings, path, ["mark"]);
+        const before = JSON.stringify(await page.evaluate(stored));
+        io.emit("mark", 1);
+        await changed(page, before);
+        // In the page: what is stored says whether it was claimed, the offset, and of which connection.
+        const read = async () => {
+          const [[, text]] = await page.evaluate(stored);
+          const [, how, , , offset, length, rest] = JSON.parse(text).session.split(" ");
+          return { claimed: Number(how) % 2 === 1, offset, sid: rest.slice(0, length) };
+        };
+        const { offset, claimed } = await read();
+        assert.equal(claimed, false);
+        assert.notEqual(offset, "");
+        if (waits) {
+          io.emit("late", 1);
+          io.emit("mark", 2);
+          await page.waitForFunction(() => globalThis.told.includes("mark 2"));
+        }
+        const server = io.sockets.sockets.get(id);
+        const { conn } = server;
+        server.once("disconnect", () => !waits && io.emit("late", 1));
+        conn.close();
+        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, {}, conn.id);
+        const sid = await page.evaluate(() => globalThis.socket.io.engine.id);
+        assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
+        // The connection that it has now, and where it was before the event.
+        assert.deepEqual(await read(), { claimed: true, offset, sid });
+        // So it is, too, when the page goes.
+        await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide")));
+        assert.deepEqual(await read(), { claimed: true, offset, sid });
+        const recovered = io.sockets.sockets.get(id);
+        await page.reload();
+        const next = page.evaluate(hear, url, settings, path, ["mark", "late"], 3);
+        await until(() => ![undefined, recovered].includes(io.sockets.sockets.get(id)), "the session is resumed");
+        io.emit("mark", 3);
+        assert.equal(await next, id, "the same session");
+        assert.deepEqual(await page.evaluate(() => globalThis.told), [...(waits ? ["late 1", "mark 2"] : ["late 1"]), "mark 3"]);
+      });
+    }
 
     test("page reload in the middle of events", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
