@@ -248,10 +248,8 @@ async fn open(prefix: &str) -> Access {
         return Access::Denied;
     }
     let mut asked: Vec<(String, Promise)> = Vec::new();
-    for (owner, _) in
-        keys(&storage).iter().filter(|key| key.starts_with(prefix)).filter_map(|key| read(&storage, key))
-    {
-        if owner != own && !asked.iter().any(|(other, _)| *other == owner) {
+    for (_, owner) in others(&storage, prefix, &own) {
+        if !asked.iter().any(|(other, _)| *other == owner) {
             let held = hold(&locks, &owner, Some(PATIENCE));
             asked.push((owner, held));
         }
@@ -262,7 +260,18 @@ async fn open(prefix: &str) -> Access {
             gone.push(owner);
         }
     }
+    // A copy of what a living page has: who finds it when that page is gone would go back behind the one after it.
+    for (key, _) in others(&storage, prefix, &own).into_iter().filter(|(_, owner)| !gone.contains(owner)) {
+        write(&storage, &key, "");
+    }
     Access::Open { storage, gone }
+}
+
+/// What lies in the storage of this client's server, by key and page, but for what is this page's.
+fn others(storage: &Storage, prefix: &str, own: &str) -> Vec<(String, String)> {
+    let keys = keys(storage).into_iter().filter(|key| key.starts_with(prefix));
+    let owned = keys.filter_map(|key| Some((read(storage, &key)?.0, key)));
+    owned.filter(|(owner, _)| owner != own).map(|(owner, key)| (key, owner)).collect()
 }
 
 /// Holds a page's lock for as long as this one lives. Fails if another one goes on holding it.

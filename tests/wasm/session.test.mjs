@@ -212,6 +212,24 @@ for (const name of browsers) {
       assert.deepEqual(await stored(tab), []);
     });
 
+    test("a duplicated tab that is refused keeps no copy", async (t) => {
+      const { tab, io, url, listen } = await begin(t);
+      await listen();
+      await last(tab, "connect false");
+      io.emit("missed", 1);
+      await last(tab, 1);
+      const copy = await stored(tab);
+      assert.equal(copy.length, 1);
+      io.use((_, next) => next(new Error("not this one")));
+      const other = await begin(t, {}, url);
+      await ready(other.tab);
+      await other.tab.evaluate((copy) => copy.forEach((entry) => sessionStorage.setItem(...entry)), copy);
+      await other.listen();
+      // It knows by now that the page lives whose session it is. Once that has another name, nobody would know.
+      await other.tab.waitForFunction(() => sessionStorage.length === 0, { polling: 20 });
+      assert.equal((await stored(tab)).length, 1);
+    });
+
     test("what is stored is damaged, old, or another's: a gap, and never an exception", async (t) => {
       const { tab, url, listen } = await begin(t);
       const key = `sio-session:${url}/socket.io/`;

@@ -225,7 +225,7 @@ for (const name of browsers) {
     test("a duplicated tab does not take the other's session; a session that was left is forgotten", async (t) => {
       const { page, io, url } = await openTab(t, browser);
       const id = await page.evaluate(join, url, session);
-      await until(async () => (await page.evaluate(stored)).length === 1);
+      await page.waitForFunction(() => sessionStorage.length === 1);
       const copy = await page.evaluate(stored);
       const other = await open(browser, `${url}/blank`);
       t.after(() => other.close());
@@ -237,6 +237,36 @@ for (const name of browsers) {
       assert.ok(io.sockets.sockets.has(id), "the first goes on");
       await page.evaluate(() => globalThis.socket.disconnect());
       assert.deepEqual(await page.evaluate(stored), []);
+    });
+
+    test("a duplicated tab that never joins keeps no copy: the other's session goes on, whatever is loaded again", async (t) => {
+      const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+      const load = async (page) => {
+        await page.reload();
+        await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
+      };
+      const id = await page.evaluate(join, url, session);
+      await page.waitForFunction(() => sessionStorage.length === 1);
+      const copy = await page.evaluate(stored);
+      const other = await open(browser, `${url}/blank`);
+      t.after(() => other.close());
+      await other.evaluate((copy) => copy.forEach(([key, value]) => sessionStorage.setItem(key, value)), copy);
+      await load(other);
+      await other.evaluate(async (url, settings) => {
+        const { io } = await globalThis.load();
+        globalThis.socket = io(url, { ...settings, autoConnect: false });
+      }, url, session);
+      // It knows by now that the page lives whose session it is.
+      await other.waitForFunction(() => sessionStorage.length === 0);
+      // What has the session now has another name than what was copied.
+      for (let round = 0; round < 2; round += 1) {
+        await load(page);
+        assert.equal(await page.evaluate(join, url, session), id, "the same session");
+      }
+      await load(other);
+      assert.notEqual(await other.evaluate(join, url, session), id);
+      io.emit("missed", 7);
+      for (const tab of [page, other]) await tab.waitForFunction(() => globalThis.told.at(-1) === 7);
     });
 
     test("what is stored is damaged, old, or another server's: a gap, and never an exception", async (t) => {
