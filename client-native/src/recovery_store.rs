@@ -54,7 +54,7 @@ type Entries = BTreeMap<String, Option<SavedSession>>;
 /// A session in the file: `pid`, offset, whether it was claimed, last packet, `sid`, carrier, when the server knows.
 type Line = (String, Option<String>, bool, u64, String, String, u64);
 
-/// Version, the file's number in its file system, server, namespaces.
+/// Version, what distinguishes the file from a copy, server, namespaces.
 type Contents = (u32, u64, String, BTreeMap<String, Option<Line>>);
 
 const VERSION: u32 = 1;
@@ -114,9 +114,10 @@ impl RecoveryStore {
         inner.withheld.retain(|(other, _)| *other != socket);
         let Some(name) = inner.name(socket) else { return };
         match saved {
-            // Once the events that came with it are dealt with.
+            // Once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
             Saved::Session(session) => {
                 let at = inner.pushed;
+                inner.news = true;
                 inner.marks.push_back((at, vec![(socket, session)]));
                 return inner.catch_up();
             }
@@ -132,14 +133,16 @@ impl RecoveryStore {
         inner.pushed += events as u64;
         inner.news |= events > 0;
         if inner.news && now >= inner.next_mark && inner.file.is_some() {
-            let session = |(socket, _): &(SocketId, String)| Some((*socket, manager.saved_session(*socket)?));
-            let sessions: Vec<_> = inner.names.iter().filter_map(session).collect();
-            let at = inner.pushed;
-            if !sessions.is_empty() {
-                inner.marks.push_back((at, sessions));
-            }
-            inner.news = false;
+            inner.mark(manager);
             inner.next_mark = now + PAUSE;
+        }
+    }
+
+    /// Writes a mark that was made when all was dealt with. Not while the core is locked.
+    pub(crate) fn settle(&self) {
+        let mut inner = self.inner();
+        if inner.marks.front().is_some_and(|(at, _)| *at <= inner.handled) {
+            inner.catch_up();
         }
     }
 
@@ -149,7 +152,7 @@ impl RecoveryStore {
         (inner.news && inner.file.is_some()).then_some(inner.next_mark)
     }
 
-    /// The dispatcher has dealt with so many; of these namespaces some of them wait for a listener.
+    /// The dispatcher has dealt with so many more; of these namespaces some of them wait for a listener.
     pub(crate) fn handled(&self, events: usize, held: Vec<SocketId>) {
         let mut inner = self.inner();
         inner.handled += events as u64;
@@ -157,15 +160,31 @@ impl RecoveryStore {
         inner.catch_up();
     }
 
-    /// Nothing changes any more: the sessions are left to the next process.
-    pub(crate) fn close(&self) {
-        self.inner().file = None;
+    /// Nothing changes any more: the sessions are left to the next process, where they are now if all that was handed to the
+    /// dispatcher is dealt with, or else at the last mark that is.
+    pub(crate) fn close(&self, manager: &Manager) {
+        let mut inner = self.inner();
+        if inner.file.is_some() {
+            inner.mark(manager);
+            inner.catch_up();
+        }
+        inner.file = None;
     }
 }
 
 impl Inner {
     fn name(&self, socket: SocketId) -> Option<String> {
         self.names.iter().find(|(other, _)| *other == socket).map(|(_, name)| name.clone())
+    }
+
+    /// How far events have come that were handed over.
+    fn mark(&mut self, manager: &Manager) {
+        let session = |(socket, _): &(SocketId, String)| Some((*socket, manager.saved_session(*socket)?));
+        let sessions: Vec<_> = self.names.iter().filter_map(session).collect();
+        if !sessions.is_empty() {
+            self.marks.push_back((self.pushed, sessions));
+        }
+        self.news = false;
     }
 
     /// Writes the last mark that is dealt with.
@@ -220,10 +239,12 @@ fn number(file: &File) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.ino())
 }
 
-/// Nothing does, here.
+/// Where files have no numbers, the time at which it was made: a copy is younger.
 #[cfg(not(unix))]
-fn number(_: &File) -> u64 {
-    0
+fn number(file: &File) -> u64 {
+    let made = file.metadata().and_then(|metadata| metadata.created()).ok();
+    let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
 fn write(file: &mut File, contents: &Contents) -> io::Result<()> {
