@@ -125,3 +125,32 @@ async fn what_came_last_is_marked_though_nothing_follows() {
     // Before the driver looks for other reasons.
     tokio::time::timeout(Duration::from_secs(1), stored.reaches(2)).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_listener_panicked_comes_again() {
+    let stored = Stored::new("panicked");
+    let (client, mut peer, mut told) = marked(&stored, true).await;
+    client.default_socket().on("news", |_| panic!("not this one"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    peer.send(format!(r#"42["news",{}]"#, args(2))).await;
+    assert_eq!(within(told.recv()).await.unwrap(), args(2));
+    // The client has ended.
+    assert_eq!(within(told.recv()).await, None);
+    assert!(stored.has(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_for_which_a_stream_has_no_room_comes_again() {
+    let stored = Stored::new("stalled");
+    let (client, mut peer, mut told) = marked(&stored, true).await;
+    let mut stream = client.default_socket().stream("news");
+    for number in 2..=34 {
+        peer.send(format!(r#"42["news",{}]"#, args(number))).await;
+        // So that there is a mark behind each.
+        assert_eq!(within(told.recv()).await.unwrap(), args(number));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(stored.has(33));
+    assert!(stream.next().await.is_some());
+    within(stored.reaches(34)).await;
+}
