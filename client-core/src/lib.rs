@@ -94,6 +94,6 @@ pub use offset::{Offset, Shape};
 pub use record::{Record, RecordError};
 pub use retry_after::retry_after;
 pub use router::{ListenerId, Router, Taken};
-pub use saved::{Carrier, Saved, SavedLink, SavedSession};
+pub use saved::{Carrier, Marks, Saved, SavedLink, SavedSession};
 pub use socket::{Auth, Delivery, Durability, EmitOptions, SocketOptions, Status};
 pub use time::Instant;

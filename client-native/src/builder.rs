@@ -216,9 +216,14 @@ impl ClientBuilder {
     }
 
     /// A file from which the next process takes up the sessions of this one (`recoveryStore`), with what was missed in
-    /// between. One process has it at a time, and a copy of it is worth nothing; whoever cannot use it is told of a gap with
-    /// [`GapReason::Storage`](crate::GapReason::Storage). Events whose listeners had not returned when this process ended
-    /// come again. A client that is dropped leaves its sessions to the next process; [`Client::close`] ends them.
+    /// between. One process has it at a time, and a copy of it is worth nothing (outside Unix that is known by the time at
+    /// which a file was made, if the file system has it); whoever cannot use it is told of a gap with
+    /// [`GapReason::Storage`](crate::GapReason::Storage).
+    ///
+    /// A client that is dropped leaves its sessions to the next process, where they are then; [`Client::close`] ends them.
+    /// Events whose listeners had not returned come again, and with them those that were read since the last mark before
+    /// them. There is a mark each 200 ms, so that after a process was killed what came in these comes again. What a
+    /// [stream](crate::Socket::stream) has taken counts as handled.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), socketio_client_native::BuildError> {

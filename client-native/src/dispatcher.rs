@@ -30,13 +30,13 @@ struct Panicked(String);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut batch = VecDeque::new();
-    let mut replays = Replays::default();
+    let (mut replays, mut dealt) = (Replays::default(), 0);
     let mut guard = Guard { shared: &shared, finished: false };
     'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
         // One turn at least: somebody may listen to what is held.
         let mut goes_on = true;
         while goes_on {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch));
+            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch, &mut dealt));
             goes_on = !batch.is_empty() || matches!(stopped, Ok(Some(_)));
             while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
@@ -57,11 +57,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     guard.finished = true;
 }
 
-/// Deals with a turn's worth of events, or up to a stream that is full.
+/// Deals with a turn's worth of events, or up to a stream that is full. `dealt`: events that are not reported yet.
 fn turn(
     shared: &Arc<Shared>,
     replays: &mut Replays,
     batch: &mut VecDeque<Event>,
+    dealt: &mut usize,
 ) -> Result<Option<Stalled>, Panicked> {
     let (mut events, mut bytes) = (0, 0);
     let mut stopped = Ok(None);
@@ -78,9 +79,11 @@ fn turn(
         bytes += event.size();
         stopped = dispatch(shared, replays, event);
     }
-    if let Some(recovery) = &shared.recovery {
+    *dealt += events;
+    // What a stream has no room for, or made its listener panic, is not dealt with: the former is by the next turn.
+    if let (Some(recovery), Ok(None)) = (&shared.recovery, &stopped) {
         let held = shared.held.as_ref().map_or_else(Vec::new, |held| lock(held).waiting().collect());
-        recovery.handled(events, held);
+        recovery.handled(std::mem::take(dealt), held);
     }
     shared.queue.done(events, bytes, &shared.state);
     stopped

@@ -225,20 +225,14 @@ impl Driver {
             }
         }
         take_commands(&mut state, &mut self.commands, now);
-        let mut events = self.shared.queue.fill();
-        state.drain(&mut events, &mut self.settled);
-        if let Some(recovery) = &self.shared.recovery {
-            recovery.pushed(events.len(), &state.manager, now);
-        }
-        let events = events.finish();
+        let events = self.shared.hand_over(&mut state, &mut self.settled, now);
         let disconnected = state.manager.state() == Connection::Disconnected;
         if disconnected {
             self.closers.append(&mut state.closers);
         }
         let idle = disconnected && state.end.is_some();
         let mark = self.shared.recovery.as_ref().and_then(RecoveryStore::deadline);
-        let deadline = state.manager.poll_timeout();
-        let deadline = mark.map_or(deadline, |mark| deadline.map(|deadline| deadline.min(mark)));
+        let deadline = [mark, state.manager.poll_timeout()].into_iter().flatten().min();
         Outcome { deadline, idle, events }
     }
 
@@ -337,6 +331,9 @@ impl Driver {
         }
         // For its capacity.
         self.commands = commands;
+        if let Some(recovery) = &self.shared.recovery {
+            recovery.settle();
+        }
     }
 
     fn begin(

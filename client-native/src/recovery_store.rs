@@ -54,7 +54,7 @@ type Entries = BTreeMap<String, Option<SavedSession>>;
 /// A session in the file: `pid`, offset, whether it was claimed, last packet, `sid`, carrier, when the server knows.
 type Line = (String, Option<String>, bool, u64, String, String, u64);
 
-/// Version, the file's number in its file system, server, namespaces.
+/// Version, what distinguishes the file from a copy, server, namespaces.
 type Contents = (u32, u64, String, BTreeMap<String, Option<Line>>);
 
 const VERSION: u32 = 1;
@@ -114,9 +114,10 @@ impl RecoveryStore {
         inner.withheld.retain(|(other, _)| *other != socket);
         let Some(name) = inner.name(socket) else { return };
         match saved {
-            // Once the events that came with it are dealt with.
+            // Once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
             Saved::Session(session) => {
                 let at = inner.pushed;
+                inner.news = true;
                 inner.marks.push_back((at, vec![(socket, session)]));
                 return inner.catch_up();
             }
@@ -132,14 +133,16 @@ impl RecoveryStore {
         inner.pushed += events as u64;
         inner.news |= events > 0;
         if inner.news && now >= inner.next_mark && inner.file.is_some() {
-            let session = |(socket, _): &(SocketId, String)| Some((*socket, manager.saved_session(*socket)?));
-            let sessions: Vec<_> = inner.names.iter().filter_map(session).collect();
-            let at = inner.pushed;
-            if !sessions.is_empty() {
-                inner.marks.push_back((at, sessions));
-            }
-            inner.news = false;
+            inner.mark(manager);
             inner.next_mark = now + PAUSE;
+        }
+    }
+
+    /// Writes a mark that was made when all was dealt with. Not while the core is locked.
+    pub(crate) fn settle(&self) {
+        let mut inner = self.inner();
+        if inner.marks.front().is_some_and(|(at, _)| *at <= inner.handled) {
+            inner.catch_up();
         }
     }
 
@@ -149,7 +152,7 @@ impl RecoveryStore {
         (inner.news && inner.file.is_some()).then_some(inner.next_mark)
     }
 
-    /// The dispatcher has dealt with so many; of these namespaces some of them wait for a listener.
+    /// The dispatcher has dealt with so many more; of these namespaces some of them wait for a listener.
     pub(crate) fn handled(&self, events: usize, held: Vec<SocketId>) {
         let mut inner = self.inner();
         inner.handled += events as u64;
@@ -157,15 +160,31 @@ impl RecoveryStore {
         inner.catch_up();
     }
 
-    /// Nothing changes any more: the sessions are left to the next process.
-    pub(crate) fn close(&self) {
-        self.inner().file = None;
+    /// Nothing changes any more: the sessions are left to the next process, where they are now if all that was handed to the
+    /// dispatcher is dealt with, or else at the last mark that is.
+    pub(crate) fn close(&self, manager: &Manager) {
+        let mut inner = self.inner();
+        if inner.file.is_some() {
+            inner.mark(manager);
+            inner.catch_up();
+        }
+        inner.file = None;
     }
 }
 
 impl Inner {
     fn name(&self, socket: SocketId) -> Option<String> {
         self.names.iter().find(|(other, _)| *other == socket).map(|(_, name)| name.clone())
+    }
+
+    /// How far events have come that were handed over.
+    fn mark(&mut self, manager: &Manager) {
+        let session = |(socket, _): &(SocketId, String)| Some((*socket, manager.saved_session(*socket)?));
+        let sessions: Vec<_> = self.names.iter().filter_map(session).collect();
+        if !sessions.is_empty() {
+            self.marks.push_back((self.pushed, sessions));
+        }
+        self.news = false;
     }
 
     /// Writes the last mark that is dealt with.
@@ -220,10 +239,12 @@ fn number(file: &File) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.ino())
 }
 
-/// Nothing does, here.
+/// Where files have no numbers, the time at which it was made: a copy is younger.
 #[cfg(not(unix))]
-fn number(_: &File) -> u64 {
-    0
+fn number(file: &File) -> u64 {
+    let made = file.metadata().and_then(|metadata| metadata.created()).ok();
+    let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
 fn write(file: &mut File, contents: &Contents) -> io::Result<()> {
@@ -303,149 +324,4 @@ fn session(line: Line) -> Option<SavedSession> {
 }
 
 #[cfg(test)]
-mod tests {
-    use socketio_client_core::codec::Json;
-    use socketio_client_core::{Config, SocketOptions};
-
-    use super::*;
-
-    fn saved() -> SavedSession {
-        SavedSession {
-            pid: "p\n\"".into(),
-            offset: Offset::parse("Q7zOKAz.0"),
-            claimed: true,
-            heard: Duration::from_millis(7),
-            link: SavedLink {
-                sid: "s".into(),
-                carrier: Carrier::Upgraded,
-                noticed_by: Duration::from_millis(9),
-            },
-        }
-    }
-
-    fn stored() -> (tempfile::NamedFile, String) {
-        let file = tempfile::NamedFile::new();
-        let store = RecoveryStore::open(&file.0, "server".into());
-        {
-            let mut inner = store.inner();
-            inner.entries.insert("/".into(), Some(saved()));
-            inner.entries.insert("/claimed".into(), None);
-            inner.write();
-        }
-        drop(store);
-        let text = std::fs::read_to_string(&file.0).unwrap();
-        (file, text)
-    }
-
-    /// A file of its own for each test.
-    mod tempfile {
-        use std::path::PathBuf;
-        use std::sync::atomic::{AtomicU32, Ordering};
-
-        pub(super) struct NamedFile(pub(super) PathBuf);
-
-        impl NamedFile {
-            pub(super) fn new() -> Self {
-                static NEXT: AtomicU32 = AtomicU32::new(0);
-                let name = format!("sio-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-                let file = Self(std::env::temp_dir().join(name));
-                let _ = std::fs::remove_file(&file.0);
-                file
-            }
-        }
-
-        impl Drop for NamedFile {
-            fn drop(&mut self) {
-                let _ = std::fs::remove_file(&self.0);
-            }
-        }
-    }
-
-    #[test]
-    fn the_next_process_finds_what_was_stored() {
-        let (file, _) = stored();
-        let store = RecoveryStore::open(&file.0, "server".into());
-        let inner = store.inner();
-        assert!(!inner.lost);
-        assert_eq!(inner.entries.get("/"), Some(&Some(saved())));
-        assert_eq!(inner.entries.get("/claimed"), Some(&None));
-    }
-
-    #[test]
-    fn what_is_stored_does_not_run_ahead_of_events_that_wait_for_a_listener() {
-        let file = tempfile::NamedFile::new();
-        let store = RecoveryStore::open(&file.0, "server".into());
-        let mut manager = Manager::new(Json, Config::new("http://localhost").unwrap(), 0);
-        let [socket, other] = ["/", "/other"].map(|name| manager.socket(name, SocketOptions::default()));
-        store.inner().names = vec![(socket, "/".into()), (other, "/other".into())];
-        let at = |offset| SavedSession { offset: Offset::parse(offset), ..saved() };
-        let mark = |store: &RecoveryStore, socket, offset| store.obey(socket, Saved::Session(at(offset)));
-        let stored = |store: &RecoveryStore, name| {
-            store
-                .inner()
-                .entries
-                .get(name)
-                .and_then(|entry| entry.as_ref()?.offset)
-                .map(|offset| offset.to_string())
-        };
-        mark(&store, socket, "Q7zOKAz.0");
-        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.0"));
-        store.inner().pushed = 1;
-        mark(&store, socket, "Q7zOKAz.1");
-        store.handled(1, vec![socket]);
-        mark(&store, socket, "Q7zOKAz.2");
-        mark(&store, other, "Q7zOKAz.3");
-        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.0"));
-        assert_eq!(stored(&store, "/other").as_deref(), Some("Q7zOKAz.3"));
-        // It has found its listener.
-        store.handled(0, Vec::new());
-        assert_eq!(stored(&store, "/").as_deref(), Some("Q7zOKAz.2"));
-        // Of a session that was left nothing is written.
-        store.handled(0, vec![socket]);
-        mark(&store, socket, "Q7zOKAz.4");
-        store.obey(socket, Saved::Left);
-        store.handled(0, Vec::new());
-        assert_eq!(store.inner().entries.get("/"), None);
-    }
-
-    #[test]
-    fn one_process_has_it_and_a_copy_is_none() {
-        let (file, text) = stored();
-        let first = RecoveryStore::open(&file.0, "server".into());
-        let second = RecoveryStore::open(&file.0, "server".into());
-        assert!(second.inner().lost && second.inner().file.is_none() && second.inner().entries.is_empty());
-        let copy = tempfile::NamedFile::new();
-        std::fs::write(&copy.0, text).unwrap();
-        let copied = RecoveryStore::open(&copy.0, "server".into());
-        assert!(copied.inner().lost && copied.inner().file.is_some() && copied.inner().entries.is_empty());
-        drop(first);
-        // Another server's sessions are not ours to miss.
-        let other = RecoveryStore::open(&file.0, "other".into());
-        assert!(!other.inner().lost && other.inner().entries.is_empty());
-    }
-
-    #[test]
-    fn every_damage_is_told() {
-        let (file, text) = stored();
-        for at in 0..text.len() {
-            for damaged in [text.as_bytes()[..at].to_vec(), flipped(&text, at)] {
-                std::fs::write(&file.0, &damaged).unwrap();
-                let store = RecoveryStore::open(&file.0, "server".into());
-                // An empty file is a new one.
-                assert_eq!(store.inner().lost, !damaged.is_empty(), "{at}");
-                assert!(store.inner().entries.is_empty(), "{at}");
-                // It is used again.
-                assert!(store.inner().file.is_some(), "{at}");
-            }
-        }
-        // What a longer one has left behind does not matter.
-        std::fs::write(&file.0, format!("{text}]]")).unwrap();
-        assert!(!RecoveryStore::open(&file.0, "server".into()).inner().lost);
-    }
-
-    fn flipped(text: &str, at: usize) -> Vec<u8> {
-        let mut bytes = text.as_bytes().to_vec();
-        bytes[at] ^= 1 << (at % 8);
-        bytes
-    }
-}
+mod tests;

@@ -302,16 +302,35 @@ impl Shared {
 
     /// Nothing is accepted from now on; what is queued still leaves. Sessions that are stored are left to the next process.
     pub(crate) fn finish(&self, end: End) {
-        self.change(|state, now| {
+        let mut settled = Vec::new();
+        let events = self.change(|state, now| {
+            let mut events = false;
             match &self.recovery {
                 Some(recovery) => {
-                    recovery.close();
+                    // What the core has to tell yet is behind the last mark.
+                    events = self.hand_over(state, &mut settled, now);
+                    recovery.close(&state.manager);
                     state.manager.close_connection(now);
                 }
                 None => state.manager.close(now),
             }
             state.end.get_or_insert(end);
+            events
         });
+        settled.into_iter().for_each(Settled::tell);
+        if events {
+            self.queue.wake();
+        }
+    }
+
+    /// What has happened goes to the dispatcher. True if it has to be woken.
+    pub(crate) fn hand_over(&self, state: &mut State, settled: &mut Vec<Settled>, now: Instant) -> bool {
+        let mut events = self.queue.fill();
+        state.drain(&mut events, settled);
+        if let Some(recovery) = &self.recovery {
+            recovery.pushed(events.len(), &state.manager, now);
+        }
+        events.finish()
     }
 
     /// A handler panicked: nobody is left waiting.

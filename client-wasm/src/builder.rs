@@ -259,6 +259,9 @@ impl ClientBuilder {
     /// worker and in Node, nothing is kept. What is damaged, or kept from the page by the browser (a sandboxed frame), is told as
     /// a gap with [`GapReason::Storage`](crate::GapReason::Storage). A client that is closed, or dropped, leaves nothing.
     ///
+    /// Events that still wait for their first listener ([`hold_events`](Self::hold_events)) when the page goes come to the next
+    /// one, and with them again what came after the first of these, or up to a second before it.
+    ///
     /// ```no_run
     /// # fn show(text: &str) {}
     /// # fn example() -> Result<(), socketio_client_wasm::BuildError> {

@@ -261,7 +261,7 @@ impl Inner {
             Command::Reserve { socket, up_to } => self.reserves.push_back((socket, up_to)),
             // An outbox stores first, and erases what is settled.
             Command::Keep { .. } | Command::Erase { .. } => {}
-            Command::Save { socket, saved } => self.save(socket, &saved),
+            Command::Save { socket, saved } => self.save(socket, saved, now),
             #[cfg(not(feature = "outbox"))]
             Command::Reserve { .. } => {}
             Command::Close { transport } => {

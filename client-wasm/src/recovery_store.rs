@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
-use socketio_client_core::{Config, Instant, Saved, SavedSession, SocketId};
+use socketio_client_core::{Config, Instant, Marks, Saved, SavedSession, SocketId};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, Storage};
@@ -63,6 +63,7 @@ pub(crate) struct Sessions {
     prefix: String,
     access: Access,
     names: Vec<Name>,
+    marks: Marks,
     timer: Timer,
     _page: Page,
 }
@@ -105,6 +106,7 @@ impl Sessions {
             prefix: format!("sio-session:{scheme}://{}:{}{}", address.host, address.port, config.path),
             access: Access::Opening,
             names: Vec::new(),
+            marks: Marks::default(),
             timer: Timer::new(move || react(&due, |inner, now| inner.write_sessions(now))),
             _page: Page::leaving(move || react(&leaving, |inner, now| inner.write_sessions(now))),
         }
@@ -142,9 +144,11 @@ impl Sessions {
         saved::read(&session).map_or(Left::Unreadable, Left::Session)
     }
 
-    fn save(&self, socket: SocketId, saved: &Saved) {
+    /// `waits`: not all events are dealt with that have come.
+    fn save(&mut self, socket: SocketId, saved: Saved, waits: bool) {
+        let stored = self.marks.store(socket, saved, waits);
         if let (Access::Open { storage, .. }, Some(key)) = (&self.access, self.key(socket)) {
-            write(storage, &key, &saved::text(saved));
+            write(storage, &key, &saved::text(&stored));
         }
     }
 }
@@ -164,9 +168,13 @@ impl Inner {
     }
 
     fn take_up(&mut self, socket: SocketId) {
-        match self.sessions.as_ref().map_or(Left::Nothing, |sessions| sessions.take(socket)) {
+        let Some(sessions) = &mut self.sessions else { return };
+        match sessions.take(socket) {
             Left::Nothing => {}
-            Left::Session(session) => self.manager.restore_session(socket, Some(session)),
+            Left::Session(session) => {
+                sessions.marks.store(socket, Saved::Session(session.clone()), false);
+                self.manager.restore_session(socket, Some(session));
+            }
             Left::Unreadable => self.manager.restore_session(socket, None),
         }
     }
@@ -175,29 +183,35 @@ impl Inner {
         let Some(sessions) = &mut self.sessions else { return };
         sessions.access = access;
         for (socket, left) in sessions.names.iter().map(|name| (name.socket, name.left)).collect::<Vec<_>>() {
-            if left { self.save(socket, &Saved::Left) } else { self.take_up(socket) }
+            match &mut self.sessions {
+                Some(sessions) if left => sessions.save(socket, Saved::Left, false),
+                _ => self.take_up(socket),
+            }
         }
     }
 
     /// Does what the core asks for.
-    pub(crate) fn save(&mut self, socket: SocketId, saved: &Saved) {
+    pub(crate) fn save(&mut self, socket: SocketId, saved: Saved, now: Instant) {
         let Some(sessions) = &mut self.sessions else { return };
         if matches!(sessions.access, Access::Opening) {
             // Nothing is connected yet, so there is nothing else to be told.
             sessions.names.iter_mut().filter(|name| name.socket == socket).for_each(|name| name.left = true);
         }
-        sessions.save(socket, saved);
+        // How far the events bring it that came with it is written once they have been told.
+        sessions.save(socket, saved, true);
+        sessions.heard(now);
     }
 
     /// Writes how far events have come.
     pub(crate) fn write_sessions(&mut self, now: Instant) {
         let Some(sessions) = &mut self.sessions else { return };
         sessions.timer.arm(None, now);
-        for Name { socket, .. } in &sessions.names {
-            // What waits for its first listener would be behind the mark.
-            let waits = self.held.as_ref().is_some_and(|held| held.waits(*socket));
-            if let Some(session) = self.manager.saved_session(*socket).filter(|_| !waits) {
-                sessions.save(*socket, &Saved::Session(session));
+        let sockets: Vec<_> = sessions.names.iter().map(|name| name.socket).collect();
+        for socket in sockets {
+            // What waits for its first listener is not behind the mark.
+            let waits = self.held.as_ref().is_some_and(|held| held.waits(socket));
+            if let Some(session) = self.manager.saved_session(socket) {
+                sessions.save(socket, Saved::Session(session), waits);
             }
         }
     }
@@ -234,10 +248,8 @@ async fn open(prefix: &str) -> Access {
         return Access::Denied;
     }
     let mut asked: Vec<(String, Promise)> = Vec::new();
-    for (owner, _) in
-        keys(&storage).iter().filter(|key| key.starts_with(prefix)).filter_map(|key| read(&storage, key))
-    {
-        if owner != own && !asked.iter().any(|(other, _)| *other == owner) {
+    for (_, owner) in others(&storage, prefix, &own) {
+        if !asked.iter().any(|(other, _)| *other == owner) {
             let held = hold(&locks, &owner, Some(PATIENCE));
             asked.push((owner, held));
         }
@@ -248,7 +260,18 @@ async fn open(prefix: &str) -> Access {
             gone.push(owner);
         }
     }
+    // A copy of what a living page has: who finds it when that page is gone would go back behind the one after it.
+    for (key, _) in others(&storage, prefix, &own).into_iter().filter(|(_, owner)| !gone.contains(owner)) {
+        write(&storage, &key, "");
+    }
     Access::Open { storage, gone }
+}
+
+/// What lies in the storage of this client's server, by key and page, but for what is this page's.
+fn others(storage: &Storage, prefix: &str, own: &str) -> Vec<(String, String)> {
+    let keys = keys(storage).into_iter().filter(|key| key.starts_with(prefix));
+    let owned = keys.filter_map(|key| Some((read(storage, &key)?.0, key)));
+    owned.filter(|(owner, _)| owner != own).map(|(owner, key)| (key, owner)).collect()
 }
 
 /// Holds a page's lock for as long as this one lives. Fails if another one goes on holding it.

@@ -228,6 +228,26 @@ test("holdSize: who flooded pays", options, async (t) => {
   assert.deepEqual(log, [1, 3, 4]);
 });
 
+test("holdSize: what waits is bounded in bytes too, of texts and attachments", options, async (t) => {
+  const { socket, say } = await joined(t, { holdEvents: ["a", "b"] });
+  const gaps = record(socket, ["gap"], [], (_, gap) => gap.reason);
+  const much = 6 * 1024 * 1024;
+  say('42["a","small"]');
+  for (const at of [1, 2]) say('451-["b",{"_placeholder":true,"num":0}]'), say(Buffer.alloc(much, at));
+  say('42["mark"]');
+  await once(socket, "mark");
+  assert.deepEqual(gaps, []);
+  say(`42["b",{"text":["${"3".repeat(much)}"]}]`);
+  say('42["mark"]');
+  await once(socket, "mark");
+  assert.deepEqual(gaps, ["overflow"]);
+  const heard = [];
+  socket.on("a", (text) => heard.push(text)).on("b", (data) => heard.push(data.text ? 3 : data[0]));
+  await until(() => heard.length === 3);
+  // The oldest of those with the most bytes made room.
+  assert.deepEqual(heard, ["small", 2, 3]);
+});
+
 test("holdSize: a gap stands behind what was read before it", options, async (t) => {
   const numbers = Array.from({ length: 10 }, (_, at) => at);
   const server = await sioServer(t, { transports: ["polling"] });

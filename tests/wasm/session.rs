@@ -23,6 +23,7 @@ fn start() {
 pub struct Listener {
     socket: Socket,
     client: Client,
+    tell: js_sys::Function,
 }
 
 #[wasm_bindgen]
@@ -34,13 +35,15 @@ impl Listener {
         let builder = Client::builder(url)
             .transports([transport])
             .reconnection_delay(Duration::from_millis(10))
-            .randomization_factor(0.0);
+            .randomization_factor(0.0)
+            .hold_events(["late"]);
         let builder = match path {
             true => builder.recovery_store("listener.session"),
             false => builder.recovery_store(RecoveryStore::Session),
         };
         let client = builder.build()?;
         let socket = client.default_socket();
+        let told = tell.clone();
         let tell = move |line: String| {
             // It throws only where the page is at its end.
             let _ = tell.call1(&JsValue::UNDEFINED, &line.into());
@@ -57,7 +60,17 @@ impl Listener {
                     .map_or_else(|error| error.to_string(), |(number,)| number.to_string()),
             );
         });
-        Ok(Self { socket, client })
+        Ok(Self { socket, client, tell: told })
+    }
+
+    /// From now on it listens to `late`, which waits until then.
+    #[wasm_bindgen(js_name = hearLate)]
+    pub fn hear_late(&self) {
+        let tell = self.tell.clone();
+        self.socket.on("late", move |message| {
+            let (number,) = message.parse::<(u32,)>().unwrap_or_default();
+            let _ = tell.call1(&JsValue::UNDEFINED, &format!("late {number}").into());
+        });
     }
 
     pub fn id(&self) -> Option<String> {

@@ -144,6 +144,52 @@ for (const name of browsers) {
       assert.deepEqual(numbers, numbers.map((_, at) => numbers[0] + at), "each once, in order");
     });
 
+    for (const [moment, waits] of [["before the connection is cut", true], ["in what is replayed after it", false]]) {
+      test(`an event comes ${moment}, and waits for its first listener: the next page gets it`, async (t) => {
+        const { tab, io, listen } = await begin(t);
+        await listen();
+        await last(tab, "connect false");
+        const id = await tab.evaluate(() => globalThis.listener.id());
+        // What is stored says whether it was claimed, the offset, and of which connection.
+        const read = async () => {
+          const [[, text]] = await stored(tab);
+          const [, how, , , offset, length, rest] = JSON.parse(text).session.split(" ");
+          return { claimed: Number(how) % 2 === 1, offset, sid: rest.slice(0, length) };
+        };
+        io.emit("missed", 1);
+        // How far it came is written behind it.
+        const hasOffset = () => JSON.parse(Object.values({ ...sessionStorage })[0]).session.split(" ")[4] !== "";
+        await tab.waitForFunction(hasOffset, { polling: 20 });
+        const { offset } = await read();
+        if (waits) {
+          io.emit("late", 1);
+          io.emit("missed", 2);
+          await last(tab, 2);
+        }
+        const server = io.sockets.sockets.get(id);
+        server.once("disconnect", () => !waits && io.emit("late", 1));
+        server.conn.close();
+        await last(tab, "connect true");
+        const recovered = io.sockets.sockets.get(id);
+        // The connection that it has now, and where it was before the event: also when the page goes.
+        const expected = { claimed: true, offset, sid: recovered.conn.id };
+        assert.deepEqual(await read(), expected);
+        await tab.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide")));
+        assert.deepEqual(await read(), expected);
+        await tab.reload();
+        await ready(tab);
+        await tab.evaluate(() => localStorage.clear());
+        await listen();
+        await tab.evaluate(() => globalThis.listener.hearLate());
+        await until(() => ![undefined, recovered].includes(io.sockets.sockets.get(id)), "the session is resumed");
+        io.emit("missed", 3);
+        await last(tab, 3);
+        const lines = await told(tab);
+        assert.equal(await tab.evaluate(() => globalThis.listener.id()), id, "the same session");
+        assert.deepEqual(lines.toSorted(), ["3", "connect true", "late 1", ...(waits ? ["2"] : [])].toSorted());
+      });
+    }
+
     test("a duplicated tab does not take the other's session; one that was left is forgotten", async (t) => {
       const { tab, io, url, listen } = await begin(t);
       await listen();
@@ -164,6 +210,24 @@ for (const name of browsers) {
       assert.ok(io.sockets.sockets.has(id), "the first goes on");
       await tab.evaluate(() => globalThis.listener.disconnect());
       assert.deepEqual(await stored(tab), []);
+    });
+
+    test("a duplicated tab that is refused keeps no copy", async (t) => {
+      const { tab, io, url, listen } = await begin(t);
+      await listen();
+      await last(tab, "connect false");
+      io.emit("missed", 1);
+      await last(tab, 1);
+      const copy = await stored(tab);
+      assert.equal(copy.length, 1);
+      io.use((_, next) => next(new Error("not this one")));
+      const other = await begin(t, {}, url);
+      await ready(other.tab);
+      await other.tab.evaluate((copy) => copy.forEach((entry) => sessionStorage.setItem(...entry)), copy);
+      await other.listen();
+      // It knows by now that the page lives whose session it is. Once that has another name, nobody would know.
+      await other.tab.waitForFunction(() => sessionStorage.length === 0, { polling: 20 });
+      assert.equal((await stored(tab)).length, 1);
     });
 
     test("what is stored is damaged, old, or another's: a gap, and never an exception", async (t) => {

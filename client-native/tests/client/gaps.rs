@@ -187,57 +187,6 @@ async fn who_joins_next_gets_nothing_of_what_waited() {
     assert_eq!(within(told.recv()).await.unwrap(), "8");
 }
 
-/// A file that goes with the test.
-struct Stored(std::path::PathBuf);
-
-impl Drop for Stored {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_stored_does_not_run_ahead_of_what_waits() {
-    let stored = Stored(std::env::temp_dir().join(format!("sio-held-{}", std::process::id())));
-    let _ = std::fs::remove_file(&stored.0);
-    let (builder, mut server) = pair();
-    let client = builder.hold_events(["early"]).recovery_store(&stored.0).build().unwrap();
-    let socket = client.default_socket();
-    let (tx, mut told) = mpsc::unbounded_channel();
-    let events = tx.clone();
-    socket.on("other", move |message| events.send(message.args_json().to_owned()).unwrap());
-    let mut peer = within(server.open(crate::support::SLOW)).await;
-    peer.expect("40").await;
-    peer.send(r#"40{"sid":"S1","pid":"P1"}"#).await;
-    // As a Node server makes them today.
-    let millis = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
-    let offset = |number: u8| format!("{millis}-{number}");
-    let mut say = async |event: &str, number: u8| {
-        // After a pause, so that there is a mark behind each.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        peer.send(format!(r#"42["{event}","{}"]"#, offset(number))).await;
-    };
-    let has = |number| std::fs::read_to_string(&stored.0).unwrap().contains(&offset(number));
-    let reaches = async |number| {
-        while !has(number) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    say("other", 1).await;
-    within(reaches(1)).await;
-    say("early", 2).await;
-    say("other", 3).await;
-    say("other", 4).await;
-    for number in [1, 3, 4] {
-        assert_eq!(within(told.recv()).await.unwrap(), format!("{:?}", offset(number)));
-    }
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(has(1));
-    socket.on("early", move |message| tx.send(message.args_json().to_owned()).unwrap());
-    assert_eq!(within(told.recv()).await.unwrap(), format!("{:?}", offset(2)));
-    within(reaches(4)).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_servers_own_history_goes_on_where_the_listeners_were() {
     let (builder, mut server) = pair();

@@ -14,4 +14,5 @@ mod listeners;
 mod outbox;
 #[cfg(feature = "outbox")]
 mod owned;
+mod recovery_store;
 mod support;

@@ -74,4 +74,5 @@ export const LOOK = {
   TAKE_ID: 10,
   SAVED: 11,
   CONNECTED: 12,
+  SAVED_BEFORE: 13,
 };

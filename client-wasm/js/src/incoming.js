@@ -1,6 +1,10 @@
 // A socket's events on their way to its listeners: those that wait for one, and what is told where some are missing.
 import { ACT, NOTE } from "./calls.js";
 import { guarded, rethrow } from "./emitter.js";
+import { sizeOf } from "./size.js";
+
+/** Bytes of those that wait, of all names, as in client-core/src/held.rs. */
+const BYTES = 16 * 1024 * 1024;
 
 export class Incoming {
   #socket;
@@ -11,9 +15,10 @@ export class Incoming {
   #replayed = 0;
   /** A gap that is told after `connect`: the time in which the core's events wait; below 0: none do. */
   #gap;
-  /** Events without a listener, by name: `{ args, answer, at, number }`. */
+  /** Events without a listener, by name, `{ args, answer, at, number, size }`, and their bytes. */
   #held = new Map();
   #count = 0;
+  #bytes = 0;
   #number = 0;
   /** Names of which some were dropped, since when these are missing that are in no gap yet, and whether others were told. */
   #dropped = new Set();
@@ -89,18 +94,23 @@ export class Incoming {
 
   #hold(args, answer) {
     const name = String(args[0]);
-    if (!this.#held.has(name)) this.#held.set(name, []);
-    this.#held.get(name).push({ args, answer, at: Date.now(), number: (this.#number += 1) });
+    if (!this.#held.has(name)) this.#held.set(name, { events: [], bytes: 0 });
+    const queue = this.#held.get(name);
+    const size = sizeOf(args);
+    queue.events.push({ args, answer, at: Date.now(), number: (this.#number += 1), size });
+    queue.bytes += size;
+    this.#bytes += size;
     this.#count += 1;
     this.#before ??= { offset: this.#offset };
-    if (this.#count > this.#options.holdSize) this.#drop();
+    while (this.#count > this.#options.holdSize || this.#bytes > BYTES) this.#drop();
     // It has come: the server is not to send it again.
     if (this.#options.offset) this.#advance([...args]);
   }
 
   /** Who flooded pays; among equals, whose oldest is the oldest of all. */
   #drop() {
-    const longer = (a, b) => b[1].length - a[1].length || a[1][0].number - b[1][0].number;
+    const much = this.#count > this.#options.holdSize ? ({ events }) => events.length : ({ bytes }) => bytes;
+    const longer = ([, a], [, b]) => much(b) - much(a) || a.events[0].number - b.events[0].number;
     const [[name]] = [...this.#held].sort(longer);
     const { at } = this.#take(name);
     this.#dropped.add(name);
@@ -110,10 +120,12 @@ export class Incoming {
   }
 
   #take(name) {
-    const events = this.#held.get(name);
-    const event = events.shift();
+    const queue = this.#held.get(name);
+    const event = queue.events.shift();
+    queue.bytes -= event.size;
+    this.#bytes -= event.size;
     this.#count -= 1;
-    if (events.length === 0) this.#held.delete(name);
+    if (queue.events.length === 0) this.#held.delete(name);
     return event;
   }
 
@@ -155,7 +167,7 @@ export class Incoming {
     if (this.#before) this.#offset = this.#before.offset;
     this.#held.clear();
     this.#dropped.clear();
-    this.#count = 0;
+    this.#count = this.#bytes = 0;
     this.#before = this.#missing = undefined;
     this.#told = false;
   }

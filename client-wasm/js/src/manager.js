@@ -256,17 +256,23 @@ export class Manager extends Emitter {
     this._store = await import("#durable").then(open).catch(() => UNREADABLE);
   }
 
-  /** `[namespace, session]` of those that can be resumed. What waits for its first listener would be behind the offset. */
+  /** `[namespace, session]` of those that can be resumed. */
   _saved() {
-    const numbers = [...this.#numbers].filter(([nsp]) => !this.nsps[nsp]?._incoming.holds);
-    const slots = numbers.map(([nsp, index]) => [nsp, this._core.look(LOOK.SAVED, index)]);
-    return slots.filter(([, slot]) => slot >= 0).map(([nsp, slot]) => [nsp, take(slot)]);
+    const sessions = [...this.#numbers].map(([nsp, index]) => [nsp, this._session(nsp, index)]);
+    return sessions.filter(([, session]) => session !== undefined);
   }
 
-  _save(index, text) {
+  /** As it is to be stored now: not behind an event that waits for its first listener. */
+  _session(nsp, index) {
+    const slot = this._core.look(this.nsps[nsp]?._incoming.holds ? LOOK.SAVED_BEFORE : LOOK.SAVED, index);
+    return slot < 0 ? undefined : take(slot);
+  }
+
+  _save(index, session) {
     const [nsp] = [...this.#numbers][index];
-    if (text && this.nsps[nsp]?._incoming.holds) return;
-    this._store?.save(nsp, text);
+    this._store?.save(nsp, session);
+    // How far the events bring it that came with it, once they have been told.
+    this._store?.heard();
   }
 
   #unavailable(error) {

@@ -1,6 +1,6 @@
 // A socket's durable outbox (option `outbox`), as far as every page loads it. What it does stands in durable.js, which is
 // loaded only where there is one.
-import { json, outgoing, release, revived, take, value } from "../slots.js";
+import { json, outgoing, release, revived, value } from "../slots.js";
 import { ACT, LOOK, NOTE, SAY } from "./calls.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -86,10 +86,7 @@ export class Outbox {
     return {
       key: `${io._name} ${this.#socket.nsp}`,
       restore: (session) => io._core.say(SAY.RESTORE, session, index),
-      current: () => {
-        const slot = io._core.look(LOOK.SAVED, index);
-        return slot < 0 ? undefined : take(slot);
-      },
+      current: () => io._session(this.#socket.nsp, index),
       connected: () => io._core.look(LOOK.CONNECTED, index) === 1,
       /** Who leaves a namespace has nothing to resume. */
       forget: () => {

@@ -56,14 +56,13 @@ export async function openSessions(name, saved) {
   if (!globalThis.navigator?.locks || !globalThis.sessionStorage) return { take() {}, save() {}, heard() {}, write() {} };
   await (held ??= hold(page));
   const prefix = `sio-session:${name}`;
-  const owners = new Set(
-    Object.keys(sessionStorage)
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => read(key)?.owner),
-  );
+  const keys = () => Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+  const others = () => keys().map((key) => [key, read(key)?.owner]).filter(([, owner]) => owner && owner !== page);
   const gone = new Set();
   const ask = async (owner) => (await hold(owner, PATIENCE)) && gone.add(owner);
-  await Promise.all([...owners].filter((owner) => owner !== undefined && owner !== page).map(ask));
+  await Promise.all([...new Set(others().map(([, owner]) => owner))].map(ask));
+  // A copy of what a living page has: who finds it when that page is gone would go back behind the one after it.
+  for (const [key, owner] of others()) if (!gone.has(owner)) write(key, "");
   return new Sessions(prefix, gone, saved);
 }
 

@@ -47,7 +47,9 @@ export interface ManagerOptions extends EngineOptions {
   /**
    * Where the session is kept that the server may be asked for. `"session"`: in the tab's `sessionStorage`, so that a page that is
    * loaded again goes on where it was. Namespaces then open the connection, and not the manager by itself. Where a browser has
-   * no Web Locks (pages without HTTPS), and in Node, that is `"memory"`, the default.
+   * no Web Locks (pages without HTTPS), and in Node, that is `"memory"`, the default. Events that still wait for their first
+   * listener (`holdEvents`) when the page goes come to the next one, and with them again what came after the first of these, or
+   * up to a second before it.
    *
    * `"outbox"`: beside the namespace's `outbox`, which it needs, for the tab that sends for all. That is decided first, then
    * it connects: a tab that leads takes up the session that a page before it has left there, also one of another tab; the others

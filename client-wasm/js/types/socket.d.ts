@@ -78,6 +78,7 @@ export interface SocketOptions {
   /**
    * How many are held; then of the name with the most the oldest is dropped, and a gap told, `overflow`, and made good by
    * `resync`: for the first at once, for all that follow in one more when somebody listens. Default `1000`.
+   * So it is where they have more than about 16 MiB, whatever their number: then of the name with the most bytes.
    */
   holdSize?: number;
 }

@@ -4,8 +4,8 @@
 use core::time::Duration;
 
 use socketio_client_core::{
-    Auth, EmitId, Input, Instant, Message, RestoredEmit, ResyncId, SocketId, SocketOptions, TransportError,
-    TransportId, UrlError,
+    Auth, EmitId, Input, Instant, Message, RestoredEmit, ResyncId, Saved, SocketId, SocketOptions,
+    TransportError, TransportId, UrlError,
 };
 
 use super::options::Terms;
@@ -147,6 +147,8 @@ mod look {
     pub(super) const SAVED: u32 = 11;
     /// Whether a namespace is connected.
     pub(super) const CONNECTED: u32 = 12;
+    /// As `SAVED`, while events of it wait for a listener: no further than it was then.
+    pub(super) const SAVED_BEFORE: u32 = 13;
 }
 
 /// Numbers of namespaces, transports, slots and lengths are whole, and below 0 only where that has a meaning.
@@ -244,7 +246,13 @@ impl Inner {
                 );
                 manager.resolved(id, Ok(Some(address)), Vec::new(), now);
             }
-            say::RESTORE => manager.restore_session(SocketId::from_number(index(a)), saved::read(text)),
+            say::RESTORE => {
+                let (socket, session) = (SocketId::from_number(index(a)), saved::read(text));
+                if let Some(session) = session.clone() {
+                    self.marks.store(socket, Saved::Session(session), false);
+                }
+                manager.restore_session(socket, session);
+            }
             say::SERVER => {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
                 let address = options::address(a != 0.0, text.to_owned(), b as u16);
@@ -321,9 +329,10 @@ impl Inner {
             look::HELD_TICKET => held.map_or(-1.0, |(emit, _)| exact(emit.number())),
             look::HELD_SLOT => held.map_or(-1.0, |(_, slot)| f64::from(*slot)),
             look::ADOPTED => self.adopted,
-            look::SAVED => {
-                let session = self.manager.saved_session(socket);
-                session.map_or(-1.0, |session| f64::from(Slot::text(&saved::write(&session)).leave().0))
+            look::SAVED | look::SAVED_BEFORE => {
+                let Some(session) = self.manager.saved_session(socket) else { return -1.0 };
+                let stored = self.marks.store(socket, Saved::Session(session), what == look::SAVED_BEFORE);
+                f64::from(Slot::text(&saved::text(&stored)).leave().0)
             }
             look::CONNECTED => f64::from(self.manager.status(socket).connected),
             look::TAKE_ID => self.manager.take_id(socket).map_or(-1.0, exact),

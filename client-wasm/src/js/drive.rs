@@ -168,7 +168,9 @@ impl Core {
             // The module stores first, and erases what is settled.
             Command::Keep { .. } | Command::Erase { .. } => {}
             Command::Save { socket, saved } => {
-                self.host.save(socket.number(), &saved::text(&saved));
+                // The events that came with it are not told yet.
+                let stored = self.inner.borrow_mut().marks.store(socket, saved, true);
+                self.host.save(socket.number(), &saved::text(&stored));
             }
             Command::Close { transport } => {
                 self.inner.borrow_mut().links.retain(|link| link.id != transport);

@@ -14,7 +14,9 @@ mod report;
 use std::cell::RefCell;
 
 use js_sys::Function;
-use socketio_client_core::{AckId, Command, EmitId, Event, Frame, Manager, ResolveId, SocketId, TransportId};
+use socketio_client_core::{
+    AckId, Command, EmitId, Event, Frame, Manager, Marks, ResolveId, SocketId, TransportId,
+};
 use wasm_bindgen::prelude::*;
 
 use self::clock::Timer;
@@ -31,6 +33,8 @@ pub struct Core {
 
 struct Inner {
     manager: Manager<Slots>,
+    /// Of what is stored.
+    marks: Marks,
     inbox: Inbox,
     timer: Timer,
     /// The machine, or the page, has slept.
@@ -87,6 +91,7 @@ impl Core {
         let manager = Manager::new(codec, options::defaults(), seed as u64);
         let inner = Inner {
             manager,
+            marks: Marks::default(),
             inbox,
             timer: Timer::new(due, native),
             woken: false,

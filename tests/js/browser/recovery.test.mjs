@@ -110,26 +110,29 @@ for (const name of browsers) {
       });
     }
 
+    // In the page: what it hears of `names`, once it has heard the last mark.
+    const hear = async (url, settings, path, names, last) => {
+      const { io } = await import(path);
+      const told = (globalThis.told = []);
+      const socket = (globalThis.socket = io(url, settings));
+      for (const name of names) socket.on(name, (number) => told.push(`${name} ${number}`));
+      socket.on("gap", ({ reason }) => told.push(reason));
+      await new Promise((resolve) => socket.once("connect", resolve));
+      if (last) await new Promise((resolve) => socket.on("mark", (number) => number === last && resolve()));
+      return socket.id;
+    };
+    const changed = (page, before) =>
+      page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+
     test("page reload while an event waits for its first listener: the next page gets it", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
-      // In the page: what it hears of `names`, once it has heard the last mark.
-      const hear = async (url, settings, path, names, last) => {
-        const { io } = await import(path);
-        const told = (globalThis.told = []);
-        const socket = (globalThis.socket = io(url, settings));
-        for (const name of names) socket.on(name, (number) => told.push(`${name} ${number}`));
-        socket.on("gap", ({ reason }) => told.push(reason));
-        await new Promise((resolve) => socket.once("connect", resolve));
-        if (last) await new Promise((resolve) => socket.on("mark", (number) => number === last && resolve()));
-        return socket.id;
-      };
       const path = `/client/${browserModule}`;
       const settings = { ...session, holdEvents: ["late"] };
       const id = await page.evaluate(hear, url, settings, path, ["mark"]);
       const before = JSON.stringify(await page.evaluate(stored));
       io.emit("mark", 1);
       // How far it came is written behind it.
-      await page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+      await changed(page, before);
       io.emit("late", 1);
       io.emit("mark", 2);
       await page.waitForFunction(() => globalThis.told.includes("mark 2"));
@@ -143,6 +146,51 @@ for (const name of browsers) {
       assert.ok(told.includes("late 1") && told.at(-1) === "mark 3", `${told}`);
       assert.equal(new Set(told).size, told.length, `${told}`);
     });
+
+    for (const [moment, waits] of [["before the connection is cut", true], ["in what is replayed after it", false]]) {
+      test(`an event comes ${moment}, and waits for its first listener: the next page gets it`, async (t) => {
+        const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+        const path = `/client/${browserModule}`;
+        const settings = { ...session, holdEvents: ["late"], randomizationFactor: 0 };
+        const id = await page.evaluate(hear, url, settings, path, ["mark"]);
+        const before = JSON.stringify(await page.evaluate(stored));
+        io.emit("mark", 1);
+        await changed(page, before);
+        // In the page: what is stored says whether it was claimed, the offset, and of which connection.
+        const read = async () => {
+          const [[, text]] = await page.evaluate(stored);
+          const [, how, , , offset, length, rest] = JSON.parse(text).session.split(" ");
+          return { claimed: Number(how) % 2 === 1, offset, sid: rest.slice(0, length) };
+        };
+        const { offset, claimed } = await read();
+        assert.equal(claimed, false);
+        assert.notEqual(offset, "");
+        if (waits) {
+          io.emit("late", 1);
+          io.emit("mark", 2);
+          await page.waitForFunction(() => globalThis.told.includes("mark 2"));
+        }
+        const server = io.sockets.sockets.get(id);
+        const { conn } = server;
+        server.once("disconnect", () => !waits && io.emit("late", 1));
+        conn.close();
+        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, {}, conn.id);
+        const sid = await page.evaluate(() => globalThis.socket.io.engine.id);
+        assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
+        // The connection that it has now, and where it was before the event.
+        assert.deepEqual(await read(), { claimed: true, offset, sid });
+        // So it is, too, when the page goes.
+        await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide")));
+        assert.deepEqual(await read(), { claimed: true, offset, sid });
+        const recovered = io.sockets.sockets.get(id);
+        await page.reload();
+        const next = page.evaluate(hear, url, settings, path, ["mark", "late"], 3);
+        await until(() => ![undefined, recovered].includes(io.sockets.sockets.get(id)), "the session is resumed");
+        io.emit("mark", 3);
+        assert.equal(await next, id, "the same session");
+        assert.deepEqual(await page.evaluate(() => globalThis.told), [...(waits ? ["late 1", "mark 2"] : ["late 1"]), "mark 3"]);
+      });
+    }
 
     test("page reload in the middle of events", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
@@ -177,7 +225,7 @@ for (const name of browsers) {
     test("a duplicated tab does not take the other's session; a session that was left is forgotten", async (t) => {
       const { page, io, url } = await openTab(t, browser);
       const id = await page.evaluate(join, url, session);
-      await until(async () => (await page.evaluate(stored)).length === 1);
+      await page.waitForFunction(() => sessionStorage.length === 1);
       const copy = await page.evaluate(stored);
       const other = await open(browser, `${url}/blank`);
       t.after(() => other.close());
@@ -189,6 +237,36 @@ for (const name of browsers) {
       assert.ok(io.sockets.sockets.has(id), "the first goes on");
       await page.evaluate(() => globalThis.socket.disconnect());
       assert.deepEqual(await page.evaluate(stored), []);
+    });
+
+    test("a duplicated tab that never joins keeps no copy: the other's session goes on, whatever is loaded again", async (t) => {
+      const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
+      const load = async (page) => {
+        await page.reload();
+        await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
+      };
+      const id = await page.evaluate(join, url, session);
+      await page.waitForFunction(() => sessionStorage.length === 1);
+      const copy = await page.evaluate(stored);
+      const other = await open(browser, `${url}/blank`);
+      t.after(() => other.close());
+      await other.evaluate((copy) => copy.forEach(([key, value]) => sessionStorage.setItem(key, value)), copy);
+      await load(other);
+      await other.evaluate(async (url, settings) => {
+        const { io } = await globalThis.load();
+        globalThis.socket = io(url, { ...settings, autoConnect: false });
+      }, url, session);
+      // It knows by now that the page lives whose session it is.
+      await other.waitForFunction(() => sessionStorage.length === 0);
+      // What has the session now has another name than what was copied.
+      for (let round = 0; round < 2; round += 1) {
+        await load(page);
+        assert.equal(await page.evaluate(join, url, session), id, "the same session");
+      }
+      await load(other);
+      assert.notEqual(await other.evaluate(join, url, session), id);
+      io.emit("missed", 7);
+      for (const tab of [page, other]) await tab.waitForFunction(() => globalThis.told.at(-1) === 7);
     });
 
     test("what is stored is damaged, old, or another server's: a gap, and never an exception", async (t) => {

@@ -163,6 +163,47 @@ for (const name of upstream ? [] : browsers) {
       assert.equal(await ask(one, 3), 3);
     });
 
+    test("a tab that leads again before it is connected again stores nothing over what another has left", async (t) => {
+      const { io, tab, joined, gone } = await site(t);
+      const [one, two] = [await tab(), await tab()];
+      const id = await joined(one);
+      io.emit("missed", 1);
+      await hears(one, 1);
+      await one.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+      // No connection is opened, and none fails, before `goOn`.
+      await one.evaluate(() => {
+        const { WebSocket } = globalThis;
+        globalThis.WebSocket = class {
+          constructor() {
+            globalThis.goOn = () => {
+              globalThis.WebSocket = WebSocket;
+              this.onclose({ code: 1006, reason: "" });
+            };
+          }
+          close() {}
+        };
+      });
+      io.sockets.sockets.get(id).conn.close();
+      await when(one, () => globalThis.goOn);
+      assert.equal(await joined(two), id);
+      io.emit("missed", 2);
+      await hears(two, 2);
+      const kept = async () => (await sessions(one))[0]?.[1];
+      for (let by; by === undefined; by = / Q[\w-]{6}/.test((await kept())?.session));
+      await two.close();
+      await gone(id);
+      const { tab: theirs } = await kept();
+      await one.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+      await when(one, async () => (await navigator.locks.query()).held.some(({ name }) => name === "sio-outbox:box"));
+      // Behind the transaction in which it takes the lead, and another one that may follow.
+      for (let turn = 0; turn < 2; turn += 1) await sessions(one);
+      assert.equal((await kept()).tab, theirs);
+      await one.evaluate(() => globalThis.goOn());
+      await when(one, () => globalThis.socket.connected);
+      assert.notEqual(await idOf(one), id);
+      assert.ok(!(await told(one)).includes("connect true"), `${await told(one)}`);
+    });
+
     test("a tab that leaves, or gives up, leaves no session behind", async (t) => {
       const { io, tab, joined } = await site(t);
       const [one, two] = [await tab(), await tab()];

@@ -2,7 +2,7 @@
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
-    Command, ConnectFailure, DisconnectReason, Event, Frame, Input, Message, SocketId, TransportError,
+    AckId, Command, ConnectFailure, DisconnectReason, Event, Frame, Input, Message, SocketId, TransportError,
 };
 
 use super::wire::{Arrival, Conn, Connection, Kind, To};
@@ -138,6 +138,7 @@ impl World {
 
     /// Hears what the core tells.
     pub(super) fn hear_client(&mut self) {
+        self.listen();
         while let Some(event) = self.manager.poll_event() {
             let late = self.lateness();
             self.pace.hear(&event, self.manager.config_mut(), self.now, late);
@@ -163,7 +164,7 @@ impl World {
                 return;
             }
             Command::Save { socket, saved } => {
-                self.stored[socket.number() as usize] = Some(saved);
+                self.stored[socket.number() as usize] = Some(self.holding.asked(socket, saved));
                 return;
             }
             other => panic!("{other:?} was not asked for"),
@@ -199,6 +200,7 @@ impl World {
         let space = |socket: SocketId| socket.number() as usize;
         match event {
             Event::Connected { socket, recovered, replayed, .. } => {
+                self.holding.joined(socket);
                 self.joined(space(socket), recovered, replayed)
             }
             Event::Gap { socket, gap, told, resync } => {
@@ -212,14 +214,13 @@ impl World {
             }
             Event::Message { socket, payload, ack } => {
                 let args: serde_json::Value = serde_json::from_str(payload.json()).unwrap();
-                self.delivered(space(socket), args[1].as_u64().unwrap(), payload.attachments());
-                if let Some(ack) = ack {
-                    let _ = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
-                }
+                let number = args[1].as_u64().unwrap();
+                self.came(socket, number, payload.attachments(), ack);
             }
             Event::Disconnected { socket, reason, .. } => {
                 self.laws[space(socket)].joined = None;
                 if matches!(reason, DisconnectReason::ServerDisconnect | DisconnectReason::ClientDisconnect) {
+                    self.leave(socket);
                     self.rejoin(space(socket));
                 }
             }
@@ -230,6 +231,12 @@ impl World {
             Event::Closed { reason, .. } => self.check_heartbeat(reason),
             Event::Reconnected { .. } => self.figures.count("reconnects"),
             _ => {}
+        }
+    }
+
+    pub(super) fn answer(&mut self, ack: Option<AckId>) {
+        if let Some(ack) = ack {
+            let _ = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
         }
     }
 

@@ -19,9 +19,15 @@ pub(super) struct Sent {
     /// When it arrives, or would have: after all that was sent to the client before.
     due: u64,
     how: How,
+    /// It has come to the shell; there it may wait.
+    came: bool,
     delivered: bool,
     /// It was, to a process that is gone.
     before: bool,
+    /// To a process that is gone while something waited that came before it.
+    again: bool,
+    /// It waited where the namespace was left.
+    thrown_away: bool,
     /// The server's clock was set back before it: its offset is below one that went before.
     behind: bool,
     attached: bool,
@@ -40,9 +46,13 @@ pub(super) struct Law {
     pub(super) releases: bool,
     /// A gap may be told now, and now only.
     may_tell: bool,
-    last: Option<u64>,
-    /// When the last event was delivered.
+    /// The last of those that do not wait, and of those that may.
+    last: [Option<u64>; 2],
+    /// When the last event came.
     heard: u64,
+    /// What was delivered since it was stored how far that is, and when the last event before that came.
+    unmarked: Vec<usize>,
+    marked: u64,
     gaps: Vec<(u64, u64)>,
     /// How far each server's clock has come.
     clocks: BTreeMap<usize, i64>,
@@ -56,12 +66,28 @@ impl Law {
         }
     }
 
-    /// The client's process is gone.
-    pub(super) fn ended(&mut self) {
+    /// All that was delivered is behind what is stored.
+    pub(super) fn marked(&mut self) {
+        self.unmarked.clear();
+        self.marked = self.heard;
+    }
+
+    /// The namespace was left while it waited.
+    pub(super) fn thrown_away(&mut self, number: u64) {
+        self.sent[number as usize].thrown_away = true;
+    }
+
+    /// The client's process is gone; perhaps an event waited there.
+    pub(super) fn ended(&mut self, waited: bool) {
         self.joined = None;
         self.may_tell = false;
         for sent in &mut self.sent {
             sent.before = sent.delivered;
+        }
+        let unmarked = std::mem::take(&mut self.unmarked);
+        if waited {
+            unmarked.into_iter().for_each(|number| self.sent[number].again = true);
+            self.heard = self.marked;
         }
     }
 }
@@ -83,7 +109,18 @@ impl World {
         let newest = law.clocks.entry(self.at).or_insert(clock);
         let behind = clock < *newest;
         *newest = clock.max(*newest);
-        law.sent.push(Sent { at: self.now, due, how, delivered: false, before: false, behind, attached });
+        law.sent.push(Sent {
+            at: self.now,
+            due,
+            how,
+            came: false,
+            delivered: false,
+            before: false,
+            again: false,
+            thrown_away: false,
+            behind,
+            attached,
+        });
         self.figures.count(match how {
             How::Kept => "kept",
             How::Acked => "acked",
@@ -165,7 +202,7 @@ impl World {
         });
     }
 
-    pub(super) fn delivered(&mut self, space: usize, number: u64, attachments: &[Bytes]) {
+    pub(super) fn arrived(&mut self, space: usize, number: u64, attachments: &[Bytes]) {
         let (now, late) = (self.now, self.lateness());
         let law = &mut self.laws[space];
         let joined = law.joined.is_some() || law.releases;
@@ -183,21 +220,32 @@ impl World {
         let sent = &mut law.sent[number as usize];
         let expected = if sent.attached { vec![attachment(number)] } else { vec![] };
         assert_eq!(attachments, expected, "another attachment than that of {number}");
+        sent.came = true;
+    }
+
+    /// The application has heard it.
+    pub(super) fn told(&mut self, space: usize, number: u64) {
+        let (now, is_late) = (self.now, self.is_late(number));
+        let law = &mut self.laws[space];
+        law.unmarked.push(number as usize);
+        let sent = &mut law.sent[number as usize];
         let name = NAMESPACES[space];
         // Of an event that came without an offset another process knows nothing.
         // Nor where it stands in the log, if its offset says something else.
         let unknown = sent.behind || (self.plan.is_cluster && sent.how != How::Kept);
-        if unknown && std::mem::take(&mut sent.before) {
+        let again = std::mem::take(&mut sent.again);
+        if (again || unknown) && std::mem::take(&mut sent.before) {
             self.figures.count("again in another process");
             return;
         }
         assert!(!std::mem::replace(&mut sent.delivered, true), "{number} of {name} twice, at {now}");
-        let in_order = law.last.is_none_or(|last| last < number);
-        assert!(in_order || self.plan.is_cluster, "{number} of {name} after {:?}, at {now}", law.last);
+        let last = &mut law.last[usize::from(is_late)];
+        let in_order = last.is_none_or(|last| last < number);
+        assert!(in_order || self.plan.is_cluster, "{number} of {name} after {last:?}, at {now}");
         if !in_order {
             self.figures.count("late");
         }
-        law.last = Some(number);
+        *last = Some(number);
         self.figures.count("delivered");
     }
 
@@ -210,7 +258,7 @@ impl World {
             let quiet = law.joined == Some(joined) && joined > self.harm && law.resyncing.is_none();
             let sent = &law.sent[number];
             assert!(
-                !quiet || sent.delivered,
+                !quiet || sent.came,
                 "deaf in {}: {number}, sent at {}, was not heard by {until}, joined at {joined}",
                 NAMESPACES[space],
                 sent.at
@@ -230,8 +278,12 @@ impl World {
             self.figures.add("polling sessions ended", node.server.ended_by_post);
         }
         for (law, name) in self.laws.iter().zip(NAMESPACES) {
-            for (number, Sent { at, due, how, delivered, .. }) in law.sent.iter().enumerate() {
+            for (number, Sent { at, due, how, delivered, thrown_away, .. }) in law.sent.iter().enumerate() {
                 if *delivered {
+                    continue;
+                }
+                if *thrown_away {
+                    self.figures.count("thrown away");
                     continue;
                 }
                 let covered = law.gaps.iter().any(|(since, until)| since <= due && at <= until);

@@ -19,11 +19,16 @@
 //! And the client's process may be killed, whose sessions another one takes up from a store that may be damaged; in a cluster it
 //! may hear acked and volatile events again.
 //!
+//! An application may listen to a name only now and then: an event of that name waits for it, which counts as delivered when it
+//! is heard. A process that is killed while one waits leaves it to the next, which may hear again what came after the first of
+//! those. Where the namespace is left, what waits is thrown away.
+//!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
 
 mod app;
 mod engine;
+mod held;
 mod laws;
 mod nodes;
 mod plan;
@@ -49,7 +54,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 40] = [
+pub(crate) const NEEDED: [&str; 42] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -90,4 +95,6 @@ pub(crate) const NEEDED: [&str; 40] = [
     "full",
     "full of emits",
     "half a packet",
+    "held",
+    "other processes while some waited",
 ];

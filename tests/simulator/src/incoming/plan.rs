@@ -19,6 +19,8 @@ pub struct Plan {
     pub held: usize,
     /// Whether the application makes good what it missed, and has events wait meanwhile.
     pub resyncs: Vec<bool>,
+    /// Whether events of some name wait for their listener now and then.
+    pub holds: bool,
     /// The server's `pingInterval` and `pingTimeout`.
     pub heartbeat: (u64, u64),
     /// Whether the server has connection state recovery, and its `maxDisconnectionDuration`.
@@ -68,6 +70,9 @@ impl Plan {
         if dice.one_in(4) {
             (plan.held, plan.reload) = (4, 60_000);
         }
+        plan.holds = dice.one_in(3);
+        // What waits matters most to the next process.
+        plan.stores |= plan.holds && dice.one_in(2);
         plan
     }
 
@@ -102,6 +107,7 @@ impl Plan {
             takeover,
             held: [60, 10_000][dice.roll(2) as usize],
             resyncs: vec![dice.one_in(4), dice.one_in(2)],
+            holds: false,
             heartbeat: [(25_000, 20_000), (3000, 3000), (6000, 3000)][dice.roll(3) as usize],
             keeps: (!dice.one_in(12)).then(|| [10_000, 120_000][dice.roll(2) as usize]),
             skips_middlewares: dice.one_in(2),

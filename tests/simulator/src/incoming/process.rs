@@ -46,7 +46,10 @@ impl World {
         }
         for (socket, stored) in self.sockets.iter().copied().zip(&mut self.stored) {
             if let (Some(Saved::Session(_)), Some(session)) = (&stored, self.manager.saved_session(socket)) {
-                *stored = Some(Saved::Session(session));
+                *stored = Some(self.holding.heard(socket, session));
+                if !self.holding.waits(socket) {
+                    self.laws[socket.number() as usize].marked();
+                }
             }
         }
     }
@@ -76,6 +79,11 @@ impl World {
         (self.manager, self.sockets) = start(&self.plan, &mut self.dice);
         let before = std::mem::replace(&mut self.stored, vec![None; self.plan.namespaces]);
         (self.watcher, self.pace) = (Watcher::default(), Pace::default());
+        let waited: Vec<_> = self.sockets.iter().map(|socket| self.holding.waits(*socket)).collect();
+        if waited.contains(&true) {
+            self.figures.count("other processes while some waited");
+        }
+        self.holding.ended();
         for (space, stored) in before.into_iter().enumerate() {
             let session = match stored {
                 Some(Saved::Session(session)) if !self.dice.one_in(6) => Some(session),
@@ -89,8 +97,11 @@ impl World {
             let socket = self.sockets[space];
             // Nobody else may have it meanwhile.
             self.stored[space] = Some(Saved::Claimed);
+            if let Some(session) = &session {
+                self.holding.restored(socket, session);
+            }
             self.manager.restore_session(socket, session);
-            self.laws[space].ended();
+            self.laws[space].ended(waited[space]);
             self.manager.connect(socket, self.instant());
         }
         self.drain();

@@ -7,6 +7,7 @@ use socketio_client_core::{EmitOptions, Instant, Manager, Saved, SocketId};
 
 use super::NAMESPACES;
 use super::engine::{Doing, Emit, How};
+use super::held::Holding;
 use super::laws::{Law, Watch};
 use super::nodes::Node;
 use super::plan::Plan;
@@ -56,6 +57,7 @@ pub struct World {
     next_event: u64,
     quiet: bool,
     pub(super) shell: Shell,
+    pub(super) holding: Holding,
     pub(super) pace: Pace,
     /// Until then the client's machine sleeps, and whether its shell tells when it has woken up.
     pub(super) asleep_until: u64,
@@ -110,6 +112,7 @@ impl World {
             quiet: false,
             plan,
             shell: Shell::default(),
+            holding: Holding::new(seed),
             pace: Pace::default(),
             asleep_until: 0,
             tells_waking: false,
