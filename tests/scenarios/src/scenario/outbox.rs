@@ -282,6 +282,15 @@ pub fn a_key_does_not_pass_the_bound_of_bytes<F: Face>(face: &F) {
         }
         assert_eq!(sim.manager.held(socket).count(), left, "{policy:?} {bytes}");
     }
+
+    // Only the last one takes room.
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = 2 * small);
+    let socket = sim.connect("/");
+    for number in 1..=9 {
+        sim.try_emit(socket, number, &[], position).unwrap();
+    }
+    sim.emit(socket, 1);
+    assert!(sim.try_emit(socket, 2, &[], EmitOptions::default()).is_err());
 }
 
 /// Also one that was never held.

@@ -1,7 +1,7 @@
 //! Emits that are kept in a store.
 
 use socketio_client_core::{
-    Durability, EmitError, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
+    BufferPolicy, Durability, EmitError, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
 };
 
 use crate::{Face, Sim, secs};
@@ -59,6 +59,33 @@ pub fn stored_first<F: Face>(face: &F) {
     sim.expect_lines(&["erase 0 0"]);
     assert_eq!(sim.manager.fate(socket, first), Some(Fate::Acknowledged));
     assert_eq!(sim.manager.is_stored(socket, first), Some(true));
+}
+
+/// What is stored, or has been sent, is not dropped for something newer.
+pub fn what_is_kept_makes_no_room<F: Face>(face: &F) {
+    for durability in [None, Some(Durability::StoredFirst)] {
+        let mut sim = Sim::with(face, |config| {
+            config.buffer_size = 1;
+            config.buffer_policy = BufferPolicy::DropOldest;
+        });
+        let options = SocketOptions { retries: Some(9), durability, ..SocketOptions::default() };
+        let socket = sim.manager.socket("/", options);
+        sim.manager.connect(socket, sim.now);
+        sim.open_websocket("w1");
+        sim.server("w1", "40{S1}");
+        if durability.is_some() {
+            restore(&mut sim, socket, 0, &[]);
+            sim.manager.reserved(socket, 1024, sim.now);
+        }
+        let emit = sim.emit(socket, 1);
+        if durability.is_none() {
+            sim.cut("w1");
+        }
+        assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Held));
+        let refused = sim.try_emit(socket, 2, &[], EmitOptions::default()).unwrap_err();
+        assert!(matches!(refused.error, EmitError::BufferFull { .. }), "{durability:?}: {}", refused.error);
+        assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Held));
+    }
 }
 
 /// It leaves while it is being stored.
