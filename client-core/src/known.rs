@@ -257,6 +257,7 @@ mod tests {
             known.note(stream(millis, 0), false, Instant::from_millis(now), today);
         };
         at(&mut known, year, 0);
+        at(&mut known, year, 1_000);
         at(&mut known, year, 10_000);
         assert_eq!(known.last(), None, "the same text again");
         at(&mut known, year + 90_000, 20_000);

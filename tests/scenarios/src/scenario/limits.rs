@@ -1,6 +1,6 @@
 //! Peers that lie, flood, or never finish.
 
-use socketio_client_core::{EmitError, EmitOptions, TransportKind};
+use socketio_client_core::{Codec, EmitError, EmitOptions, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -192,5 +192,17 @@ pub fn a_namespace_and_what_follows_it_count<F: Face>(face: &F) {
         let options = EmitOptions { ack: true, ..EmitOptions::default() };
         let result = sim.try_emit(socket, 1, &[65], options);
         assert_eq!(result.map_err(|refused| refused.error).is_ok(), fits, "{max}");
+    }
+}
+
+/// What has left takes no room, to the byte.
+pub fn one_after_the_other_fits<F: Face>(face: &F) {
+    let size = face.codec().size(&face.event(1, &[]));
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = size);
+    let socket = sim.connected();
+    for _ in 0..3 {
+        sim.emit(socket, 1);
+        assert!(sim.try_emit(socket, 1, &[], EmitOptions::default()).is_err());
+        sim.expect_lines(&["w1 42<1>"]);
     }
 }

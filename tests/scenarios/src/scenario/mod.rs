@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod claim;
+pub mod coalesce;
 pub mod connect;
 pub mod emit;
 pub mod gap;
