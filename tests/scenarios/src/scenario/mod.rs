@@ -16,4 +16,5 @@ pub mod retry_after;
 pub mod shared_store;
 pub mod store;
 pub mod takeover;
+pub mod unsent;
 pub mod upgrade;
