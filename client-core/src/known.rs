@@ -271,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn how_far_a_clock_may_be_off() {
+        let day = 24 * 60 * 60 * 1000;
+        for (millis, is_near) in [(day, true), (day + 1, false)] {
+            let mut known = Known::default();
+            note(&mut known, stream(millis, 0));
+            assert_eq!(known.last().is_some(), is_near);
+            let mut known = Known::default();
+            known.note(stream(0, 0), false, Instant::default(), TODAY + Duration::from_millis(millis));
+            assert_eq!(known.last().is_some(), is_near);
+        }
+        for (millis, is_steady) in [(4_999, false), (5_000, true), (15_000, true), (15_001, false)] {
+            let mut known = Known::default();
+            note(&mut known, stream(2 * day, 0));
+            let ten = Duration::from_secs(10);
+            known.note(stream(2 * day + millis, 0), false, Instant::default() + ten, TODAY + ten);
+            assert_eq!(known.last().is_some(), is_steady, "{millis}");
+        }
+    }
+
+    #[test]
     fn the_ring_is_bounded() {
         let mut known = Known::default();
         for millis in 0..5000 {

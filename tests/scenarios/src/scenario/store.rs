@@ -61,6 +61,23 @@ pub fn stored_first<F: Face>(face: &F) {
     assert_eq!(sim.manager.is_stored(socket, first), Some(true));
 }
 
+/// What a store held is told once, and of a namespace that has one.
+pub fn a_store_is_opened_once<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.lines();
+    restore(&mut sim, socket, 9, &[(3, 1)]);
+    sim.expect_lines(&[]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["keep 0 0 2"]);
+
+    let mut sim = Sim::new(face);
+    let socket = sim.connect_retrying(1);
+    restore(&mut sim, socket, 9, &[(3, 1)]);
+    assert_eq!(sim.manager.queued(socket), 0);
+}
+
 /// What is stored, or has been sent, is not dropped for something newer.
 pub fn what_is_kept_makes_no_room<F: Face>(face: &F) {
     for durability in [None, Some(Durability::StoredFirst)] {
@@ -118,6 +135,8 @@ pub fn a_store_that_refuses<F: Face>(face: &F) {
     assert_eq!(sim.manager.fate(socket, first), Some(Fate::Refused));
     sim.manager.kept(socket, 1, Ok(()), sim.now);
     sim.expect_lines(&["erase 0 0", "w1 421<2>"]);
+    sim.manager.report_store("set aside".into(), 2, Some(1));
+    sim.expect_events(&["outbox set aside: 2 Some(1)"]);
 }
 
 /// No id is used that another process might use too: more are asked for in time, and emits wait if they do not come.

@@ -1,6 +1,6 @@
 //! What a WebSocket was handed and says that it never sent.
 
-use socketio_client_core::{Fate, SocketOptions};
+use socketio_client_core::{AckError, EmitOptions, Fate, SocketOptions};
 
 use crate::{Face, Sim, secs};
 
@@ -46,22 +46,39 @@ pub fn what_never_left_comes_back<F: Face>(face: &F) {
     }
 }
 
+/// What has left but for its last byte may arrive.
+pub fn what_has_left_in_part_does_not_come_back<F: Face>(face: &F) {
+    let whole = face.event_wire(1, 1).len() + "4251-".len() + 1;
+    for (bytes, fate) in [(whole - 1, UNCERTAIN), (2 * whole + 100, Fate::Held)] {
+        let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+        let socket = sim.connected();
+        let emit = sim.try_emit(socket, 1, &[5], EmitOptions::default()).unwrap();
+        sim.lines();
+        sim.never_left("w1", bytes);
+        sim.cut("w1");
+        assert_eq!(sim.manager.fate(socket, emit), Some(fate), "{bytes}");
+    }
+}
+
 /// A receipt says more than the transport.
 pub fn what_the_server_has_read_does_not_come_back<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.tells_unsent = true);
     let socket = sim.connected();
-    let first = sim.watched(socket, 1);
-    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
+    sim.emit_with_ack(socket, 1, None);
+    let second = sim.watched(socket, 2);
+    sim.expect_lines(&["w1 420<1>", "w1 42<2>", "w1 ping"]);
     sim.pong("w1");
-    sim.emit(socket, 2);
+    sim.emit(socket, 3);
     sim.lines();
+    sim.events();
     sim.never_left("w1", usize::MAX);
     sim.cut("w1");
-    assert_eq!(sim.manager.fate(socket, first), Some(Fate::Delivered));
+    assert!(sim.events().contains(&format!("ack 0 #0: {}", AckError::Disconnected)));
+    assert_eq!(sim.manager.fate(socket, second), Some(Fate::Delivered));
     sim.advance(secs(1));
     sim.open_websocket("w2");
     sim.server("w2", "40{S2}");
-    sim.expect_lines(&["w2 40", "w2 42<2>"]);
+    sim.expect_lines(&["w2 40", "w2 42<3>"]);
 }
 
 /// An attempt that never left is none.
