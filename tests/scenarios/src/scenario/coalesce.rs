@@ -2,7 +2,7 @@
 
 use socketio_client_core::{BufferPolicy, Codec, EmitError, EmitOptions, Fate};
 
-use crate::{Face, Sim};
+use crate::{Face, Sim, secs};
 
 const POSITION: EmitOptions<'_> = EmitOptions {
     ack: false,
@@ -97,4 +97,23 @@ pub fn a_key_is_for_its_own_place<F: Face>(face: &F) {
     sim.try_emit(socket, 2, &[], POSITION).unwrap();
     assert!(sim.try_emit(socket, 3, &[9; 3], POSITION).is_err());
     sim.try_emit(socket, 4, &[], POSITION).unwrap();
+}
+
+/// An attempt that a full sink held back, and that came back from there, is as good as one that was never made.
+pub fn what_has_come_back_is_replaced<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect_retrying(1);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.writable = false;
+    let first = sim.try_emit(socket, 1, &[], POSITION).unwrap();
+    sim.cut("w1");
+    sim.writable = true;
+    sim.try_emit(socket, 2, &[], POSITION).unwrap();
+    assert_eq!(sim.manager.fate(socket, first), Some(Fate::Dropped));
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    assert_eq!(sim.lines()[..2], ["w2 40", "w2 420<2>"]);
 }

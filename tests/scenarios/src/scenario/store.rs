@@ -182,6 +182,15 @@ pub fn what_was_left_comes_first<F: Face>(face: &F) {
     sim.server("w2", "431024<8>");
     sim.expect_lines(&["erase 0 1024"]);
     assert!(sim.events().contains(&"ack 0 #4294967296: 8".to_string()));
+
+    // In whatever order they are answered.
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 1024, &[(3, 1), (5, 2), (6, 3)]);
+    sim.expect_lines(&["reserve 0 2048", "w1 423<1>", "w1 425<2>", "w1 426<3>"]);
+    for key in [6, 5, 3] {
+        sim.server("w1", &format!("43{key}<7>"));
+        sim.expect_lines(&[&format!("erase 0 {key}")]);
+    }
 }
 
 /// Then all is as if there had never been one.
