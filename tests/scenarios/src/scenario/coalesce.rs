@@ -90,13 +90,27 @@ pub fn a_key_is_for_its_own_place<F: Face>(face: &F) {
     sim.emit(socket, 1);
     assert!(sim.try_emit(socket, 2, &[], POSITION).is_err());
 
-    let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
-    let mut sim = Sim::with(face, |config| config.buffer_bytes = small + large);
+    let [large, larger] = [&[9; 2][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = large + larger);
     let socket = sim.connect("/");
     sim.try_emit(socket, 1, &[9; 3], EmitOptions::default()).unwrap();
-    sim.try_emit(socket, 2, &[], POSITION).unwrap();
+    sim.try_emit(socket, 2, &[9; 2], POSITION).unwrap();
     assert!(sim.try_emit(socket, 3, &[9; 3], POSITION).is_err());
-    sim.try_emit(socket, 4, &[], POSITION).unwrap();
+    sim.try_emit(socket, 4, &[9; 2], POSITION).unwrap();
+}
+
+/// It is known by its own ticket.
+pub fn what_has_replaced_another_can_be_cancelled<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.emit(socket, 1);
+    sim.try_emit(socket, 2, &[], POSITION).unwrap();
+    sim.emit(socket, 3);
+    let last = sim.try_emit(socket, 4, &[], POSITION).unwrap();
+    assert!(sim.manager.cancel(socket, last));
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.expect_lines(&["w1 40", "w1 42<1>", "w1 42<3>"]);
 }
 
 /// An attempt that a full sink held back, and that came back from there, is as good as one that was never made.

@@ -205,4 +205,15 @@ pub fn one_after_the_other_fits<F: Face>(face: &F) {
         assert!(sim.try_emit(socket, 1, &[], EmitOptions::default()).is_err());
         sim.expect_lines(&["w1 42<1>"]);
     }
+
+    let size = face.codec().size(&face.ack(5));
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = size);
+    sim.connected();
+    for id in 0..3 {
+        sim.server("w1", &format!("42{id}<1>"));
+        let ack = sim.wanted_acks.pop_front().unwrap();
+        sim.lines();
+        sim.manager.ack(ack, sim.face.ack(5), sim.now).unwrap();
+        sim.expect_lines(&[&format!("w1 43{id}<5>")]);
+    }
 }
