@@ -187,7 +187,11 @@ pub fn what_was_left_comes_first<F: Face>(face: &F) {
     let (mut sim, socket) = open(face, Durability::StoredFirst);
     restore(&mut sim, socket, 1024, &[(3, 1), (5, 2), (6, 3)]);
     sim.expect_lines(&["reserve 0 2048", "w1 423<1>", "w1 425<2>", "w1 426<3>"]);
-    for key in [6, 5, 3] {
+    sim.manager.reserved(socket, 2048, sim.now);
+    sim.emit(socket, 4);
+    sim.manager.kept(socket, 1024, Ok(()), sim.now);
+    sim.expect_lines(&["keep 0 1024 4", "w1 421024<4>"]);
+    for key in [6, 1024, 5, 3] {
         sim.server("w1", &format!("43{key}<7>"));
         sim.expect_lines(&[&format!("erase 0 {key}")]);
     }

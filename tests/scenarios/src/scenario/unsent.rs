@@ -104,5 +104,7 @@ pub fn what_never_left_was_no_attempt<F: Face>(face: &F) {
         sim.server("w2", "40{S2}");
         let lines = sim.lines();
         assert_eq!(lines.len(), if left { 1 } else { 2 }, "{lines:?}");
+        let first = Some(Fate::InFlight { attempt: 1 });
+        assert_eq!(sim.manager.fate(socket, emit) == first, !left);
     }
 }
