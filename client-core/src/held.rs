@@ -385,6 +385,18 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_is_of_events_or_of_bytes() {
+        let mut large = held(3);
+        let mut many = held(2);
+        for (socket, size, millis) in [(A, 1, 1), (A, 1, 2), (B, BYTES, 3)] {
+            large.hold(socket, "a", 0, size, at(millis));
+            many.hold(socket, "a", 0, size.min(9), at(millis));
+        }
+        assert_eq!(gaps(&mut large), [(B, at(3))]);
+        assert_eq!(gaps(&mut many), [(A, at(1))]);
+    }
+
+    #[test]
     fn whoever_joins_next_gets_nothing_of_what_waited() {
         let mut held = held(2);
         for number in 1..=4 {

@@ -423,6 +423,27 @@ mod tests {
     }
 
     #[test]
+    fn how_far_a_clock_may_be_off() {
+        let day = 24 * 60 * 60 * 1000;
+        for (millis, is_near) in [(day, true), (day + 1, false)] {
+            let mut known = Known::default();
+            note(&mut known, stream(millis, 0));
+            assert_eq!(known.last().is_some(), is_near);
+            let mut known = Known::default();
+            known.note(stream(0, 0), false, Instant::default(), TODAY + Duration::from_millis(millis));
+            assert_eq!(known.last().is_some(), is_near);
+        }
+        for (off, is_steady) in [(-5_001, false), (-5_000, true), (5_000, true), (5_001, false)] {
+            let mut known = Known::default();
+            for now in [0, 20_000, 40_000, 60_000] {
+                at(&mut known, stream(2 * day + now, 0), now);
+            }
+            at(&mut known, stream((2 * day + 80_000).saturating_add_signed(off), 0), 80_000);
+            assert_eq!(known.last().is_some(), is_steady, "{off}");
+        }
+    }
+
+    #[test]
     fn the_ring_is_bounded() {
         let mut known = Known::default();
         for millis in 0..5000 {

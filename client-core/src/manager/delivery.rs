@@ -36,8 +36,8 @@ const DEFAULT_MAX_PAYLOAD: usize = 1_000_000;
 /// And packets in a body: python-engineio drops those of a body with more, and says OK.
 const DEFAULT_MAX_PACKETS: usize = 16;
 
-/// Bytes in front of a payload, the namespace's name not counted: types, two numbers, and what stands between.
-const LONGEST_HEADER: usize = 2 + 20 + 20 + 2;
+/// Bytes in front of a payload, the namespace's name not counted: types, two numbers of 20 digits, and what stands between.
+const LONGEST_HEADER: usize = 44;
 
 /// Why the server would close the connection over this payload, where that is known.
 pub(super) fn oversize<C: Codec>(

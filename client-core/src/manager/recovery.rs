@@ -20,16 +20,15 @@ impl<C: Codec> Manager<C> {
     /// Takes up the session of a process or page that is gone; `None` if it had one that cannot be read. To be called before
     /// [`Manager::connect`], or before the first [`Command::Resolve`] is answered.
     pub fn restore_session(&mut self, socket: SocketId, saved: Option<SavedSession>) {
-        let notice = match &saved {
-            Some(saved) if self.config.recovery => self.restore_link(saved.link.clone()),
-            _ => Notice::Given,
-        };
+        let saved = saved.filter(|_| self.config.recovery);
+        let link = saved.as_ref().map(|saved| saved.link.clone());
+        let notice = link.map_or(Notice::Given, |link| self.restore_link(link));
         // Where it is not known yet, a connection has not begun.
         let begun = matches!(self.phase, Phase::TakingOver(_) | Phase::Opening(_) | Phase::Open(_));
         if let Some(target) = self.sockets.get_mut(socket.0 as usize)
             && !(begun && target.is_active())
         {
-            target.recovery.restore(saved.filter(|_| self.config.recovery), notice);
+            target.recovery.restore(saved, notice);
         }
     }
 

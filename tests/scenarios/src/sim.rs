@@ -227,6 +227,16 @@ impl<'f, F: Face> Sim<'f, F> {
         self.input(Input::Pong { transport: self.id(name) });
     }
 
+    /// A WebSocket has sent all but so many bytes of what it was handed.
+    pub fn unsent(&mut self, name: &str, bytes: usize) {
+        self.manager.unsent(self.id(name), bytes);
+    }
+
+    /// A WebSocket has ended, and the last so many bytes never left.
+    pub fn never_left(&mut self, name: &str, bytes: usize) {
+        self.manager.never_left(self.id(name), bytes);
+    }
+
     /// The peer closes a transport, or it breaks.
     pub fn closed(&mut self, name: &str, error: TransportError) {
         self.open.remove(name);

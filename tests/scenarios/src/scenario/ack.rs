@@ -205,7 +205,7 @@ pub fn a_forgotten_ack_has_no_timeout<F: Face>(face: &F) {
 /// Answers that a full sink holds back count towards the bound.
 pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.buffer_size = 3);
-    sim.connected();
+    let socket = sim.connected();
     for id in 0..4 {
         sim.server("w1", &format!("42{id}<1>"));
     }
@@ -220,4 +220,7 @@ pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     assert_eq!(results, [true, true, true, false]);
     sim.writable = true;
     sim.expect_lines(&["w1 430<5>", "w1 431<5>", "w1 432<5>"]);
+    // They take no room any longer.
+    sim.emit(socket, 1);
+    sim.expect_lines(&["w1 42<1>"]);
 }

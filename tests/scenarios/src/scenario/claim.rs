@@ -1,6 +1,6 @@
 //! When a session is asked for again, and about which connection the server is asked before.
 
-use socketio_client_core::{Address, SocketId, SocketOptions};
+use socketio_client_core::{Address, SocketId, SocketOptions, TransportKind};
 
 use super::takeover::{lost_again, offered, status, unknown, unknown_to_websocket};
 use crate::{Face, Sim, millis, secs};
@@ -235,6 +235,40 @@ pub fn another_server_is_the_reason<F: Face>(face: &F) {
     sim.events();
     sim.server("w6", "40{S3 P3}");
     sim.expect_events(&["connected 0", "gap 0 unknown-session"]);
+}
+
+/// The one that answers in the end counts, and not one that was reached before.
+pub fn the_server_that_answers_is_the_reason<F: Face>(face: &F) {
+    for (home, reason) in [(false, "new-node"), (true, "server-not-noticed")] {
+        let mut sim = Sim::with(face, |config| {
+            config.others = vec![Address::parse("http://other").unwrap()];
+            config.transports = vec![TransportKind::WebSocket];
+        });
+        lost_again(&mut sim);
+        for refused in ["w4", "w5"] {
+            sim.refuse(refused);
+        }
+        // The other one.
+        sim.ws_opened("w6");
+        sim.handshake("w6", &[]);
+        sim.cut("w6");
+        sim.advance(secs(2));
+        let mut last = "w7";
+        if home {
+            // Asked about its session, now and once it is reached, it says nothing.
+            sim.refuse("w7");
+            sim.refuse("w8");
+            sim.ws_opened("w9");
+            sim.handshake("w9", &[]);
+            sim.refuse("w10");
+            last = "w11";
+        }
+        sim.ws_opened(last);
+        sim.handshake(last, &[]);
+        sim.events();
+        sim.server(last, "40{S2 P2}");
+        sim.expect_events(&["connected 0", &format!("gap 0 {reason}")]);
+    }
 }
 
 /// A namespace was refused on a connection that is lost in turn: the server is asked about the one before, on which the

@@ -429,3 +429,20 @@ pub fn attachments_may_be_base64_over_websocket<F: Face>(face: &F) {
     sim.raw("w1", "bBQ==");
     sim.expect_events(&["message 0 3:[5]"]);
 }
+
+/// What was on its way to a transport that broke takes no more room than before.
+pub fn what_comes_back_counts_once<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.buffer_size = 2);
+    let socket = sim.connected();
+    for (old, new) in [("w1", "w2"), ("w2", "w3")] {
+        sim.writable = false;
+        sim.emit(socket, 1);
+        sim.emit(socket, 2);
+        sim.cut(old);
+        sim.writable = true;
+        sim.advance(secs(1));
+        sim.open_websocket(new);
+        sim.server(new, "40{S2}");
+        assert_eq!(sim.lines()[1..], [format!("{new} 42<1>"), format!("{new} 42<2>")]);
+    }
+}

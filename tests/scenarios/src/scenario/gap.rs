@@ -39,6 +39,13 @@ pub fn none_where_nothing_is_missing<F: Face>(face: &F) {
     sim.events();
     assert_eq!(next(&mut sim, "w1", "w2", "40{S1 P1}"), ["connected 0 recovered true replayed 0"]);
     assert_eq!(sim.manager.status(socket).last_gap, None);
+
+    // The first one may have been asked for twice.
+    let mut sim = Sim::new(face);
+    sim.connect("/");
+    sim.open_websocket("w1");
+    sim.lines();
+    assert_eq!(next(&mut sim, "w1", "w2", "40{S1 P1}"), ["connected 0"]);
 }
 
 /// Each has its reason.

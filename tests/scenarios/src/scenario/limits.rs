@@ -1,6 +1,6 @@
 //! Peers that lie, flood, or never finish.
 
-use socketio_client_core::{EmitError, EmitOptions, TransportKind};
+use socketio_client_core::{Codec, EmitError, EmitOptions, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -175,5 +175,45 @@ pub fn what_max_payload_is_compared_with_is_what_is_sent<F: Face>(face: &F) {
         let options = EmitOptions { ack, ..EmitOptions::default() };
         let result = sim.try_emit(socket, 1, &[65][..attachments], options);
         assert_eq!(result.is_ok(), fits, "{max} {attachments} {ack}");
+    }
+}
+
+/// Whatever a packet may have in front of its payload counts, to the byte.
+pub fn a_namespace_and_what_follows_it_count<F: Face>(face: &F) {
+    let front = "451-/admin,0".len();
+    let text = face.event_wire(1, 1).len();
+    for (max, fits) in [(text + front - 1, false), (text + front, true)] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connect("/admin");
+        sim.drain();
+        let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, max);
+        sim.raw("w1", &handshake);
+        sim.server("w1", "40/admin,{S1}");
+        let options = EmitOptions { ack: true, ..EmitOptions::default() };
+        let result = sim.try_emit(socket, 1, &[65], options);
+        assert_eq!(result.map_err(|refused| refused.error).is_ok(), fits, "{max}");
+    }
+}
+
+/// What has left takes no room, to the byte.
+pub fn one_after_the_other_fits<F: Face>(face: &F) {
+    let size = face.codec().size(&face.event(1, &[]));
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = size);
+    let socket = sim.connected();
+    for _ in 0..3 {
+        sim.emit(socket, 1);
+        assert!(sim.try_emit(socket, 1, &[], EmitOptions::default()).is_err());
+        sim.expect_lines(&["w1 42<1>"]);
+    }
+
+    let size = face.codec().size(&face.ack(5));
+    let mut sim = Sim::with(face, |config| config.buffer_bytes = size);
+    sim.connected();
+    for id in 0..3 {
+        sim.server("w1", &format!("42{id}<1>"));
+        let ack = sim.wanted_acks.pop_front().unwrap();
+        sim.lines();
+        sim.manager.ack(ack, sim.face.ack(5), sim.now).unwrap();
+        sim.expect_lines(&[&format!("w1 43{id}<5>")]);
     }
 }

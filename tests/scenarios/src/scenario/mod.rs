@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod claim;
+pub mod coalesce;
 pub mod connect;
 pub mod emit;
 pub mod gap;
@@ -15,4 +16,5 @@ pub mod retry_after;
 pub mod shared_store;
 pub mod store;
 pub mod takeover;
+pub mod unsent;
 pub mod upgrade;

@@ -1,7 +1,7 @@
 //! What becomes of emits: fates, receipts, bounds, and sending again.
 
 use socketio_client_core::{
-    AckError, BufferPolicy, Codec, EmitError, EmitOptions, Fate, Receipts, SocketId, SocketOptions,
+    AckError, BufferPolicy, Codec, EmitError, EmitOptions, Fate, Flush, Receipts, SocketId, SocketOptions,
 };
 
 use crate::{Face, Sim, millis, secs};
@@ -109,6 +109,19 @@ pub fn receipts_are_asked_once_a_second<F: Face>(face: &F) {
     sim.expect_lines(&["w1 42<4>"]);
 }
 
+/// What a full sink holds back is not among what a receipt is for.
+pub fn a_receipt_does_not_wait_for_what_comes_later<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    let first = sim.emit(socket, 1);
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(first));
+    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
+    sim.writable = false;
+    sim.emit(socket, 2);
+    sim.pong("w1");
+    sim.expect_events(&["flushed 0 #0 true"]);
+}
+
 /// Then nothing is known, and nothing is sent to find out.
 pub fn receipts_can_be_off<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.receipts = Receipts::Off);
@@ -209,6 +222,20 @@ pub fn the_oldest_makes_room<F: Face>(face: &F) {
     sim.open_websocket("w1");
     sim.server("w1", "40{S1}");
     assert_eq!(sim.lines()[1..], ["w1 42<3>", "w1 42<4>"]);
+
+    // One that is as large as all of it fits alone, and no larger one.
+    let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
+    for (bytes, fits) in [(large, true), (large - 1, false)] {
+        let mut sim = Sim::with(face, |config| {
+            config.buffer_bytes = bytes;
+            config.buffer_policy = BufferPolicy::DropOldest;
+        });
+        let socket = sim.connect("/");
+        let first = sim.emit(socket, 1);
+        assert!(small < bytes);
+        assert_eq!(sim.try_emit(socket, 1, &[9; 3], EmitOptions::default()).is_ok(), fits);
+        assert_eq!(sim.manager.fate(socket, first) == Some(Fate::Dropped), fits);
+    }
 }
 
 /// The new one is dropped, and told; what is held stays.
@@ -224,28 +251,6 @@ pub fn the_newest_is_dropped<F: Face>(face: &F) {
     assert_eq!(sim.manager.fate(socket, second), Some(Fate::Dropped));
 }
 
-/// A newer position replaces the one that is held, and stands where that stood.
-pub fn a_key_replaces_in_place<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| config.buffer_size = 2);
-    let socket = sim.connect("/");
-    let position = EmitOptions { coalesce: Some("position"), ..WATCHED };
-    let first = sim.try_emit(socket, 1, &[], position).unwrap();
-    sim.emit(socket, 2);
-    let third = sim.try_emit(socket, 3, &[], position).unwrap();
-    assert_eq!(sim.manager.fate(socket, first), Some(Fate::Dropped));
-    assert_eq!(sim.manager.fate(socket, third), Some(Fate::Held));
-    sim.events();
-    sim.open_websocket("w1");
-    sim.server("w1", "40{S1}");
-    assert_eq!(sim.lines()[1..], ["w1 42<3>", "w1 42<2>", "w1 ping"]);
-    sim.pong("w1");
-    assert_eq!(sim.manager.fate(socket, third), Some(Fate::Delivered));
-    // What has left is not replaced.
-    let fourth = sim.try_emit(socket, 4, &[], position).unwrap();
-    assert!(fourth > third);
-    assert_eq!(sim.lines(), ["w1 42<4>"]);
-}
-
 /// A volatile emit waits for nothing: it leaves, and one that is sent again stays where it stands.
 pub fn a_volatile_emit_replaces_nothing<F: Face>(face: &F) {
     let (mut sim, socket) = window(face, 1);
@@ -258,44 +263,6 @@ pub fn a_volatile_emit_replaces_nothing<F: Face>(face: &F) {
     assert_eq!(sim.manager.fate(socket, held), Some(Fate::Held));
     sim.server("w1", "430<7>");
     sim.expect_lines(&["w1 421<2>"]);
-}
-
-/// What a newer one is in the place of is out of its way, and nothing else is.
-pub fn a_key_does_not_pass_the_bound_of_bytes<F: Face>(face: &F) {
-    let position = EmitOptions { coalesce: Some("position"), ..WATCHED };
-    let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
-    for (policy, bytes, left) in [
-        (BufferPolicy::Refuse, 2 * small, 2),
-        (BufferPolicy::DropNewest, 2 * small, 2),
-        // The other one is older.
-        (BufferPolicy::DropOldest, large, 1),
-        (BufferPolicy::Refuse, small + large, 2),
-    ] {
-        let mut sim = Sim::with(face, |config| {
-            config.buffer_bytes = bytes;
-            config.buffer_policy = policy;
-        });
-        let socket = sim.connect("/");
-        let other = sim.watched(socket, 1);
-        let old = sim.try_emit(socket, 2, &[], position).unwrap();
-        let new = sim.try_emit(socket, 3, &[9; 3], position);
-        let fate = |emit| sim.manager.fate(socket, emit);
-        let replaced = left == 1 || bytes > 2 * small;
-        assert_eq!(fate(old), Some(if replaced { Fate::Dropped } else { Fate::Held }), "{policy:?} {bytes}");
-        assert_eq!(
-            fate(other),
-            Some(if left == 1 { Fate::Dropped } else { Fate::Held }),
-            "{policy:?} {bytes}"
-        );
-        match new {
-            Ok(new) => assert_eq!(fate(new), Some(if replaced { Fate::Held } else { Fate::Dropped })),
-            Err(refused) => {
-                assert!(policy == BufferPolicy::Refuse && !replaced);
-                assert_eq!(refused.error, EmitError::BufferFull { held: 2, bytes });
-            }
-        }
-        assert_eq!(sim.manager.held(socket).count(), left, "{policy:?} {bytes}");
-    }
 }
 
 /// Also one that was never held.

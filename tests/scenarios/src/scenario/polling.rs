@@ -133,6 +133,35 @@ pub fn bodies_stay_within_max_payload<F: Face>(face: &F) {
     assert_eq!(sent, (1000..1040).map(|number| format!("42<{number}>")).collect::<Vec<_>>());
 }
 
+/// What has no room in a body is not lost with it.
+pub fn what_has_no_room_waits_for_another_body<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    let socket = sim.connect("/");
+    sim.drain();
+    sim.got_raw("p1", &face.handshake_wire("E1", &[], 25_000, 20_000, 200));
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.lines();
+    for number in 1000..1040 {
+        sim.emit(socket, number);
+    }
+    let first = sim.lines();
+    sim.goodbye("p1");
+    sim.advance(secs(1));
+    sim.lines();
+    sim.got_raw("p2", &face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000));
+    sim.posted("p2");
+    sim.got("p2", &["40{S2}"]);
+    let second = sim.lines();
+    let sent = |lines: &[String]| {
+        let packets =
+            lines.iter().flat_map(|line| line.split(' ')).filter(|packet| packet.starts_with("42<"));
+        packets.map(str::to_string).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = (1000..1040).map(|number| format!("42<{number}>")).collect();
+    assert_eq!([sent(&first), sent(&second)].concat(), all, "{first:?} {second:?}");
+}
+
 /// Heartbeats are answered by a POST, in front of everything else.
 pub fn heartbeats_are_answered<F: Face>(face: &F) {
     let (mut sim, socket) = Sim::polling(face);

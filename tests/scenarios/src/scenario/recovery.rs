@@ -1,6 +1,6 @@
 //! Sessions that the server resumes, and what was missed meanwhile.
 
-use socketio_client_core::{Auth, Config, SocketId};
+use socketio_client_core::{Auth, Codec, Config, SocketId};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -219,6 +219,18 @@ pub fn too_many_events_before_the_answer_end_the_session<F: Face>(face: &F) {
         sim.server("w1", "42<1>");
         sim.server("w1", "42<2>");
         assert!(sim.events().contains(&"closed parse error".to_string()));
+    }
+
+    // To the byte.
+    let mut size = usize::MAX;
+    for _ in 0..2 {
+        let mut sim = Sim::with(face, |config| config.buffer_bytes = size);
+        sim.connect("/");
+        sim.open_websocket("w1");
+        sim.server("w1", "42<1>");
+        sim.server("w1", "40{S1}");
+        sim.expect_events(&["opened websocket", "connected 0 early 1", "message 0 1"]);
+        size = face.codec().size(&sim.messages[0]);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use socketio_client_core::{AckError, EmitError, EmitOptions, Fate, Flush, SocketId, TransportKind};
+use socketio_client_core::{
+    AckError, EmitError, EmitOptions, Fate, Flush, SocketId, SocketOptions, TransportKind,
+};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -378,4 +380,24 @@ pub fn a_time_without_end_is_none<F: Face>(face: &F) {
     sim.advance(secs(30));
     sim.expect_lines(&[]);
     sim.expect_events(&[]);
+}
+
+/// How a namespace sends is changed only as long as nothing waits.
+pub fn what_waits_is_sent_as_it_was_emitted<F: Face>(face: &F) {
+    for (waits, line) in [(true, "w1 420<1>"), (false, "w1 42<1>")] {
+        let mut sim = Sim::new(face);
+        let retrying = SocketOptions { retries: Some(1), ..SocketOptions::default() };
+        let socket = sim.manager.socket("/", retrying);
+        if waits {
+            sim.emit(socket, 1);
+        }
+        sim.manager.set_options(socket, &SocketOptions::default());
+        if !waits {
+            sim.emit(socket, 1);
+        }
+        sim.manager.connect(socket, sim.now);
+        sim.open_websocket("w1");
+        sim.server("w1", "40{S1}");
+        sim.expect_lines(&["w1 40", line]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Emits that are kept in a store.
 
 use socketio_client_core::{
-    Durability, EmitError, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
+    BufferPolicy, Durability, EmitError, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
 };
 
 use crate::{Face, Sim, secs};
@@ -61,6 +61,50 @@ pub fn stored_first<F: Face>(face: &F) {
     assert_eq!(sim.manager.is_stored(socket, first), Some(true));
 }
 
+/// What a store held is told once, and of a namespace that has one.
+pub fn a_store_is_opened_once<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.lines();
+    restore(&mut sim, socket, 9, &[(3, 1)]);
+    sim.expect_lines(&[]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["keep 0 0 2"]);
+
+    let mut sim = Sim::new(face);
+    let socket = sim.connect_retrying(1);
+    restore(&mut sim, socket, 9, &[(3, 1)]);
+    assert_eq!(sim.manager.queued(socket), 0);
+}
+
+/// What is stored, or has been sent, is not dropped for something newer.
+pub fn what_is_kept_makes_no_room<F: Face>(face: &F) {
+    for durability in [None, Some(Durability::StoredFirst)] {
+        let mut sim = Sim::with(face, |config| {
+            config.buffer_size = 1;
+            config.buffer_policy = BufferPolicy::DropOldest;
+        });
+        let options = SocketOptions { retries: Some(9), durability, ..SocketOptions::default() };
+        let socket = sim.manager.socket("/", options);
+        sim.manager.connect(socket, sim.now);
+        sim.open_websocket("w1");
+        sim.server("w1", "40{S1}");
+        if durability.is_some() {
+            restore(&mut sim, socket, 0, &[]);
+            sim.manager.reserved(socket, 1024, sim.now);
+        }
+        let emit = sim.emit(socket, 1);
+        if durability.is_none() {
+            sim.cut("w1");
+        }
+        assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Held));
+        let refused = sim.try_emit(socket, 2, &[], EmitOptions::default()).unwrap_err();
+        assert!(matches!(refused.error, EmitError::BufferFull { .. }), "{durability:?}: {}", refused.error);
+        assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Held));
+    }
+}
+
 /// It leaves while it is being stored.
 pub fn write_behind<F: Face>(face: &F) {
     let (mut sim, socket) = open(face, Durability::WriteBehind);
@@ -91,6 +135,8 @@ pub fn a_store_that_refuses<F: Face>(face: &F) {
     assert_eq!(sim.manager.fate(socket, first), Some(Fate::Refused));
     sim.manager.kept(socket, 1, Ok(()), sim.now);
     sim.expect_lines(&["erase 0 0", "w1 421<2>"]);
+    sim.manager.report_store("set aside".into(), 2, Some(1));
+    sim.expect_events(&["outbox set aside: 2 Some(1)"]);
 }
 
 /// No id is used that another process might use too: more are asked for in time, and emits wait if they do not come.
@@ -136,6 +182,19 @@ pub fn what_was_left_comes_first<F: Face>(face: &F) {
     sim.server("w2", "431024<8>");
     sim.expect_lines(&["erase 0 1024"]);
     assert!(sim.events().contains(&"ack 0 #4294967296: 8".to_string()));
+
+    // In whatever order they are answered.
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 1024, &[(3, 1), (5, 2), (6, 3)]);
+    sim.expect_lines(&["reserve 0 2048", "w1 423<1>", "w1 425<2>", "w1 426<3>"]);
+    sim.manager.reserved(socket, 2048, sim.now);
+    sim.emit(socket, 4);
+    sim.manager.kept(socket, 1024, Ok(()), sim.now);
+    sim.expect_lines(&["keep 0 1024 4", "w1 421024<4>"]);
+    for key in [6, 1024, 5, 3] {
+        sim.server("w1", &format!("43{key}<7>"));
+        sim.expect_lines(&[&format!("erase 0 {key}")]);
+    }
 }
 
 /// Then all is as if there had never been one.

@@ -1,0 +1,110 @@
+//! What a WebSocket was handed and says that it never sent.
+
+use socketio_client_core::{AckError, EmitOptions, Fate, SocketOptions};
+
+use crate::{Face, Sim, secs};
+
+const UNCERTAIN: Fate = Fate::Uncertain { attempts: 1, last_sent: None, key: None };
+
+/// It leaves again, in its place and once. What may have left is not sent again, and neither is anything where the shell was
+/// not to tell.
+pub fn what_never_left_comes_back<F: Face>(face: &F) {
+    for tells in [true, false] {
+        let mut sim = Sim::with(face, |config| {
+            config.tells_unsent = tells;
+            config.buffer_size = 4;
+        });
+        let socket = sim.connected();
+        let first = sim.emit(socket, 1);
+        sim.lines();
+        sim.unsent("w1", 0);
+        let second = sim.emit(socket, 2);
+        let third = sim.emit_with_ack(socket, 3, None);
+        sim.emit(socket, 4);
+        sim.expect_lines(&["w1 42<2>", "w1 420<3>", "w1 42<4>"]);
+        sim.writable = false;
+        sim.emit(socket, 5);
+        sim.never_left("w1", usize::MAX);
+        sim.cut("w1");
+        sim.writable = true;
+        let fates = [first, second, third].map(|emit| sim.manager.fate(socket, emit));
+        let back = if tells { Fate::Held } else { UNCERTAIN };
+        assert_eq!(fates, [UNCERTAIN, back, back].map(Some));
+        sim.advance(secs(1));
+        sim.open_websocket("w2");
+        sim.server("w2", "40{S2}");
+        let all = ["w2 40", "w2 42<2>", "w2 420<3>", "w2 42<4>", "w2 42<5>"];
+        assert_eq!(sim.lines(), if tells { &all[..] } else { &["w2 40", "w2 42<5>"] });
+        sim.events();
+        sim.server("w2", "430<7>");
+        sim.expect_events(if tells { &["ack 0 #2: 7"] } else { &[] });
+        // They count once.
+        sim.writable = false;
+        for number in 0..4 {
+            sim.emit(socket, number);
+        }
+    }
+}
+
+/// What has left but for its last byte may arrive.
+pub fn what_has_left_in_part_does_not_come_back<F: Face>(face: &F) {
+    let whole = face.event_wire(1, 1).len() + "4251-".len() + 1;
+    for (bytes, fate) in [(whole - 1, UNCERTAIN), (2 * whole + 100, Fate::Held)] {
+        let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+        let socket = sim.connected();
+        let emit = sim.try_emit(socket, 1, &[5], EmitOptions::default()).unwrap();
+        sim.lines();
+        sim.never_left("w1", bytes);
+        sim.cut("w1");
+        assert_eq!(sim.manager.fate(socket, emit), Some(fate), "{bytes}");
+    }
+}
+
+/// A receipt says more than the transport.
+pub fn what_the_server_has_read_does_not_come_back<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+    let socket = sim.connected();
+    sim.emit_with_ack(socket, 1, None);
+    let second = sim.watched(socket, 2);
+    sim.expect_lines(&["w1 420<1>", "w1 42<2>", "w1 ping"]);
+    sim.pong("w1");
+    sim.emit(socket, 3);
+    sim.lines();
+    sim.events();
+    sim.never_left("w1", usize::MAX);
+    sim.cut("w1");
+    assert!(sim.events().contains(&format!("ack 0 #0: {}", AckError::Disconnected)));
+    assert_eq!(sim.manager.fate(socket, second), Some(Fate::Delivered));
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<3>"]);
+}
+
+/// An attempt that never left is none.
+pub fn what_never_left_was_no_attempt<F: Face>(face: &F) {
+    for left in [true, false] {
+        let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+        let options = SocketOptions { retries: Some(0), ..SocketOptions::default() };
+        let socket = sim.manager.socket("/", options);
+        sim.manager.connect(socket, sim.now);
+        sim.open_websocket("w1");
+        sim.server("w1", "40{S1}");
+        let emit = sim.emit(socket, 1);
+        sim.expect_lines(&["w1 40", "w1 420<1>"]);
+        if left {
+            sim.unsent("w1", 0);
+        }
+        sim.never_left("w1", usize::MAX);
+        sim.cut("w1");
+        let fate = sim.manager.fate(socket, emit);
+        assert_eq!(fate == Some(Fate::Held), !left, "{fate:?}");
+        sim.advance(secs(1));
+        sim.open_websocket("w2");
+        sim.server("w2", "40{S2}");
+        let lines = sim.lines();
+        assert_eq!(lines.len(), if left { 1 } else { 2 }, "{lines:?}");
+        let first = Some(Fate::InFlight { attempt: 1 });
+        assert_eq!(sim.manager.fate(socket, emit) == first, !left);
+    }
+}
