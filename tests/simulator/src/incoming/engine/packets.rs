@@ -23,7 +23,7 @@ fn is_valid(kind: &str, data: &str) -> bool {
 impl Server {
     pub(super) fn packet(&mut self, id: u32, message: &Message, polling: bool, now: u64, dice: &mut Dice) {
         let (interval, patience) = self.plan.heartbeat;
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.ending) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         session.began = true;
         let text = match message {
             Message::Text(text) => text.as_str(),
@@ -35,6 +35,10 @@ impl Server {
             // The GET that waits is answered before the session is gone.
             self.doings.extend(session.get.take().map(|get| super::Doing::Answer(get, 200, "6".into())));
             return self.close(id, now);
+        }
+        // Of one that is ending nothing else is heard.
+        if session.ending {
+            return;
         }
         if kind == Some('3') {
             session.dead_at = None;
