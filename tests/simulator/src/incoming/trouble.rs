@@ -70,6 +70,8 @@ impl World {
                     self.name("left");
                     self.manager.disconnect(self.sockets[space], self.instant());
                     self.drain();
+                    // Also where there is no connection whose end would be told.
+                    self.leave(self.sockets[space]);
                     self.rejoin(space);
                 }
             }
