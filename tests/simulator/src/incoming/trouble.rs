@@ -100,11 +100,13 @@ impl World {
     }
 
     fn lose(&mut self, to: To) {
-        let deadline = self.awake() + self.patience();
         for conn in self.wire.live.clone() {
+            let mut heard = self.awake();
             if self.plan.grown && self.wire.conns[&conn].kind == Kind::WebSocket {
                 let cut = self.wire.break_off(conn, to, &mut self.dice);
                 self.harm = self.harm.max(cut.last + 1);
+                // What was on its way before the cut may come as late as that.
+                heard = heard.max(cut.last);
                 self.figures.add("cut inside a frame", u64::from(cut.inside_frame));
                 self.figures.add("cut inside a packet", u64::from(cut.inside_packet));
             } else {
@@ -112,7 +114,7 @@ impl World {
                 self.wire.lose(conn, to);
             }
             if self.wire.conns[&conn].kind != Kind::Post {
-                self.silent.push((deadline, conn));
+                self.silent.push((heard + self.patience(), conn));
             }
         }
     }
