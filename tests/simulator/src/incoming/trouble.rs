@@ -101,12 +101,11 @@ impl World {
 
     fn lose(&mut self, to: To) {
         for conn in self.wire.live.clone() {
-            let mut heard = self.awake();
+            // What is on its way to the client may still come.
+            let heard = self.awake().max(self.wire.last_to_client(conn));
             if self.plan.grown && self.wire.conns[&conn].kind == Kind::WebSocket {
                 let cut = self.wire.break_off(conn, to, &mut self.dice);
                 self.harm = self.harm.max(cut.last + 1);
-                // What was on its way before the cut may come as late as that.
-                heard = heard.max(cut.last);
                 self.figures.add("cut inside a frame", u64::from(cut.inside_frame));
                 self.figures.add("cut inside a packet", u64::from(cut.inside_packet));
             } else {

@@ -58,8 +58,10 @@ impl World {
     fn delay(&mut self, until: u64) {
         self.harm = self.harm.max(until + 1);
         let now = self.now;
+        // A lazy shell looks later still.
+        let heard = until + self.plan.lateness();
         for law in &mut self.laws {
-            law.delay(now, until);
+            law.delay(now, heard);
         }
     }
 

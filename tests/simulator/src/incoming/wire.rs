@@ -246,6 +246,13 @@ impl Wire {
         cut
     }
 
+    /// When the last of what is on its way to the client arrives.
+    pub(super) fn last_to_client(&self, conn: Conn) -> u64 {
+        let on = Some((conn, To::Client));
+        let flying = self.arrivals.iter().filter(|(_, (way, _))| *way == on);
+        flying.map(|((at, _), _)| *at).max().unwrap_or_default()
+    }
+
     /// Those of a transport that the client has open.
     pub(super) fn of(&self, transport: TransportId) -> Vec<Conn> {
         let is_of = |conn: &&Conn| self.conns.get(*conn).is_some_and(|of| of.transport == transport);
