@@ -98,6 +98,7 @@ pub fn receipts_are_asked_once_a_second<F: Face>(face: &F) {
     sim.advance(millis(999));
     sim.watched(socket, 3);
     sim.expect_lines(&["w1 42<2>", "w1 42<3>"]);
+    assert_eq!(sim.manager.poll_timeout(), Some(sim.now + millis(1)));
     sim.advance(millis(1));
     sim.expect_lines(&["w1 ping"]);
     sim.events();
