@@ -246,3 +246,20 @@ pub fn what_was_told_to_be_lost_has_no_other_end<F: Face>(face: &F) {
         assert_eq!(sim.manager.fate(socket, emit).map(Fate::as_str), Some("uncertain"));
     }
 }
+
+/// Who does not wait for an answer any longer is told of the receipt, once, whether the emit had left by then or not.
+pub fn a_receipt_is_the_end_of_what_is_forgotten<F: Face>(face: &F) {
+    for left in [true, false] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connected();
+        sim.manager.observe_fates(socket, true);
+        sim.writable = left;
+        let emit = sim.emit_with_ack(socket, 1, None);
+        sim.drain();
+        sim.manager.forget_ack(socket, emit);
+        sim.writable = true;
+        sim.expect_lines(&["w1 420<1>", "w1 ping"]);
+        sim.pong("w1");
+        sim.expect_events(&["fate 0 #0 held", "fate 0 #0 inFlight 1", "fate 0 #0 delivered"]);
+    }
+}
