@@ -324,3 +324,18 @@ pub fn a_request_may_take_only_so_long<F: Face>(face: &F) {
         "waiting 1 1000",
     ]);
 }
+
+/// A GET that waits is no sign that the connection is gone, and nothing can be asked.
+pub fn waking_up_does_not_end_a_session<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    sim.connect("/");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.events();
+    sim.lines();
+    sim.manager.resume(sim.now);
+    sim.advance(secs(5));
+    sim.expect_events(&[]);
+    sim.expect_lines(&[]);
+}
