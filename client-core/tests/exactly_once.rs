@@ -10,7 +10,9 @@ mod json;
 use json::JsonFace;
 use scenarios::{Face, Sim, millis, secs};
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{Auth, Config, Durability, Restored, RestoredEmit, SocketId, SocketOptions};
+use socketio_client_core::{
+    Auth, Config, Delivery, Durability, Restored, RestoredEmit, SocketId, SocketOptions,
+};
 
 const SYNC: &str = r#"["$delivery",{"sync":1}]"#;
 
@@ -70,7 +72,11 @@ fn a_server_without_the_middleware_is_told_and_served_all_the_same() {
     sim.server("w1", "431<7>");
     sim.expect_lines(&["w1 421<1>"]);
     // The answer to an emit is no answer to the question.
-    sim.advance(secs(1));
+    sim.advance(millis(999));
+    // A shell may look whenever it likes.
+    sim.manager.handle_timeout(sim.now);
+    sim.expect_events(&[]);
+    sim.advance(millis(1));
     sim.expect_events(&["unsupported 0"]);
     sim.advance(secs(30));
     assert!(!sim.events().contains(&"unsupported 0".to_string()), "told once");
@@ -152,6 +158,7 @@ fn a_connection_that_does_not_answer_is_ended() {
     sim.advance(secs(1));
     sim.expect_lines(&[&format!("w1 422{SYNC}")]);
     sim.advance(millis(1999));
+    sim.manager.handle_timeout(sim.now);
     sim.expect_events(&[]);
     sim.advance(millis(1));
     assert_eq!(sim.events()[0], "closed transport error");
@@ -332,4 +339,20 @@ fn what_a_store_did_not_take_is_known_not_to_be_stored() {
     sim.manager.kept(socket, 2048, Err("full".into()), sim.now);
     assert_eq!(sim.manager.is_stored(socket, mine), Some(false));
     assert!(matches!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::InFlight { .. })));
+}
+
+#[test]
+fn what_implies_that_emits_are_sent_again() {
+    let options = |delivery: Delivery| delivery.options::<Payload>(Auth::Ask, "me");
+    let plain = options(Delivery::default());
+    assert_eq!((plain.retries, plain.exactly_once, plain.durability), (None, None, None));
+    assert!(matches!(plain.auth, Auth::Ask));
+    let once = options(Delivery { exactly_once: true, retry_window: Some(3), ..Delivery::default() });
+    assert_eq!((once.retries, once.exactly_once.as_deref()), (Some(u32::MAX), Some("me")));
+    assert_eq!(once.retry_window, Some(3));
+    let durability = Some(Durability::WriteBehind);
+    let stored = options(Delivery { durability, ..Delivery::default() });
+    assert_eq!((stored.retries, stored.durability), (Some(u32::MAX), durability));
+    let few = options(Delivery { retries: Some(2), exactly_once: true, durability, retry_window: None });
+    assert_eq!(few.retries, Some(2));
 }

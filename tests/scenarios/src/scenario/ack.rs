@@ -1,6 +1,6 @@
 //! Acks in both directions.
 
-use socketio_client_core::{AckError, EmitError};
+use socketio_client_core::{AckError, EmitError, EmitOptions, Fate};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -223,4 +223,43 @@ pub fn answers_that_wait_are_bounded<F: Face>(face: &F) {
     // They take no room any longer.
     sim.emit(socket, 1);
     sim.expect_lines(&["w1 42<1>"]);
+}
+
+/// What was told as its namespace was left, with an emit that waits for a full sink, is its only end.
+pub fn what_was_told_to_be_lost_has_no_other_end<F: Face>(face: &F) {
+    for cancelled in [true, false] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connected();
+        sim.writable = false;
+        let options =
+            EmitOptions { ack: true, max_age: Some(secs(9)), watched: true, ..EmitOptions::default() };
+        let emit = sim.try_emit(socket, 1, &[], options).unwrap();
+        sim.events();
+        sim.manager.disconnect(socket, sim.now);
+        let told = sim.events();
+        assert!(told.contains(&"fate 0 #0 uncertain 1".to_string()), "{told:?}");
+        if cancelled {
+            assert!(!sim.manager.cancel(socket, emit));
+        }
+        sim.advance(secs(10));
+        sim.expect_events(&[]);
+        assert_eq!(sim.manager.fate(socket, emit).map(Fate::as_str), Some("uncertain"));
+    }
+}
+
+/// Who does not wait for an answer any longer is told of the receipt, once, whether the emit had left by then or not.
+pub fn a_receipt_is_the_end_of_what_is_forgotten<F: Face>(face: &F) {
+    for left in [true, false] {
+        let mut sim = Sim::new(face);
+        let socket = sim.connected();
+        sim.manager.observe_fates(socket, true);
+        sim.writable = left;
+        let emit = sim.emit_with_ack(socket, 1, None);
+        sim.drain();
+        sim.manager.forget_ack(socket, emit);
+        sim.writable = true;
+        sim.expect_lines(&["w1 420<1>", "w1 ping"]);
+        sim.pong("w1");
+        sim.expect_events(&["fate 0 #0 held", "fate 0 #0 inFlight 1", "fate 0 #0 delivered"]);
+    }
 }

@@ -1,9 +1,9 @@
 //! When a session is asked for again, and about which connection the server is asked before.
 
-use socketio_client_core::{Address, SocketId, SocketOptions, TransportKind};
+use socketio_client_core::{Address, Instant, SocketId, SocketOptions, TransportKind};
 
 use super::takeover::{lost_again, offered, status, unknown, unknown_to_websocket};
-use crate::{Face, Sim, millis, secs};
+use crate::{EPOCH, Face, Sim, millis, secs};
 
 /// A server that has said goodbye is not told. One that must have noticed by itself is asked all the same, for it may have
 /// been stopped: then its word counts, and without one the clock does.
@@ -325,9 +325,15 @@ pub fn an_unfinished_resync_is_done_again<F: Face>(face: &F) {
     sim.server("w3", "42<2@2>");
     let saved = sim.manager.saved_session(socket).unwrap();
     assert_eq!((saved.offset, saved.heard), (None, since));
+    // The shell throws away events, of which one came before that. Then newer ones.
+    let missed = since - millis(1);
+    for oldest in [missed, since] {
+        sim.manager.dropped(socket, Instant::default() + (oldest - millis(EPOCH)), sim.now);
+        assert_eq!(sim.manager.saved_session(socket).unwrap().heard, missed);
+    }
 
     sim.lines();
-    let resync = sim.resyncs.pop_front().unwrap();
+    let resync = sim.resyncs.pop_back().unwrap();
     sim.manager.resynced(resync);
     sim.expect_lines(&["save 0"]);
     let saved = sim.manager.saved_session(socket).unwrap();

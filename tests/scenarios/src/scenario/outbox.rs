@@ -98,6 +98,7 @@ pub fn receipts_are_asked_once_a_second<F: Face>(face: &F) {
     sim.advance(millis(999));
     sim.watched(socket, 3);
     sim.expect_lines(&["w1 42<2>", "w1 42<3>"]);
+    assert_eq!(sim.manager.poll_timeout(), Some(sim.now + millis(1)));
     sim.advance(millis(1));
     sim.expect_lines(&["w1 ping"]);
     sim.events();
@@ -130,6 +131,13 @@ pub fn receipts_can_be_off<F: Face>(face: &F) {
     sim.advance(secs(5));
     sim.expect_lines(&["w1 42<1>"]);
     assert_eq!(sim.manager.fate(socket, emit), Some(Fate::InFlight { attempt: 1 }));
+
+    // And without a ping a server is not asked for a middleware that it may not have.
+    let mut sim = Sim::with(face, |config| config.websocket_ping = false);
+    let socket = sim.connected();
+    sim.watched(socket, 1);
+    sim.advance(secs(5));
+    sim.expect_lines(&["w1 42<1>"]);
 }
 
 /// Where no ping can be sent, a refused namespace proves the same.

@@ -324,3 +324,39 @@ pub fn a_request_may_take_only_so_long<F: Face>(face: &F) {
         "waiting 1 1000",
     ]);
 }
+
+/// A GET that waits is no sign that the connection is gone, and nothing can be asked.
+pub fn waking_up_does_not_end_a_session<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    sim.connect("/");
+    sim.open_polling("p1", &[]);
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.events();
+    sim.lines();
+    sim.manager.resume(sim.now);
+    sim.advance(secs(5));
+    sim.expect_events(&[]);
+    sim.expect_lines(&[]);
+}
+
+/// The answer to a POST is no receipt for a packet whose attachments had no room in it.
+pub fn a_body_is_a_receipt_for_what_is_in_it<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, polling_only);
+    let socket = sim.connect("/");
+    sim.drain();
+    let size = face.event_wire(1, 3).len() + "453-".len();
+    sim.got_raw("p1", &face.handshake_wire("E1", &[], 25_000, 20_000, size));
+    sim.posted("p1");
+    sim.got("p1", &["40{S1}"]);
+    sim.events();
+    sim.try_emit(socket, 1, &[5, 6, 7], EmitOptions::default()).unwrap();
+    assert!(matches!(sim.manager.flush(socket), Flush::Pending(_)));
+    sim.lines();
+    sim.posted("p1");
+    sim.expect_events(&[]);
+    while !sim.lines().is_empty() {
+        sim.posted("p1");
+    }
+    sim.expect_events(&["flushed 0 #0 true"]);
+}

@@ -205,6 +205,17 @@ pub fn without_a_store_after_all<F: Face>(face: &F) {
     sim.expect_lines(&["w1 420<1>"]);
     sim.server("w1", "430<7>");
     sim.expect_events(&["ack 0 #4294967296: 7"]);
+
+    // It was there at first: nothing waits for its word, and nothing is taken out of it.
+    let (mut sim, socket) = open(face, Durability::StoredFirst);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.emit(socket, 1);
+    sim.lines();
+    sim.manager.go_without_store(socket, sim.now);
+    sim.expect_lines(&["w1 420<1>"]);
+    sim.server("w1", "430<7>");
+    sim.expect_lines(&[]);
 }
 
 /// Somebody else has the store: nothing is accepted, and nothing is sent.
