@@ -5,7 +5,7 @@ use core::mem;
 use super::{Lingering, Manager, Phase};
 use crate::codec::{Codec, Message};
 use crate::engine::upgrade::Upgrade;
-use crate::event::DisconnectReason;
+use crate::event::{DisconnectReason, SocketId};
 use crate::time::Instant;
 
 impl<C: Codec> Manager<C> {
@@ -69,8 +69,14 @@ impl<C: Codec> Manager<C> {
         if let Some(transport) = mem::replace(&mut engine.upgrade, Upgrade::None).transport() {
             self.close_transport(transport);
         }
-        // What the move has held up still leaves.
-        if !engine.leaving {
+        // What the move has held up still leaves, and nobody is there to hear the answers.
+        if engine.leaving {
+            for (socket, id) in self.sockets.iter_mut().zip(0..) {
+                for lost in socket.abandon_acks() {
+                    socket.lose(SocketId(id), &lost, &mut self.events);
+                }
+            }
+        } else {
             for outgoing in mem::take(&mut engine.queue).into_iter().rev() {
                 self.give_back(outgoing);
             }

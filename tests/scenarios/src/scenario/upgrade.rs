@@ -1,6 +1,6 @@
 //! From polling to WebSocket, in the background.
 
-use socketio_client_core::{Config, SocketId, TransportError, TransportKind};
+use socketio_client_core::{AckError, Config, Fate, SocketId, TransportError, TransportKind};
 
 use crate::{Face, Sim, secs};
 
@@ -217,4 +217,24 @@ pub fn what_works_can_be_told<F: Face>(face: &F) {
     sim.expect_lines(&["open w1"]);
     sim.handshake("w1", &[]);
     assert!(sim.manager.upgraded_before());
+}
+
+/// The end of the session waits for the move, and so do emits: they leave, but nobody hears what is answered.
+pub fn an_end_that_waits_for_the_move_settles_acks<F: Face>(face: &F) {
+    let (mut sim, socket) = Sim::upgrading(face);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.lines();
+    sim.emit(socket, 1);
+    sim.expect_lines(&["post p1 42<1>"]);
+    sim.got("p1", &["6"]);
+    let emit = sim.emit_with_ack(socket, 2, None);
+    sim.manager.drop_connection(sim.now);
+    sim.lines();
+    sim.events();
+    sim.posted("p1");
+    sim.expect_lines(&["close p1", "w1 5", "w1 420<2>", "close w1"]);
+    assert!(sim.events().contains(&format!("ack 0 #1: {}", AckError::Disconnected)));
+    let uncertain = Fate::Uncertain { attempts: 1, last_sent: None, key: None };
+    assert_eq!(sim.manager.fate(socket, emit), Some(uncertain));
 }
