@@ -127,7 +127,13 @@ impl Results {
                 "open files",
                 format!("{}, then {}, {} at most", handles[0], handles[1], most(|sample| sample.handles)),
             ),
-            ("threads, at most", format!("{}", most(|sample| sample.threads))),
+            (
+                "threads, at most",
+                match most(|sample| sample.threads) {
+                    0.0 => "not counted".to_owned(),
+                    threads => threads.to_string(),
+                },
+            ),
             ("emits without an end, at most", format!("{}", most(|sample| sample.unsettled))),
             ("CPU time", format!("{:.1} s, {:.0} us an event", self.cpu(), self.cpu() * 1e6 / self.all())),
         ]
