@@ -174,7 +174,7 @@ for (const name of browsers) {
         const { conn } = server;
         server.once("disconnect", () => !waits && io.emit("late", 1));
         conn.close();
-        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, {}, conn.id);
+        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, { polling: 20 }, conn.id);
         const sid = await page.evaluate(() => globalThis.socket.io.engine.id);
         assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
         // The connection that it has now, and where it was before the event.
@@ -214,7 +214,7 @@ for (const name of browsers) {
         await page.evaluate(hear, url, session, path);
       }
       clearInterval(stream);
-      await page.waitForFunction((last) => localStorage.getItem("told").endsWith(`,${last},`), {}, sent);
+      await page.waitForFunction((last) => localStorage.getItem("told").endsWith(`,${last},`), { polling: 20 }, sent);
       const told = (await page.evaluate(() => localStorage.getItem("told"))).split(",").slice(0, -1);
       assert.deepEqual(told.filter((word) => /[a-z]/.test(word)), ["connect false", ...Array(5).fill("connect true")]);
       const numbers = told.map(Number).filter((number) => number > 0);
