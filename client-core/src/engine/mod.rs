@@ -15,7 +15,7 @@ pub(crate) use outgoing::{Outgoing, Written};
 pub use packet::PacketType;
 use packet::control;
 use polling::Polling;
-use upgrade::Upgrade;
+use upgrade::{Moved, Upgrade};
 
 use crate::codec::{Codec, Decoded, Handshake, Message};
 use crate::config::{Limits, TransportKind};
@@ -43,17 +43,6 @@ pub(crate) enum Receipt {
     Asked,
     /// There is no way to ask: the server gets a moment.
     Moment(Instant),
-}
-
-/// Whether the session has moved from polling to a WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
-    No,
-    /// Nothing has come there yet. A server that had given the upgrade up by then, as after a sleep of ours, has the session
-    /// where it was, and closes the WebSocket.
-    Unanswered,
-    /// The server knows.
-    Yes,
 }
 
 /// How long that is. It is no proof: a Node server needs one turn of its event loop between the events and the goodbye, and

@@ -23,6 +23,17 @@ pub(crate) enum Probe {
     Sent,
 }
 
+/// Whether the session has moved from polling to a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    No,
+    /// Nothing has come there yet. A server that had given the upgrade up by then, as after a sleep of ours, has the session
+    /// where it was, and closes the WebSocket.
+    Unanswered,
+    /// The server knows.
+    Yes,
+}
+
 impl Upgrade {
     pub(crate) const fn transport(&self) -> Option<TransportId> {
         match self {

@@ -50,7 +50,7 @@ for (const name of browsers) {
         // Into the connection that is gone.
         proxy.cut();
         io.emit("missed", round);
-        await page.waitForFunction((length) => globalThis.told.length === length, {}, 1 + 2 * round);
+        await page.waitForFunction((length) => globalThis.told.length === length, { polling: 20 }, 1 + 2 * round);
       }
       const told = await page.evaluate(() => globalThis.told);
       assert.deepEqual(told, ["connect false", 1, "connect true", 2, "connect true", 3, "connect true"]);
@@ -72,7 +72,7 @@ for (const name of browsers) {
       await page.evaluate(() => globalThis.lost);
       proxy.down = false;
       io.emit("missed", 1);
-      await page.waitForFunction(() => globalThis.told.length === 3);
+      await page.waitForFunction(() => globalThis.told.length === 3, { polling: 20 });
       assert.deepEqual(await page.evaluate(() => globalThis.told), ["connect false", 1, "connect true"]);
       assert.ok(requests.some(({ method, body }) => method === "POST" && body === "1"));
     });
@@ -96,15 +96,15 @@ for (const name of browsers) {
           await page.evaluate(() => setTimeout(() => location.reload()));
           await left;
           io.emit("missed", round);
-          await page.waitForFunction(() => globalThis.load === undefined).catch(() => {});
-          await page.waitForFunction(() => document.readyState === "complete");
+          await page.waitForFunction(() => globalThis.load === undefined, { polling: 20 }).catch(() => {});
+          await page.waitForFunction(() => document.readyState === "complete", { polling: 20 });
           await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
           assert.equal(await page.evaluate(join, url, { ...settings, greets: false }), id, "the same session");
           assert.deepEqual(await page.evaluate(() => globalThis.told), [round, "connect true"]);
           assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
           // With an offset that is newer.
           io.emit("missed", 0);
-          await page.waitForFunction(() => globalThis.told.at(-1) === 0);
+          await page.waitForFunction(() => globalThis.told.at(-1) === 0, { polling: 20 });
         }
         assert.deepEqual(page.problems.filter((problem) => !/400|Bad Request/.test(problem)), []);
       });
@@ -122,7 +122,7 @@ for (const name of browsers) {
       return socket.id;
     };
     const changed = (page, before) =>
-      page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, {}, before);
+      page.waitForFunction((before) => JSON.stringify(Object.entries({ ...sessionStorage })) !== before, { polling: 20 }, before);
 
     test("page reload while an event waits for its first listener: the next page gets it", async (t) => {
       const { page, io, url } = await openTab(t, browser, { pingInterval: 25_000 });
@@ -135,7 +135,7 @@ for (const name of browsers) {
       await changed(page, before);
       io.emit("late", 1);
       io.emit("mark", 2);
-      await page.waitForFunction(() => globalThis.told.includes("mark 2"));
+      await page.waitForFunction(() => globalThis.told.includes("mark 2"), { polling: 20 });
       await page.reload();
       const next = page.evaluate(hear, url, settings, path, ["mark", "late"], 3);
       await until(() => io.sockets.sockets.get(id)?.recovered, "the session is resumed");
@@ -168,13 +168,13 @@ for (const name of browsers) {
         if (waits) {
           io.emit("late", 1);
           io.emit("mark", 2);
-          await page.waitForFunction(() => globalThis.told.includes("mark 2"));
+          await page.waitForFunction(() => globalThis.told.includes("mark 2"), { polling: 20 });
         }
         const server = io.sockets.sockets.get(id);
         const { conn } = server;
         server.once("disconnect", () => !waits && io.emit("late", 1));
         conn.close();
-        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, {}, conn.id);
+        await page.waitForFunction((sid) => globalThis.socket.connected && globalThis.socket.io.engine.id !== sid, { polling: 20 }, conn.id);
         const sid = await page.evaluate(() => globalThis.socket.io.engine.id);
         assert.equal(await page.evaluate(() => globalThis.socket.recovered), true);
         // The connection that it has now, and where it was before the event.
@@ -214,7 +214,7 @@ for (const name of browsers) {
         await page.evaluate(hear, url, session, path);
       }
       clearInterval(stream);
-      await page.waitForFunction((last) => localStorage.getItem("told").endsWith(`,${last},`), {}, sent);
+      await page.waitForFunction((last) => localStorage.getItem("told").endsWith(`,${last},`), { polling: 20 }, sent);
       const told = (await page.evaluate(() => localStorage.getItem("told"))).split(",").slice(0, -1);
       assert.deepEqual(told.filter((word) => /[a-z]/.test(word)), ["connect false", ...Array(5).fill("connect true")]);
       const numbers = told.map(Number).filter((number) => number > 0);
@@ -225,7 +225,7 @@ for (const name of browsers) {
     test("a duplicated tab does not take the other's session; a session that was left is forgotten", async (t) => {
       const { page, io, url } = await openTab(t, browser);
       const id = await page.evaluate(join, url, session);
-      await page.waitForFunction(() => sessionStorage.length === 1);
+      await page.waitForFunction(() => sessionStorage.length === 1, { polling: 20 });
       const copy = await page.evaluate(stored);
       const other = await open(browser, `${url}/blank`);
       t.after(() => other.close());
@@ -246,7 +246,7 @@ for (const name of browsers) {
         await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
       };
       const id = await page.evaluate(join, url, session);
-      await page.waitForFunction(() => sessionStorage.length === 1);
+      await page.waitForFunction(() => sessionStorage.length === 1, { polling: 20 });
       const copy = await page.evaluate(stored);
       const other = await open(browser, `${url}/blank`);
       t.after(() => other.close());
@@ -257,7 +257,7 @@ for (const name of browsers) {
         globalThis.socket = io(url, { ...settings, autoConnect: false });
       }, url, session);
       // It knows by now that the page lives whose session it is.
-      await other.waitForFunction(() => sessionStorage.length === 0);
+      await other.waitForFunction(() => sessionStorage.length === 0, { polling: 20 });
       // What has the session now has another name than what was copied.
       for (let round = 0; round < 2; round += 1) {
         await load(page);
@@ -266,7 +266,7 @@ for (const name of browsers) {
       await load(other);
       assert.notEqual(await other.evaluate(join, url, session), id);
       io.emit("missed", 7);
-      for (const tab of [page, other]) await tab.waitForFunction(() => globalThis.told.at(-1) === 7);
+      for (const tab of [page, other]) await tab.waitForFunction(() => globalThis.told.at(-1) === 7, { polling: 20 });
     });
 
     test("what is stored is damaged, old, or another server's: a gap, and never an exception", async (t) => {
@@ -290,7 +290,7 @@ for (const name of browsers) {
         await page.evaluate((path) => (globalThis.load = () => import(path)), `/client/${browserModule}`);
         await page.evaluate((key, value) => (sessionStorage.clear(), sessionStorage.setItem(key, value)), key, value);
         await page.evaluate(join, url, { ...session, greets: false });
-        await page.waitForFunction(() => globalThis.told.length === 2);
+        await page.waitForFunction(() => globalThis.told.length === 2, { polling: 20 });
         assert.deepEqual(await page.evaluate(() => globalThis.told), ["connect false", reason], value);
         await page.evaluate(() => globalThis.socket.disconnect());
       }

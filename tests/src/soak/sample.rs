@@ -102,8 +102,12 @@ impl Medians {
         let grows = |what: &str, [before, after]: [f64; 2], (share, room): (f64, f64)| {
             let most = before * (1.0 + share) + room;
             // Nothing was measured where the client never came to rest.
-            let good = before > 0.0 && after > 0.0 && after <= most;
+            let was_measured = before > 0.0 && after > 0.0;
+            let good = was_measured && after <= most;
             let told = || {
+                if !was_measured {
+                    return format!("{what}: not measured, since the client never came to rest");
+                }
                 format!(
                     "{what}: {after:.0} kB in the last quarter, {before:.0} kB in the second: above {most:.0} kB"
                 )
@@ -154,9 +158,9 @@ mod tests {
         let flat =
             |at: f64| (12_000.0 + 900.0 * (at % 10.0), 2000.0, if at % 5.0 == 0.0 { 10.0 } else { 11.0 });
         assert_eq!(Medians::of(&samples(flat)).judge(), [""; 0]);
-        let leaks = |at: f64| (12_000.0 + 150.0 * at, 2000.0, 11.0);
+        let leaks = |at: f64| (12_000.0 + 300.0 * at, 2000.0, 11.0);
         assert_eq!(Medians::of(&samples(leaks)).judge().len(), 1);
-        let leaks = |at: f64| (12_000.0, 2000.0 + 6.0 * at, 11.0);
+        let leaks = |at: f64| (12_000.0, 2000.0 + 12.0 * at, 11.0);
         assert_eq!(Medians::of(&samples(leaks)).judge().len(), 1);
         let leaks = |at: f64| (12_000.0, 2000.0, 11.0 + (at / 30.0).floor());
         assert_eq!(Medians::of(&samples(leaks)).judge().len(), 1);
