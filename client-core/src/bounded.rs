@@ -20,10 +20,8 @@ impl<P, A> Bounded<P, A> {
     /// False if there are more than may be held.
     pub(crate) fn push(&mut self, payload: P, ack: A, size: usize, config: &Config) -> bool {
         self.bytes = self.bytes.saturating_add(size);
-        // The application may have no bound for itself; the peer always has one.
-        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
-        if self.events.len() >= config.buffer_size.min(events) || self.bytes > config.buffer_bytes.min(bytes)
-        {
+        let (events, bytes) = bounds(config);
+        if self.events.len() >= events || self.bytes > bytes {
             return false;
         }
         self.events.push_back((payload, ack));
@@ -34,4 +32,10 @@ impl<P, A> Bounded<P, A> {
     pub(crate) fn into_events(self) -> VecDeque<(P, A)> {
         self.events
     }
+}
+
+/// How many of them may wait, and of how many bytes. The application may have no bound for itself; the peer always has one.
+pub(crate) fn bounds(config: &Config) -> (usize, usize) {
+    let limits = &config.limits;
+    (config.buffer_size.min(limits.packets), config.buffer_bytes.min(limits.attachment_bytes))
 }

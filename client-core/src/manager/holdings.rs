@@ -2,6 +2,7 @@
 
 use super::ghost::MOST as MOST_GHOSTS;
 use super::{Lingering, Manager, Phase};
+use crate::bounded::bounds;
 use crate::codec::Codec;
 use crate::event::SocketId;
 use crate::known::MOST as MOST_KNOWN;
@@ -20,8 +21,7 @@ impl<C: Codec> Manager<C> {
     #[doc(hidden)]
     pub fn holdings(&self, socket: SocketId) -> impl Iterator<Item = Holding> {
         let config = &self.config;
-        let (events, bytes) = (config.limits.packets, config.limits.attachment_bytes);
-        let (events, bytes) = (config.buffer_size.min(events), config.buffer_bytes.min(bytes));
+        let (events, bytes) = bounds(config);
         let of_socket = self.sockets.get(socket.0 as usize).map(|target| {
             let (emits, emit_bytes) = target.outbox.load();
             let recovery = &target.recovery;

@@ -416,12 +416,11 @@ impl<C: Codec> Manager<C> {
 
 impl<C: Codec> Engine<C> {
     const fn carrier(&self) -> Carrier {
-        match self.link {
-            Link::Polling(_) => Carrier::Polling,
-            // A close packet ends it if it is still there; if not, the server refuses that.
-            Link::WebSocket(_) if matches!(self.moved, Moved::Unanswered) => Carrier::Polling,
-            Link::WebSocket(_) if matches!(self.moved, Moved::Yes) => Carrier::Upgraded,
-            Link::WebSocket(_) => Carrier::WebSocket,
+        match (&self.link, self.moved) {
+            // Of one that was to move, a close packet ends it if it is still there; if not, the server refuses that.
+            (Link::Polling(_), _) | (Link::WebSocket(_), Moved::Unanswered) => Carrier::Polling,
+            (Link::WebSocket(_), Moved::Yes) => Carrier::Upgraded,
+            (Link::WebSocket(_), Moved::No) => Carrier::WebSocket,
         }
     }
 

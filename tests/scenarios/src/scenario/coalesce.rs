@@ -2,19 +2,10 @@
 
 use socketio_client_core::{BufferPolicy, Codec, EmitError, EmitOptions, Fate};
 
+use super::outbox::WATCHED;
 use crate::{Face, Sim, secs};
 
-const POSITION: EmitOptions<'_> = EmitOptions {
-    ack: false,
-    timeout: None,
-    volatile: false,
-    quiet_drop: false,
-    busy: false,
-    max_age: None,
-    coalesce: Some("position"),
-    watched: true,
-    unread: false,
-};
+const POSITION: EmitOptions<'_> = EmitOptions { coalesce: Some("position"), ..WATCHED };
 
 /// A newer position replaces the one that is held, and stands where that stood.
 pub fn a_key_replaces_in_place<F: Face>(face: &F) {

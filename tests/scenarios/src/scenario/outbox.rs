@@ -6,7 +6,7 @@ use socketio_client_core::{
 
 use crate::{Face, Sim, millis, secs};
 
-const WATCHED: EmitOptions<'_> = EmitOptions {
+pub(super) const WATCHED: EmitOptions<'_> = EmitOptions {
     ack: false,
     timeout: None,
     volatile: false,

@@ -2,6 +2,7 @@
 
 use socketio_client_core::{SocketId, TransportError, TransportKind};
 
+use super::upgrade::polling_first;
 use crate::{Face, Sim, millis, secs};
 
 /// Connected to `/` over WebSocket on a server that can resume sessions; one event came, with the offset 1.
@@ -24,6 +25,16 @@ fn offered_by_polling<F: Face>(sim: &mut Sim<'_, F>, upgrades: &[&str]) -> Socke
     sim.lines();
     sim.events();
     socket
+}
+
+/// The same, moved to a WebSocket over which nothing has come yet.
+fn moved<F: Face>(face: &F) -> Sim<'_, F> {
+    let mut sim = Sim::with(face, polling_first);
+    offered_by_polling(&mut sim, &["websocket"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.got("p1", &["6"]);
+    sim
 }
 
 /// The server's answer to a request for a session.
@@ -187,13 +198,7 @@ pub fn a_shell_without_status_asks_first<F: Face>(face: &F) {
 /// A session that has moved to WebSocket cannot move again. Once, it is asked for all the same: nothing can go wrong with
 /// one that was not resumed before. Then not any more.
 pub fn an_upgraded_session_is_asked_for_once<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| {
-        config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
-    });
-    offered_by_polling(&mut sim, &["websocket"]);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.got("p1", &["6"]);
+    let mut sim = moved(face);
     sim.server("w1", "42<2@2>");
     sim.lines();
     for (time, claim) in [(1, "40<P1@2>"), (2, "40")] {
@@ -227,13 +232,7 @@ pub fn an_upgraded_session_is_asked_for_once<F: Face>(face: &F) {
 
 /// A server that has given an upgrade up closes its WebSocket, and has the session where it was: there it is ended.
 pub fn a_session_that_did_not_move_is_ended<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| {
-        config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
-    });
-    offered_by_polling(&mut sim, &["websocket"]);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.got("p1", &["6"]);
+    let mut sim = moved(face);
     sim.lines();
     sim.goodbye("w1");
     sim.advance(secs(1));

@@ -4,7 +4,7 @@ use socketio_client_core::{AckError, Config, Fate, SocketId, TransportError, Tra
 
 use crate::{Face, Sim, secs};
 
-fn polling_first(config: &mut Config) {
+pub(super) fn polling_first(config: &mut Config) {
     config.transports = vec![TransportKind::Polling, TransportKind::WebSocket];
 }
 
