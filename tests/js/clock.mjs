@@ -7,7 +7,7 @@ export const settle = async (turns = 3) => {
   for (let i = 0; i < turns; i += 1) await new Promise((resolve) => soon(resolve));
 };
 
-class Timer {
+export class Timer {
   constructor(callback, at, every) {
     Object.assign(this, { callback, at, every });
   }

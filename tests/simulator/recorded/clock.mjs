@@ -1,12 +1,14 @@
 // Time that only passes when it is told to, for a server in this process. As Node's own, a timer that has fired can be refreshed.
 import timers from "node:timers";
+import { Timer } from "../../js/clock.mjs";
 
 const { Date: RealDate } = globalThis;
 const names = ["setTimeout", "setInterval", "clearTimeout", "clearInterval"];
 
-class Timer {
+class Refreshable extends Timer {
   constructor(clock, callback, millis, every) {
-    Object.assign(this, { clock, callback, millis: Math.max(1, Number(millis) || 1), every });
+    super(callback, 0, every);
+    Object.assign(this, { clock, millis: Math.max(1, Number(millis) || 1) });
     this.refresh();
   }
   refresh() {
@@ -14,15 +16,6 @@ class Timer {
     this.clock.timers.delete(this);
     this.clock.timers.add(this);
     return this;
-  }
-  ref() {
-    return this;
-  }
-  unref() {
-    return this;
-  }
-  hasRef() {
-    return true;
   }
 }
 
@@ -32,7 +25,7 @@ export class Clock {
 
   constructor(now) {
     this.now = now;
-    const start = (every) => (callback, millis, ...args) => new Timer(this, () => callback(...args), millis, every);
+    const start = (every) => (callback, millis, ...args) => new Refreshable(this, () => callback(...args), millis, every);
     const stop = (timer) => void this.timers.delete(timer);
     const ours = { setTimeout: start(false), setInterval: start(true), clearTimeout: stop, clearInterval: stop };
     Object.assign(globalThis, ours);

@@ -21,6 +21,18 @@ impl<'f, F: Face> Sim<'f, F> {
         sim.expect_events(&["opened polling", "connected 0"]);
         (sim, socket)
     }
+
+    /// The probe is answered and the GET released; a POST holds the move up.
+    fn pausing(face: &'f F) -> (Self, SocketId) {
+        let (mut sim, socket) = Self::upgrading(face);
+        sim.ws_opened("w1");
+        sim.raw("w1", "3probe");
+        sim.lines();
+        sim.emit(socket, 1);
+        sim.expect_lines(&["post p1 42<1>"]);
+        sim.got("p1", &["6"]);
+        (sim, socket)
+    }
 }
 
 /// Probe, answer, the pending GET released by the server, `5`, and everything else over WebSocket.
@@ -55,13 +67,7 @@ pub fn polling_goes_on_during_the_probe<F: Face>(face: &F) {
 
 /// Writes do not wait for the server to release the GET: they go out by POST until it does.
 pub fn writes_go_on_while_the_get_is_released<F: Face>(face: &F) {
-    let (mut sim, socket) = Sim::upgrading(face);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.lines();
-    sim.emit(socket, 1);
-    sim.expect_lines(&["post p1 42<1>"]);
-    sim.got("p1", &["6"]);
+    let (mut sim, socket) = Sim::pausing(face);
     sim.emit(socket, 2);
     sim.expect_lines(&[]);
     sim.posted("p1");
@@ -107,13 +113,7 @@ pub fn a_silent_probe_is_given_up<F: Face>(face: &F) {
 
 /// A probe that breaks after its answer, before the session has moved: polling is taken up again.
 pub fn a_probe_that_breaks_late_resumes_polling<F: Face>(face: &F) {
-    let (mut sim, socket) = Sim::upgrading(face);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.lines();
-    sim.emit(socket, 1);
-    sim.expect_lines(&["post p1 42<1>"]);
-    sim.got("p1", &["6"]);
+    let (mut sim, socket) = Sim::pausing(face);
     sim.cut("w1");
     sim.expect_lines(&["get p1"]);
     sim.posted("p1");
@@ -221,13 +221,7 @@ pub fn what_works_can_be_told<F: Face>(face: &F) {
 
 /// The end of the session waits for the move, and so do emits: they leave, but nobody hears what is answered.
 pub fn an_end_that_waits_for_the_move_settles_acks<F: Face>(face: &F) {
-    let (mut sim, socket) = Sim::upgrading(face);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.lines();
-    sim.emit(socket, 1);
-    sim.expect_lines(&["post p1 42<1>"]);
-    sim.got("p1", &["6"]);
+    let (mut sim, socket) = Sim::pausing(face);
     let emit = sim.emit_with_ack(socket, 2, None);
     sim.manager.drop_connection(sim.now);
     sim.lines();
