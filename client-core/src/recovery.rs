@@ -87,6 +87,8 @@ pub(crate) struct Resync<P> {
 /// See the module.
 pub(crate) struct Recovery<P> {
     pub(crate) session: Option<Session>,
+    /// The one that was claimed last and is not resumed any more: the server may not have noticed the end of its connection.
+    spent: Option<String>,
     /// Whether the last connection resumed the one before.
     pub(crate) recovered: bool,
     /// Whether it was said to be the same session, so that events may come again.
@@ -108,6 +110,7 @@ impl<P> Default for Recovery<P> {
     fn default() -> Self {
         Self {
             session: None,
+            spent: None,
             recovered: false,
             repeats: false,
             outage: None,
@@ -248,9 +251,11 @@ impl<P> Recovery<P> {
                 self.session = Some(session);
                 true
             }
-            (_, pid) => {
-                // The answer to a claim that was made before the namespace was left and joined again.
-                let claimed = none_offered && claimed;
+            (before, pid) => {
+                self.give_up(before);
+                // The answer to a claim that was made before the namespace was left and joined again; or a server that gives
+                // the same name twice.
+                let claimed = (none_offered && claimed) || (pid.is_some() && pid == self.spent);
                 self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }
@@ -370,9 +375,16 @@ impl<P> Recovery<P> {
 
     /// More came than may be held, so the connection was ended: nothing is resumed, or it would come again.
     pub(crate) fn overflowed(&mut self, heard: Duration) {
-        self.session = None;
+        let session = self.session.take();
+        self.give_up(session);
         self.outage_since(heard, Notice::Given).reason = Some(GapReason::Overflow);
         self.stop_resync();
+    }
+
+    fn give_up(&mut self, session: Option<Session>) {
+        if let Some(Session { pid, claimed: true, .. }) = session {
+            self.spent = Some(pid);
+        }
     }
 
     /// The namespace is left before it is connected. `asked`: its CONNECT is on its way to the server.
@@ -385,7 +397,8 @@ impl<P> Recovery<P> {
     /// What the server keeps is not wanted, and may be somebody else's when it comes back.
     fn forget_session(&mut self, heard: Duration, was_connected: bool) {
         self.take_early();
-        self.session = None;
+        let session = self.session.take();
+        self.give_up(session);
         if was_connected || self.outage.is_some() {
             self.outage_since(heard, Notice::Given).reason = Some(GapReason::NamespaceDisconnect);
         }

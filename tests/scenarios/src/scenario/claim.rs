@@ -131,6 +131,27 @@ pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
     assert!(sim.lines().contains(&"w3 40".to_string()));
 }
 
+/// A server may give a new session the name of one that was claimed. It may not have noticed the end of that one's connection.
+pub fn a_name_that_is_given_again<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
+    sim.connect("/a");
+    let socket = offered(&mut sim);
+    sim.goodbye("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
+    sim.server("w2", "40{S1 P1}");
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.server("w2", "40{S2 P1}");
+    sim.server("w2", "42<2@2>");
+    sim.lines();
+    sim.cut("w2");
+    sim.advance(secs(2));
+    sim.open_websocket("w3");
+    assert!(sim.lines().contains(&"w3 40".to_string()));
+}
+
 /// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
 pub fn an_unknown_session_may_be_elsewhere<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| {

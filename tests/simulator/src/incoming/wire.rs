@@ -134,6 +134,8 @@ pub(super) struct Wire {
     latency: u64,
     arrivals: BTreeMap<(u64, u64), Travelling>,
     count: u64,
+    /// The number of what was taken last.
+    taken: u64,
     pub(super) conns: BTreeMap<Conn, Connection>,
     /// Those that the client has open.
     pub(super) live: BTreeSet<Conn>,
@@ -156,6 +158,7 @@ impl Wire {
             latency,
             arrivals,
             count: 0,
+            taken: 0,
             conns,
             live,
             closed,
@@ -182,6 +185,11 @@ impl Wire {
     /// Something that cannot be lost, and overtakes.
     pub(super) fn at(&mut self, time: u64, arrival: Arrival) {
         self.put(time, None, arrival);
+    }
+
+    /// What was taken last is found later, before what was sent after it.
+    pub(super) fn put_back(&mut self, time: u64, arrival: Arrival) {
+        self.arrivals.insert((time, self.taken), (None, arrival));
     }
 
     fn put(&mut self, time: u64, way: Option<(Conn, To)>, arrival: Arrival) {
@@ -273,6 +281,7 @@ impl Wire {
                     .is_none_or(|of| if to == To::Server { of.up.dead } else { of.down.dead })
             });
             if !lost || spared {
+                self.taken = count;
                 return Some(arrival);
             }
         }

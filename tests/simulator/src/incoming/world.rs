@@ -202,9 +202,9 @@ impl World {
         while let Some(arrival) = self.wire.take(self.now) {
             match self.frozen_until(&arrival) {
                 // In the kernel's hands meanwhile.
-                Some(until) => self.wire.at(until, arrival),
+                Some(until) => self.wire.put_back(until, arrival),
                 None if self.asleep_until > self.now && arrival.is_for_client() => {
-                    self.wire.at(self.asleep_until, arrival);
+                    self.wire.put_back(self.asleep_until, arrival);
                 }
                 None => self.arrive(arrival),
             }
