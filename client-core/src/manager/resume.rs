@@ -58,6 +58,7 @@ impl<C: Codec> Manager<C> {
 
     /// The probe, if one is due on this transport.
     pub(super) fn resume_probe(&mut self, transport: TransportId) -> Option<Frame<C>> {
+        let receipts = self.gives_receipts(transport);
         let Phase::Open(engine) = &mut self.phase else { return None };
         // Between a packet and its attachments it would cover what has not left.
         if engine.transport() != transport || engine.receipt != Receipt::None || !engine.messages.is_empty() {
@@ -65,7 +66,9 @@ impl<C: Codec> Manager<C> {
         }
         let probe = engine.probe.as_mut().filter(|probe| !probe.asked)?;
         probe.asked = true;
-        super::receipts::cover(&mut self.sockets);
+        if receipts {
+            super::receipts::cover(&mut self.sockets);
+        }
         engine.cover(Receipt::Asked);
         Some(if self.config.websocket_ping {
             Frame::Ping

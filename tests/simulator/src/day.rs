@@ -16,13 +16,10 @@ use crate::{Plan, World, incoming};
 /// How many bytes are allocated now.
 pub type Allocated = fn() -> usize;
 
-/// By how much a client that emits may grow from the second quarter of its life to the last one, as fates that are remembered fill
-/// their room in the first: by a part of itself, and a block or two that a longer outage has left.
+/// By how much a client may grow from the first half of its life to the last quarter, where all that it remembers is full: by a
+/// part of itself, and a block or two that a longer outage has left.
 const SHARE: usize = 100;
 const ROOM: usize = 1024;
-/// What a client that listens may take of each namespace, and as much for the rest: the last 1,024 events, which begin anew with
-/// each session, and the fates of the last 4,096 emits, which it has made in a day at most in part.
-const KNOWN: usize = 1024 * 24 + 4096 * 16;
 /// A client is weighed so often.
 const AGES: u64 = 8;
 
@@ -117,11 +114,8 @@ impl Day {
         if most(&waiting[6..]) > most(&waiting[2..4]) + 1 {
             return Err(format!("{name} {seed}: more and more emits wait in a calm: {waiting:?}"));
         }
-        let before = most(&bytes[2..4]);
-        let (after, bound) = match self {
-            Self::Emits => (most(&bytes[6..]), before + before / SHARE + ROOM),
-            Self::Incoming => (most(&bytes), (incoming::Plan::day(seed, hours).namespaces + 1) * KNOWN),
-        };
+        let (before, after) = (most(&bytes[..4]), most(&bytes[6..]));
+        let bound = before + before / SHARE + ROOM;
         if after > bound {
             return Err(format!("{name} {seed}: {after} bytes, where {bound} are enough"));
         }

@@ -299,6 +299,27 @@ pub fn a_server_of_version_2_is_named<F: Face>(face: &F) {
     sim.expect_lines(&["w1 40", "close w1"]);
 }
 
+/// Whoever asks the next connection whether it lives asks nothing about what was written to the one that was left.
+pub fn the_next_connection_proves_nothing_of_the_one_before<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.manager.observe_fates(socket, true);
+    sim.emit(socket, 1);
+    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
+    sim.emit(socket, 2);
+    sim.expect_lines(&["w1 42<2>"]);
+    sim.manager.disconnect(socket, sim.now);
+    sim.manager.connect(socket, sim.now);
+    sim.expect_lines(&["open w2"]);
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&["w2 40", "w2 ping"]);
+    sim.events();
+    sim.pong("w1");
+    sim.expect_events(&["fate 0 #0 delivered"]);
+}
+
 /// Input for a transport that is gone changes nothing.
 pub fn late_input_is_ignored<F: Face>(face: &F) {
     let mut sim = Sim::new(face);

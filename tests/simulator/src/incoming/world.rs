@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use socketio_client_core::codec::Json;
+use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{EmitOptions, Instant, Manager, Saved, SocketId};
 
 use super::NAMESPACES;
@@ -23,8 +23,14 @@ use crate::pace::Pace;
 use crate::packet::Message;
 use crate::run::Outcome;
 
-/// A client remembers fewer events.
+/// A client remembers fewer events, and fates of fewer emits.
 const REMEMBERED: u64 = 1500;
+const FATES: usize = 4500;
+
+/// What the client emits.
+fn up() -> Payload {
+    Payload::event("up", &1).unwrap()
+}
 
 pub struct World {
     seed: u64,
@@ -169,8 +175,16 @@ impl World {
         self.check_quiet();
     }
 
-    /// Sends so much that whatever remembers the last events is full: it begins anew with each session.
+    /// Whatever remembers the last events, and the last fates, is full afterwards: events begin anew with each session, and a
+    /// client of this world emits little.
     pub(crate) fn fill(&mut self) {
+        for space in 0..self.plan.namespaces {
+            let socket = self.sockets[space];
+            for _ in 0..FATES {
+                let emit = self.manager.emit(socket, up(), EmitOptions::default(), self.instant()).unwrap();
+                self.manager.cancel(socket, emit);
+            }
+        }
         for _ in 0..REMEMBERED {
             (0..self.plan.namespaces).for_each(|space| self.emit(space, How::Kept, false, false));
             self.pass(20);
@@ -275,7 +289,7 @@ impl World {
             let space = self.some_space();
             let socket = self.sockets[space];
             self.journal.action(self.now, || "the client emits".into());
-            let payload = socketio_client_core::codec::Payload::event("up", &1).unwrap();
+            let payload = up();
             // What cannot leave waits, up to its bound.
             let waits = self.plan.grown && self.dice.one_in(2);
             let emits = if waits { 1 + self.dice.roll(40) } else { 1 };
