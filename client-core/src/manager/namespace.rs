@@ -70,6 +70,8 @@ impl<C: Codec> Manager<C> {
                 target.state = if withdrawn { SocketState::Inactive } else { SocketState::Leaving };
             }
             (SocketState::Connected { .. }, Phase::Open(engine)) => {
+                // Of a server that answers before it is asked.
+                engine.withdraw_connect(socket);
                 engine.queue.push_back(Outgoing::Disconnect { socket, force });
                 return self.left(socket, DisconnectReason::ClientDisconnect, now);
             }
@@ -209,6 +211,9 @@ impl<C: Codec> Manager<C> {
                 }
             }
             (PacketKind::ConnectError, SocketState::Connecting { .. }) => {
+                if let Phase::Open(engine) = &mut self.phase {
+                    engine.withdraw_connect(socket);
+                }
                 let failure = payload.map_or(ConnectFailure::NoSid, ConnectFailure::Refused);
                 self.refused(socket, failure, now);
             }

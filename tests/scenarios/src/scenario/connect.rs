@@ -1,6 +1,6 @@
 //! Connecting to namespaces, and leaving them.
 
-use socketio_client_core::{Auth, State, TransportError, TransportKind};
+use socketio_client_core::{Auth, SocketOptions, State, TransportError, TransportKind};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -318,6 +318,26 @@ pub fn the_next_connection_proves_nothing_of_the_one_before<F: Face>(face: &F) {
     sim.events();
     sim.pong("w1");
     sim.expect_events(&["fate 0 #0 delivered"]);
+}
+
+/// A server that answers CONNECT before it has left is not asked any more once the namespace was left, or refused.
+pub fn an_answer_before_the_question<F: Face>(face: &F) {
+    for answer in ["44/a,!", "40/a,{S2}"] {
+        let mut sim = Sim::new(face);
+        sim.connected();
+        let other = sim.manager.socket("/a", SocketOptions::default());
+        sim.manager.connect(other, sim.now);
+        sim.writable = false;
+        sim.server("w1", answer);
+        sim.manager.disconnect(other, sim.now);
+        sim.writable = true;
+        let mut lines = sim.lines();
+        for _ in 0..2 {
+            sim.pong("w1");
+            lines.extend(sim.lines());
+        }
+        assert!(!lines.contains(&"w1 40/a,".to_string()), "{answer}");
+    }
 }
 
 /// Input for a transport that is gone changes nothing.
