@@ -130,9 +130,12 @@ test("500 events a second of each server", { timeout: 280_000 }, async (t) => {
   assert.equal(ours.gaps.length, ours.again);
   for (const gap of ours.gaps) assert.equal(gap.exact, false);
   assert.equal(ours.gaps.filter(({ reason }) => reason === "seam").length, ours.resumed);
-  // Lost within the servers, and at random: a few cuts say nothing about who loses more.
   assert.equal(ours.unexplained, 0);
-  if (process.env.TESTS_FULL) assert.ok(ours.seams <= published.seams, `${ours.seams} lost, ${published.seams} by the published client`);
+  // Lost within the servers, and at random: what two clients lose that are no different differs by so much at most, but once in
+  // a thousand runs.
+  const chance = 3 * Math.sqrt(ours.seams + published.seams);
+  const lost = `${ours.seams} lost, ${published.seams} by the published client`;
+  assert.ok(ours.seams <= published.seams + chance, lost);
 });
 
 test("volatile and acked events among others", { timeout: 280_000 }, async (t) => {
