@@ -57,6 +57,18 @@ fn what_came_before_is_known_only_after_a_replay() {
 }
 
 #[test]
+fn a_replay_is_over_once_twice_as_much_has_come_as_is_known() {
+    let mut known = Known::default();
+    known.replayed();
+    for millis in 0..2 * MOST as u64 - 1 {
+        assert!(note(&mut known, stream(millis, 0)));
+    }
+    let last = stream(2 * MOST as u64 - 2, 0);
+    assert!(!note(&mut known, last), "it may be the end of what comes again");
+    assert!(note(&mut known, last));
+}
+
+#[test]
 fn an_event_without_offset_answers_for_one() {
     let mut known = Known::default();
     known.note_without(|| unreachable!("nothing is replayed that came before the first offset"));
@@ -228,5 +240,5 @@ fn the_ring_is_bounded() {
         note(&mut known, stream(millis, 0));
         known.note_without(|| millis);
     }
-    assert_eq!(known.seen.len(), MOST);
+    assert_eq!(known.len(), MOST);
 }
