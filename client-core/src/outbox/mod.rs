@@ -102,9 +102,10 @@ impl<P> Outbox<P> {
 
     /// Whether one more of `size` bytes fits beside `in_flight` unanswered ones.
     pub(crate) fn room(&self, size: usize, in_flight: usize, config: &Config) -> Result<(), EmitError> {
-        let held = self.held.len() + self.queued + self.answers + in_flight;
-        if held >= config.buffer_size || self.bytes.saturating_add(size) > config.buffer_bytes {
-            return Err(EmitError::BufferFull { held, bytes: self.bytes });
+        let (kept, bytes) = self.load();
+        let held = kept + in_flight;
+        if held >= config.buffer_size || bytes.saturating_add(size) > config.buffer_bytes {
+            return Err(EmitError::BufferFull { held, bytes });
         }
         Ok(())
     }
