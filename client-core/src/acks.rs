@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::event::EmitId;
-use crate::queue::{self, Deadlines};
+use crate::queue::{self, Deadlines, Leave};
 use crate::time::Instant;
 
 /// Every entry leaves exactly once: answered, expired, lost with its connection, or cancelled.
@@ -14,6 +14,8 @@ pub(crate) struct Acks {
     next: u64,
     /// By id. Trees would be a tenth of what a page downloads, and answers come nearly in order.
     pending: VecDeque<Pending>,
+    /// Entries of it that have left.
+    gaps: usize,
     /// In order of time.
     deadlines: Deadlines,
     in_flight: usize,
@@ -31,6 +33,18 @@ struct Pending {
     attempt: bool,
     /// Its emit was dropped, and it ends as if that had been lost.
     dropped: bool,
+    /// It is not there any longer.
+    left: bool,
+}
+
+impl Leave for Pending {
+    fn has_left(&self) -> bool {
+        self.left
+    }
+
+    fn leave(&mut self) {
+        (self.left, self.forgotten) = (true, true);
+    }
 }
 
 impl Pending {
@@ -82,6 +96,7 @@ impl Acks {
             forgotten: false,
             attempt: false,
             dropped: false,
+            left: false,
         })
     }
 
@@ -89,7 +104,7 @@ impl Acks {
     pub(crate) fn attempt(&mut self, emit: EmitId, earlier: u32, deadline: Option<Instant>) -> u64 {
         if earlier as usize >= ATTEMPTS {
             let mut attempts =
-                self.pending.iter().filter(|pending| pending.emit == emit).map(|pending| pending.id);
+                self.waiting().filter(|pending| pending.emit == emit).map(|pending| pending.id);
             if let Some(oldest) = attempts.next()
                 && attempts.count() + 1 >= ATTEMPTS
             {
@@ -104,6 +119,7 @@ impl Acks {
             forgotten: false,
             attempt: true,
             dropped: false,
+            left: false,
         })
     }
 
@@ -113,9 +129,23 @@ impl Acks {
         if let Some(deadline) = deadline {
             self.deadlines.insert(deadline, id);
         }
-        let pending =
-            Pending { id, emit, deadline, sent: true, forgotten: false, attempt: true, dropped: false };
-        queue::insert(&mut self.pending, pending, |pending| pending.id);
+        let pending = Pending {
+            id,
+            emit,
+            deadline,
+            sent: true,
+            forgotten: false,
+            attempt: true,
+            dropped: false,
+            left: false,
+        };
+        match self.place(id).and_then(|at| self.pending.get_mut(at)) {
+            Some(gap) => {
+                *gap = pending;
+                self.gaps -= 1;
+            }
+            None => queue::insert(&mut self.pending, pending, |pending| pending.id),
+        }
     }
 
     /// Ids below were used by an earlier process.
@@ -130,7 +160,7 @@ impl Acks {
 
     /// Whether an emit's answer is awaited, and whether it was sent.
     pub(crate) fn of(&self, emit: EmitId) -> Option<bool> {
-        self.pending.iter().find(|pending| pending.emit == emit).map(|pending| pending.sent)
+        self.waiting().find(|pending| pending.emit == emit).map(|pending| pending.sent)
     }
 
     fn insert(&mut self, pending: Pending) -> u64 {
@@ -142,7 +172,17 @@ impl Acks {
         id
     }
 
+    fn waiting(&self) -> impl Iterator<Item = &Pending> {
+        self.pending.iter().filter(|pending| !pending.left)
+    }
+
     fn find(&self, id: u64) -> Option<usize> {
+        let at = self.place(id)?;
+        (!self.pending.get(at)?.left).then_some(at)
+    }
+
+    /// Of an entry, or the gap that it has left.
+    fn place(&self, id: u64) -> Option<usize> {
         // Mostly none is missing in between.
         let at = id.checked_sub(self.pending.front()?.id)? as usize;
         if self.pending.get(at).is_some_and(|pending| pending.id == id) {
@@ -153,10 +193,8 @@ impl Acks {
 
     /// The emit is settled: answers to its other attempts mean nothing.
     pub(crate) fn settled(&mut self, emit: EmitId) {
-        while let Some(id) =
-            self.pending.iter().find(|pending| pending.emit == emit).map(|pending| pending.id)
-        {
-            self.remove(id);
+        while let Some(at) = self.pending.iter().position(|pending| pending.emit == emit && !pending.left) {
+            self.take(at);
         }
     }
 
@@ -203,7 +241,8 @@ impl Acks {
         let at = match self.find(id) {
             Some(at) => at,
             None if fault!(LateAckSettlesNext) => {
-                self.pending.iter().position(|pending| pending.sent && !pending.attempt && pending.id > id)?
+                let next = |other: &Pending| other.sent && !other.attempt && !other.left && other.id > id;
+                self.pending.iter().position(next)?
             }
             None => return None,
         };
@@ -220,8 +259,8 @@ impl Acks {
 
     #[inline]
     fn take(&mut self, at: usize) -> Option<Settled> {
-        let Pending { id, emit, deadline, sent, attempt, dropped, .. } =
-            queue::remove(&mut self.pending, at)?;
+        let &Pending { id, emit, deadline, sent, attempt, dropped, .. } = self.pending.get(at)?;
+        queue::leave(&mut self.pending, &mut self.gaps, at);
         if let Some(deadline) = deadline {
             self.deadlines.remove(deadline, id);
         }
@@ -231,7 +270,10 @@ impl Acks {
 
     /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
     pub(crate) fn forget(&mut self, emit: EmitId) {
-        let Some(pending) = self.pending.iter_mut().find(|pending| pending.emit == emit) else { return };
+        let Some(pending) = self.pending.iter_mut().find(|pending| pending.emit == emit && !pending.left)
+        else {
+            return;
+        };
         if pending.attempt {
             // Its emit is sent again until the answer comes.
         } else if pending.sent {
@@ -259,6 +301,7 @@ impl Acks {
         let mut lost = Vec::new();
         for _ in 0..self.pending.len() {
             match self.pending.pop_front() {
+                Some(pending) if pending.left => {}
                 Some(mut pending) if pending.sent => {
                     pending.forget(&mut self.deadlines);
                     let Pending { emit, attempt, dropped, .. } = pending;
@@ -268,7 +311,7 @@ impl Acks {
                 None => break,
             }
         }
-        self.in_flight = 0;
+        (self.gaps, self.in_flight) = (0, 0);
         if fault!(AckIdsReused) {
             self.next = 0;
         }
@@ -315,5 +358,63 @@ mod tests {
         assert_eq!(acks.lost().iter().map(|lost| lost.emit).collect::<Vec<_>>(), [EmitId(11)]);
         assert_eq!((acks.in_flight(), acks.deadline()), (0, None));
         assert!(!acks.mark_sent(second));
+    }
+
+    fn sent(count: u64) -> Acks {
+        let mut acks = Acks::default();
+        for emit in 0..count {
+            let id = acks.register(EmitId(emit), Some(Instant::from_millis(emit)));
+            assert!(acks.mark_sent(id));
+        }
+        acks
+    }
+
+    #[test]
+    fn answers_come_in_any_order() {
+        for step in 1..97 {
+            let mut acks = sent(97);
+            for answered in 1..=97 {
+                let id = answered * step % 97;
+                assert_eq!(acks.answered(id), Some(EmitId(id)));
+                assert_eq!(
+                    (acks.answered(id), acks.mark_sent(id), acks.mark_unsent(id)),
+                    (None, false, false)
+                );
+                assert!(!acks.is_awaited(id) && acks.of(EmitId(id)).is_none());
+                let left = 97 - answered as usize;
+                assert_eq!((acks.in_flight(), acks.emits().count()), (left, left));
+                assert!(acks.pending.len() <= 2 * left, "gaps are fewer than what waits");
+            }
+            assert_eq!((acks.deadline(), acks.gaps), (None, 0));
+        }
+    }
+
+    #[test]
+    fn what_has_left_is_not_lost_with_the_connection() {
+        let mut acks = sent(5);
+        assert!(acks.answered(2).is_some());
+        acks.forget(EmitId(2));
+        acks.settled(EmitId(2));
+        assert_eq!(acks.abandon(|_| false).iter().map(|lost| lost.emit.0).collect::<Vec<_>>(), [0, 1, 3, 4]);
+        let mut acks = sent(5);
+        assert!(acks.answered(2).is_some());
+        assert_eq!(acks.lost().iter().map(|lost| lost.emit.0).collect::<Vec<_>>(), [0, 1, 3, 4]);
+        assert_eq!((acks.in_flight(), acks.gaps, acks.deadline()), (0, 0, None));
+    }
+
+    #[test]
+    fn an_attempt_under_the_same_id_takes_its_place_again() {
+        for answered in 0..5 {
+            let mut acks = sent(5);
+            acks.answered(answered);
+            acks.attempt_again(2, EmitId(2), Some(Instant::from_millis(9)));
+            assert_eq!(acks.of(EmitId(2)), Some(true));
+            let emits = (0..5).filter(|emit| *emit != answered || *emit == 2);
+            assert!(acks.emits().map(|emit| emit.0).eq(emits));
+            assert_eq!((acks.answered(2), acks.answered(2)), (Some(EmitId(2)), None));
+            acks.settled(EmitId(3));
+            assert!((0..5).all(|id| acks.answered(id).is_none() || (id != 2 && id != 3 && id != answered)));
+            assert_eq!((acks.gaps, acks.deadline()), (0, None));
+        }
     }
 }

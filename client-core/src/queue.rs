@@ -28,6 +28,49 @@ fn remove_inner<T>(queue: &mut VecDeque<T>, at: usize) -> Option<T> {
     }
 }
 
+/// What can be told to have left a queue before it is taken out.
+pub(crate) trait Leave {
+    fn has_left(&self) -> bool;
+    fn leave(&mut self);
+}
+
+/// An entry leaves, wherever it stands. From the middle it leaves a gap, as moving those behind it would cost a part of all
+/// that wait. Gaps go once they come to an end, or are more than half.
+#[inline]
+pub(crate) fn leave<T: Leave>(queue: &mut VecDeque<T>, gaps: &mut usize, at: usize) {
+    if at == 0 {
+        queue.pop_front();
+    } else if let Some(entry) = queue.get_mut(at) {
+        entry.leave();
+        *gaps += 1;
+    }
+    if *gaps > 0 {
+        close_gaps(queue, gaps);
+    }
+}
+
+#[inline(never)]
+fn close_gaps<T: Leave>(queue: &mut VecDeque<T>, gaps: &mut usize) {
+    while queue.front().is_some_and(T::has_left) {
+        queue.pop_front();
+        *gaps -= 1;
+    }
+    while queue.back().is_some_and(T::has_left) {
+        queue.pop_back();
+        *gaps -= 1;
+    }
+    if *gaps > queue.len() / 2 {
+        for _ in 0..queue.len() {
+            if let Some(entry) = queue.pop_front()
+                && !entry.has_left()
+            {
+                queue.push_back(entry);
+            }
+        }
+        *gaps = 0;
+    }
+}
+
 /// Puts an entry where it belongs in a queue that is in order of `key`.
 pub(crate) fn insert<T, K: Ord>(queue: &mut VecDeque<T>, entry: T, key: impl Fn(&T) -> K) {
     let mut at = queue.len();
@@ -38,18 +81,35 @@ pub(crate) fn insert<T, K: Ord>(queue: &mut VecDeque<T>, entry: T, key: impl Fn(
     }
 }
 
+/// Two numbers, and whether they have left.
+type Pair = (u64, u64, bool);
+
+impl Leave for Pair {
+    fn has_left(&self) -> bool {
+        self.2
+    }
+
+    fn leave(&mut self) {
+        self.2 = true;
+    }
+}
+
 /// Pairs of numbers in order. One type, and one code, for all that is looked up by a time or a ticket.
 #[derive(Debug, Default)]
-pub(crate) struct Pairs(VecDeque<(u64, u64)>);
+pub(crate) struct Pairs {
+    /// Neither the first nor the last one has left.
+    pairs: VecDeque<Pair>,
+    gaps: usize,
+}
 
 impl Pairs {
     #[inline(never)]
     pub(crate) fn insert(&mut self, first: u64, second: u64) {
-        insert(&mut self.0, (first, second), |pair| *pair);
+        insert(&mut self.pairs, (first, second, false), |pair| *pair);
     }
 
     fn find(&self, first: u64, second: u64) -> Option<usize> {
-        self.0.binary_search(&(first, second)).ok()
+        self.pairs.binary_search(&(first, second, false)).ok()
     }
 
     #[inline(never)]
@@ -60,36 +120,46 @@ impl Pairs {
     /// Whether it was there.
     #[inline(never)]
     pub(crate) fn remove(&mut self, first: u64, second: u64) -> bool {
-        self.find(first, second).and_then(|at| remove(&mut self.0, at)).is_some()
+        let found = self.find(first, second);
+        if let Some(at) = found {
+            leave(&mut self.pairs, &mut self.gaps, at);
+        }
+        found.is_some()
     }
 
     pub(crate) fn front(&self) -> Option<(u64, u64)> {
-        self.0.front().copied()
+        self.pairs.front().map(|&(first, second, _)| (first, second))
     }
 
     pub(crate) fn back(&self) -> Option<(u64, u64)> {
-        self.0.back().copied()
+        self.pairs.back().map(|&(first, second, _)| (first, second))
     }
 
     #[inline(never)]
     pub(crate) fn pop_front(&mut self) -> Option<(u64, u64)> {
-        self.0.pop_front()
+        let front = self.front();
+        leave(&mut self.pairs, &mut self.gaps, 0);
+        front
     }
 
     pub(crate) fn pop_back(&mut self) -> Option<(u64, u64)> {
-        self.0.pop_back()
+        let back = self.back()?;
+        let last = self.pairs.len() - 1;
+        leave(&mut self.pairs, &mut self.gaps, last);
+        Some(back)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.iter().copied()
+        self.pairs.iter().filter(|pair| !pair.has_left()).map(|&(first, second, _)| (first, second))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.pairs.len() - self.gaps
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.pairs.clear();
+        self.gaps = 0;
     }
 }
 
@@ -135,6 +205,8 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -148,5 +220,40 @@ mod tests {
             assert_eq!(remove(&mut queue, 7), None);
         }
         assert_eq!(remove(&mut VecDeque::<u8>::new(), 0), None);
+    }
+
+    /// Any order of 0..97 but the ordinary one.
+    fn orders() -> impl Iterator<Item = Vec<u64>> {
+        (1..97).map(|step| (0..97).map(|at| at * step % 97).collect())
+    }
+
+    #[test]
+    fn pairs_leave_in_any_order() {
+        for order in orders() {
+            let mut pairs = Pairs::default();
+            (0..97).for_each(|first| pairs.insert(first, first));
+            let mut left: VecDeque<_> = (0..97).collect();
+            for first in order {
+                assert!(pairs.remove(first, first) && !pairs.remove(first, first));
+                left.retain(|other| *other != first);
+                let ends = [left.front(), left.back()].map(|end| end.map(|end| (*end, *end)));
+                assert_eq!([pairs.front(), pairs.back()], ends);
+                assert_eq!(pairs.len(), left.len());
+                assert!(pairs.iter().map(|(first, _)| first).eq(left.iter().copied()));
+                assert!(pairs.pairs.len() <= 2 * left.len(), "gaps are fewer than what waits");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_comes_again_beside_its_gap() {
+        let mut pairs = Pairs::default();
+        (0..9).for_each(|first| pairs.insert(first, 0));
+        assert!(pairs.remove(4, 0) && !pairs.contains(4, 0));
+        pairs.insert(4, 0);
+        assert!(pairs.contains(4, 0) && pairs.iter().count() == 9);
+        assert!(pairs.remove(4, 0) && !pairs.contains(4, 0));
+        assert_eq!((0..8).filter_map(|_| pairs.pop_front()).map(|(first, _)| first).sum::<u64>(), 32);
+        assert_eq!((pairs.pop_front(), pairs.len()), (None, 0));
     }
 }
