@@ -81,6 +81,7 @@ mod outbox;
 mod provider;
 mod queue;
 mod recovery_store;
+mod requests;
 mod shared;
 mod socket;
 #[cfg(feature = "outbox")]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     /// Events that wait for their first listener.
     pub(crate) held: Option<Mutex<HeldEvents<Message>>>,
     /// Where the next process finds the sessions.
-    pub(crate) recovery: Option<RecoveryStore>,
+    pub(crate) recovery: Option<Arc<RecoveryStore>>,
 }
 
 /// What a client was built with.
@@ -89,7 +89,7 @@ impl Shared {
     pub(crate) fn new(
         manager: Manager,
         setup: Setup,
-        recovery: Option<RecoveryStore>,
+        recovery: Option<Arc<RecoveryStore>>,
         held: Option<HeldEvents<Message>>,
         cursor: Option<Cursor>,
     ) -> Self {
@@ -317,6 +317,9 @@ impl Shared {
             state.end.get_or_insert(end);
             events
         });
+        if let Some(recovery) = &self.recovery {
+            recovery.leave();
+        }
         settled.into_iter().for_each(Settled::tell);
         if events {
             self.queue.wake();
