@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crc::{CRC_32_ISCSI, Crc};
-use socketio_client_core::{Carrier, Instant, Offset, Saved, SavedLink, SavedSession, SocketId};
+use socketio_client_core::{Carrier, Instant, Marks, Offset, Saved, SavedLink, SavedSession, SocketId};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::shared::Manager;
@@ -45,6 +45,8 @@ struct Inner {
     /// Since they were written last.
     changed: bool,
     names: Vec<(SocketId, String)>,
+    /// Where the sessions are that are stored, or were claimed.
+    reached: Marks,
     /// Events that were handed to the dispatcher, and those that it has dealt with.
     pushed: u64,
     handled: u64,
@@ -91,6 +93,7 @@ impl RecoveryStore {
             entries,
             changed: false,
             names: Vec::new(),
+            reached: Marks::default(),
             pushed: 0,
             handled: 0,
             marks: VecDeque::new(),
@@ -110,8 +113,13 @@ impl RecoveryStore {
     pub(crate) fn restore(&self, manager: &mut Manager, socket: SocketId, namespace: &str) {
         let mut inner = self.inner();
         inner.names.push((socket, namespace.to_owned()));
-        match inner.entries.get(namespace) {
-            Some(saved) => manager.restore_session(socket, saved.clone()),
+        match inner.entries.get(namespace).cloned() {
+            Some(saved) => {
+                if let Some(session) = saved.clone() {
+                    inner.reached.store(socket, Saved::Session(session), false);
+                }
+                manager.restore_session(socket, saved);
+            }
             None if inner.lost => manager.restore_session(socket, None),
             None => {}
         }
@@ -213,16 +221,13 @@ impl Inner {
             !sessions.is_empty()
         });
         self.withheld.retain(|(other, _)| *other != socket);
-        match saved {
-            // Once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
-            Saved::Session(session) => {
-                self.news = true;
-                self.marks.push_back((self.pushed, vec![(socket, session)]));
-                self.catch_up();
-            }
-            Saved::Claimed => self.store(socket, Some(None)),
-            Saved::Left => self.store(socket, None),
+        if let Saved::Session(session) = &saved {
+            // There once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
+            self.news = true;
+            self.marks.push_back((self.pushed, vec![(socket, session.clone())]));
         }
+        self.store(socket, saved, true);
+        self.catch_up();
     }
 
     /// How far events have come that were handed over.
@@ -237,26 +242,31 @@ impl Inner {
 
     /// Writes the last mark that is dealt with.
     fn catch_up(&mut self) {
-        let mut reached = std::mem::take(&mut self.withheld);
+        let mut sessions = std::mem::take(&mut self.withheld);
         while self.marks.front().is_some_and(|(at, _)| *at <= self.handled) {
-            let Some((_, sessions)) = self.marks.pop_front() else { break };
-            for (socket, session) in sessions {
-                reached.retain(|(other, _)| *other != socket);
-                reached.push((socket, session));
+            let Some((_, reached)) = self.marks.pop_front() else { break };
+            for (socket, session) in reached {
+                sessions.retain(|(other, _)| *other != socket);
+                sessions.push((socket, session));
             }
         }
-        for (socket, session) in reached {
-            if self.held.contains(&socket) {
-                self.withheld.push((socket, session));
-            } else {
-                self.store(socket, Some(Some(session)));
+        for (socket, session) in sessions {
+            let waits = self.held.contains(&socket);
+            if waits {
+                self.withheld.push((socket, session.clone()));
             }
+            self.store(socket, Saved::Session(session), waits);
         }
     }
 
-    /// `None`: it is left.
-    fn store(&mut self, socket: SocketId, entry: Option<Option<SavedSession>>) {
+    /// `waits`: not all of its events are dealt with that have come.
+    fn store(&mut self, socket: SocketId, saved: Saved, waits: bool) {
         let Some(name) = self.name(socket).filter(|_| self.open) else { return };
+        let entry = match self.reached.store(socket, saved, waits) {
+            Saved::Session(session) => Some(Some(session)),
+            Saved::Claimed => Some(None),
+            Saved::Left => None,
+        };
         let before = match entry.clone() {
             Some(entry) => self.entries.insert(name, entry),
             None => self.entries.remove(&name),

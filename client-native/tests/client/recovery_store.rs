@@ -158,6 +158,26 @@ async fn an_event_for_which_a_stream_has_no_room_comes_again() {
     within(stored.reaches(34)).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_an_event_waits_the_next_process_can_go_on_from_before_it() {
+    let stored = Stored::new("waits");
+    drop(marked(&stored, false).await);
+    let (builder, mut server) = pair();
+    let builder = builder.recovery_store(&stored.0).recovery_takeover(false);
+    let client = builder.hold_events(["early"]).build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = within(server.open(SLOW)).await;
+    peer.expect(&claim()).await;
+    assert!(!stored.has(1));
+    // Read together with the answer.
+    peer.send(format!(r#"42["early",{}]"#, args(2))).await;
+    peer.send(r#"40{"sid":"S2","pid":"P1"}"#).await;
+    // For whoever comes after a process that is killed, and after one that has ended.
+    within(stored.reaches(1)).await;
+    drop((client, socket));
+    assert!(stored.has(1) && !stored.has(2));
+}
+
 /// What a session is asked for with.
 fn claim() -> String {
     format!(r#"40{{"pid":"P1","offset":{}}}"#, args(1))
