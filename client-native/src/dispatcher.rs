@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use socketio_client_core::{
-    ClientEvent, ConnectError, DisconnectReason, Gap, HeldEvents, ResyncId, SocketId, Taken,
+    ClientEvent, ConnectError, DisconnectReason, Gap, HeldEvents, Replays, ResyncId, SocketId, Taken,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -308,30 +308,6 @@ fn begin_resync(shared: &Arc<Shared>, socket: SocketId, gap: Gap, id: ResyncId) 
             }
         }
     })
-}
-
-/// How many of the next messages were missed, by namespace.
-#[derive(Default)]
-struct Replays(Vec<(SocketId, usize)>);
-
-impl Replays {
-    fn begin(&mut self, socket: SocketId, replayed: usize) {
-        self.0.retain(|(other, _)| *other != socket);
-        if replayed > 0 {
-            self.0.push((socket, replayed));
-        }
-    }
-
-    /// Whether the next one was.
-    fn next(&mut self, socket: SocketId) -> bool {
-        match self.0.iter_mut().find(|(other, left)| *other == socket && *left > 0) {
-            Some((_, left)) => {
-                *left -= 1;
-                true
-            }
-            None => false,
-        }
-    }
 }
 
 /// Hands a message to the handlers from the one at `next` on. Stops at a stream that is full; one that is gone is passed
