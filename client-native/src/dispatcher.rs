@@ -171,7 +171,7 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
             {
                 return hold(shared, held, socket, message).map(|()| None);
             }
-            return hand_over(shared, socket, message);
+            return pass_on(shared, socket, message);
         }
         Event::Sent { socket, payload } => {
             let outgoing = Outgoing(payload);
@@ -240,7 +240,8 @@ fn released(shared: &Shared) -> Option<(SocketId, Message)> {
     released
 }
 
-fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
+/// To who listens; how far that brings the namespace is known afterwards.
+fn pass_on(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
     let place = place(shared, &message)?;
     let stalled = tell(shared, socket, message)?;
     // After the listeners, so that what they had not handled comes again.
