@@ -235,7 +235,7 @@ fn frames(rows: &mut Vec<Row>) {
     add(
         "a compressed bomb, from a server that says that it compresses",
         Attack::Compressed(|peer| peer.frame(0xc1, &bomb::MESSAGE)),
-        wrong,
+        Told::NotOpened(|error| matches!(error, TransportError::NotWebSocket { .. })),
         Bound::Message,
     );
     add("an unknown opcode", WebSocket(|peer| peer.frame(0x83, b"?")), wrong, Bound::Nothing);
