@@ -34,7 +34,7 @@ const rows = {
     "a handshake with a `sid` as long as may be": { kind: "open", text: "the server's handshake cannot be read" },
     // Firefox is busy with them for so long that its page does not come to say so.
     "a body without end": { chromium: { text: TOO_LONG } },
-    "a body without end, in pieces of a byte": { chromium: { text: TOO_LONG } },
+    "a body without end, in pieces of four bytes": { chromium: { text: TOO_LONG } },
     "a million packets in a body": closed("transport error: too many attachments"),
     "an empty body": closed("transport error: server error"),
     "10,000 packets for namespaces that nobody asked for in a body, ten times": survives,

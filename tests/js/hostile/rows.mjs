@@ -117,7 +117,7 @@ export const told = {
     "a compressed bomb, which was not asked for": fetches(`: ${NOT_TEXT}`),
     "a handshake with a `sid` as long as may be": open("the server's handshake cannot be read"),
     "a body without end": fetches(`: ${tooLong}`),
-    "a body without end, in pieces of a byte": fetches(`: ${tooLong}`),
+    "a body without end, in pieces of four bytes": fetches(`: ${tooLong}`),
     "a body of 1 GB, announced": fetches(`: ${tooLong}`),
     "a chunk of 2^63 bytes, announced": fetches(`: ${tooLong}`),
     "chunk extensions without end": fetches(": Parse Error: "),

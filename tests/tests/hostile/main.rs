@@ -116,9 +116,7 @@ async fn close(row: &Row, after: usize) -> Result<(), String> {
 fn chosen() -> Vec<Row> {
     let only = std::env::var("HOSTILE_ONLY").unwrap_or_default();
     let is_chosen = |row: &Row| format!("{} {}", row.transport(), row.name).contains(&only);
-    // Not judged natively yet: within `PATIENCE` nothing is told of it.
-    let judged = |row: &Row| !row.name.ends_with("in pieces of a byte");
-    rows::all().into_iter().filter(|row| judged(row) && is_chosen(row)).collect()
+    rows::all().into_iter().filter(is_chosen).collect()
 }
 
 /// One test: the memory of all threads is counted together.

@@ -33,10 +33,10 @@ fn bodies(rows: &mut Vec<Row>) {
         Bound::Message,
     );
     add(
-        "a body without end, in pieces of a byte",
+        "a body without end, in pieces of four bytes",
         Polling(|peer, _| {
             peer.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-            peer.without_end(b"1\r\n6\r\n")
+            peer.without_end(b"4\r\n6666\r\n")
         }),
         Told::Closed(Broken, too_large),
         Bound::Message,
