@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -10,7 +11,7 @@ use thiserror::Error;
 use crate::codec::{Json, Payload, Value};
 use crate::config::TransportKind;
 use crate::error::{AckError, ConnectFailure, DecodeError, EmitError, OpenError, TransportError};
-use crate::event::{DisconnectReason, EmitId, Event};
+use crate::event::{DisconnectReason, EmitId, Event, SocketId};
 use crate::fate::Fate;
 
 /// What happens to a connection.
@@ -257,6 +258,29 @@ fn refused(payload: &Payload) -> ConnectError {
     ConnectError::Refused { message: message.unwrap_or_else(|| payload.json().to_owned()), data }
 }
 
+/// How many of the next messages were missed, by namespace: [`Event::Connected`] says it before they come.
+#[derive(Debug, Default)]
+pub struct Replays(Vec<(SocketId, usize)>);
+
+impl Replays {
+    /// A namespace is connected.
+    pub fn begin(&mut self, socket: SocketId, replayed: usize) {
+        self.0.retain(|(other, _)| *other != socket);
+        if replayed > 0 {
+            self.0.push((socket, replayed));
+        }
+    }
+
+    /// A message comes: whether it was missed.
+    pub fn next(&mut self, socket: SocketId) -> bool {
+        let left = self.0.iter_mut().find(|(other, left)| *other == socket && *left > 0);
+        left.is_some_and(|(_, left)| {
+            *left -= 1;
+            true
+        })
+    }
+}
+
 /// Whether everything has reached the server will not be known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -300,7 +324,25 @@ pub enum ClearError {
 mod tests {
     use super::*;
     use alloc::collections::BTreeMap;
-    use alloc::vec::Vec;
+
+    #[test]
+    fn as_many_as_were_missed_of_each_namespace() {
+        let (one, other) = (SocketId(0), SocketId(1));
+        let mut replays = Replays::default();
+        replays.begin(one, 2);
+        replays.begin(other, 1);
+        assert_eq!(
+            [one, one, one, other, other].map(|of| replays.next(of)),
+            [true, true, false, true, false]
+        );
+        // The next connection's, whatever is left of the last one's.
+        replays.begin(one, 2);
+        replays.begin(one, 1);
+        assert_eq!([one, one].map(|of| replays.next(of)), [true, false]);
+        replays.begin(one, 1);
+        replays.begin(one, 0);
+        assert!(!replays.next(one));
+    }
 
     #[test]
     fn a_refusal_says_why() {

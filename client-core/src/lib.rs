@@ -80,6 +80,9 @@ pub use error::{
 };
 pub use event::{AckId, AuthRequest, DisconnectReason, EmitId, Event, Flush, ResyncId, SocketId, State};
 #[cfg(feature = "json")]
+#[doc(hidden)]
+pub use face::Replays;
+#[cfg(feature = "json")]
 pub use face::{ClearError, ClientEvent, ConnectError, FlushError};
 pub use fate::Fate;
 #[cfg(socketio_faults)]

@@ -318,7 +318,7 @@ impl ClientBuilder {
         let ages = config.buffer_max_age.is_some();
         let recovery = self.recovery_store.map(|path| {
             let server = format!("{}:{}{}", config.address.host, config.address.port, config.path);
-            RecoveryStore::open(&path, server)
+            Arc::new(RecoveryStore::open(&path, server))
         });
         let held = (!self.hold_events.is_empty()).then(|| HeldEvents::new(self.hold_events, self.hold_size));
         let manager = Manager::new(Json, config, random());

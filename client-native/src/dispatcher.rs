@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use socketio_client_core::{
-    ClientEvent, ConnectError, DisconnectReason, Gap, HeldEvents, ResyncId, SocketId, Taken,
+    ClientEvent, ConnectError, DisconnectReason, Gap, HeldEvents, Replays, ResyncId, SocketId, Taken,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -29,27 +29,35 @@ const TURN_BYTES: usize = 1 << 20;
 struct Panicked(String);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut batch = VecDeque::new();
-    let (mut replays, mut dealt) = (Replays::default(), 0);
+    let mut work =
+        Work { shared: Arc::clone(&shared), batch: VecDeque::new(), replays: Replays::default(), dealt: 0 };
     let mut guard = Guard { shared: &shared, finished: false };
-    'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut batch)).await {
+    'client: while poll_fn(|cx| shared.queue.poll_take(cx, &mut work.batch)).await {
         // One turn at least: somebody may listen to what is held.
         let mut goes_on = true;
         while goes_on {
-            let mut stopped = shared.may_block(|| turn(&shared, &mut replays, &mut batch, &mut dealt));
-            goes_on = !batch.is_empty() || matches!(stopped, Ok(Some(_)));
+            let mut stopped;
+            (work, stopped) = shared
+                .may_block(move || {
+                    let stopped = work.turns();
+                    (work, stopped)
+                })
+                .await;
+            goes_on = !work.batch.is_empty() || matches!(stopped, Ok(Some(_)));
             while let Ok(Some(Stalled { stream, message, rest })) = stopped {
                 // The only error is that nobody reads it any more.
                 let _ = stream.send(message).await;
-                stopped = shared.may_block(|| {
-                    rest.map_or(Ok(None), |(taken, next, message)| deliver(taken, next, message))
-                });
+                let Some((taken, next, message)) = rest else {
+                    stopped = Ok(None);
+                    break;
+                };
+                stopped = shared.may_block(move || deliver(taken, next, message)).await;
             }
             if let Err(Panicked(message)) = stopped {
                 fail(&shared, message);
                 break 'client;
             }
-            if !batch.is_empty() {
+            if !work.batch.is_empty() {
                 tokio::task::yield_now().await;
             }
         }
@@ -57,36 +65,53 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     guard.finished = true;
 }
 
-/// Deals with a turn's worth of events, or up to a stream that is full. `dealt`: events that are not reported yet.
-fn turn(
-    shared: &Arc<Shared>,
-    replays: &mut Replays,
-    batch: &mut VecDeque<Event>,
-    dealt: &mut usize,
-) -> Result<Option<Stalled>, Panicked> {
-    let (mut events, mut bytes) = (0, 0);
-    let mut stopped = Ok(None);
-    while events < TURN && bytes < TURN_BYTES && matches!(stopped, Ok(None)) {
-        // They came before all that waits.
-        if let Some((socket, message)) = released(shared) {
-            // How far that brings it was asked when it came.
-            stopped = tell(shared, socket, message);
-            settle(shared);
-            continue;
+/// What is to be told.
+struct Work {
+    shared: Arc<Shared>,
+    batch: VecDeque<Event>,
+    replays: Replays,
+    /// Events that are dealt with, and not reported yet.
+    dealt: usize,
+}
+
+impl Work {
+    /// As many turns as there are events for, where no other task waits for this thread: to get here takes long on a busy
+    /// machine.
+    fn turns(&mut self) -> Result<Option<Stalled>, Panicked> {
+        let mut stopped = self.turn();
+        while self.shared.setup.threads && !self.batch.is_empty() && matches!(stopped, Ok(None)) {
+            stopped = self.turn();
         }
-        let Some(event) = batch.pop_front() else { break };
-        events += 1;
-        bytes += event.size();
-        stopped = dispatch(shared, replays, event);
+        stopped
     }
-    *dealt += events;
-    // What a stream has no room for, or made its listener panic, is not dealt with: the former is by the next turn.
-    if let (Some(recovery), Ok(None)) = (&shared.recovery, &stopped) {
-        let held = shared.held.as_ref().map_or_else(Vec::new, |held| lock(held).waiting().collect());
-        recovery.handled(std::mem::take(dealt), held);
+
+    /// Deals with a turn's worth of events, or up to a stream that is full.
+    fn turn(&mut self) -> Result<Option<Stalled>, Panicked> {
+        let shared = &self.shared;
+        let (mut events, mut bytes) = (0, 0);
+        let mut stopped = Ok(None);
+        while events < TURN && bytes < TURN_BYTES && matches!(stopped, Ok(None)) {
+            // They came before all that waits.
+            if let Some((socket, message)) = released(shared) {
+                // How far that brings it was asked when it came.
+                stopped = tell(shared, socket, message);
+                settle(shared);
+                continue;
+            }
+            let Some(event) = self.batch.pop_front() else { break };
+            events += 1;
+            bytes += event.size();
+            stopped = dispatch(shared, &mut self.replays, event);
+        }
+        self.dealt += events;
+        // What a stream has no room for, or made its listener panic, is not dealt with: the former is by the next turn.
+        if let (Some(recovery), Ok(None)) = (&shared.recovery, &stopped) {
+            let held = shared.held.as_ref().map_or_else(Vec::new, |held| lock(held).waiting().collect());
+            recovery.handled(std::mem::take(&mut self.dealt), held);
+        }
+        shared.queue.done(events, bytes, &shared.state);
+        stopped
     }
-    shared.queue.done(events, bytes, &shared.state);
-    stopped
 }
 
 /// Whatever ends the dispatcher: streams end, and what listeners own is freed.
@@ -146,7 +171,7 @@ fn dispatch(shared: &Arc<Shared>, replays: &mut Replays, event: Event) -> Result
             {
                 return hold(shared, held, socket, message).map(|()| None);
             }
-            return hand_over(shared, socket, message);
+            return pass_on(shared, socket, message);
         }
         Event::Sent { socket, payload } => {
             let outgoing = Outgoing(payload);
@@ -215,7 +240,8 @@ fn released(shared: &Shared) -> Option<(SocketId, Message)> {
     released
 }
 
-fn hand_over(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
+/// To who listens; how far that brings the namespace is known afterwards.
+fn pass_on(shared: &Shared, socket: SocketId, message: Message) -> Result<Option<Stalled>, Panicked> {
     let place = place(shared, &message)?;
     let stalled = tell(shared, socket, message)?;
     // After the listeners, so that what they had not handled comes again.
@@ -308,30 +334,6 @@ fn begin_resync(shared: &Arc<Shared>, socket: SocketId, gap: Gap, id: ResyncId) 
             }
         }
     })
-}
-
-/// How many of the next messages were missed, by namespace.
-#[derive(Default)]
-struct Replays(Vec<(SocketId, usize)>);
-
-impl Replays {
-    fn begin(&mut self, socket: SocketId, replayed: usize) {
-        self.0.retain(|(other, _)| *other != socket);
-        if replayed > 0 {
-            self.0.push((socket, replayed));
-        }
-    }
-
-    /// Whether the next one was.
-    fn next(&mut self, socket: SocketId) -> bool {
-        match self.0.iter_mut().find(|(other, left)| *other == socket && *left > 0) {
-            Some((_, left)) => {
-                *left -= 1;
-                true
-            }
-            None => false,
-        }
-    }
 }
 
 /// Hands a message to the handlers from the one at `next` on. Stops at a stream that is full; one that is gone is passed

@@ -7,21 +7,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytestring::ByteString;
 use socketio_client_core::codec::Json;
-use socketio_client_core::{
-    Command, Frame, Input, Instant, State as Connection, TransportError, TransportId,
-};
+use socketio_client_core::{Command, Frame, Input, Instant, Saved, State as Connection, TransportId};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use crate::dispatcher::panic_message;
 use crate::error::End;
 use crate::links::{Link, Read, frame_size};
 use crate::provider::{Headers, Provider};
-use crate::recovery_store::RecoveryStore;
+use crate::requests::{Done, Pending, Request};
 use crate::shared::{Shared, State};
-use crate::transport::{Http, WebSocket, ws};
+use crate::transport::{Http, ws};
 use crate::waiters::Settled;
 
 /// Messages, and their bytes, read from one WebSocket before the core sees them.
@@ -36,19 +34,6 @@ const ROUNDS: usize = 8;
 const LOOK: Duration = Duration::from_secs(10);
 /// Rounds that a deadline waits for input that is already here.
 const PATIENCE: u32 = 16;
-
-/// What a transport's future gives.
-enum Done {
-    Opened(Result<Box<WebSocket>, TransportError>),
-    Got(Result<ByteString, TransportError>),
-    Posted(Result<(), TransportError>),
-}
-
-struct Pending {
-    transport: TransportId,
-    is_get: bool,
-    future: Pin<Box<dyn Future<Output = Done> + Send>>,
-}
 
 /// What the core says.
 struct Outcome {
@@ -67,6 +52,9 @@ pub(crate) struct Driver {
     links: Vec<Link>,
     pending: Vec<Pending>,
     closing: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Sessions are being claimed in the recovery store. Nothing is sent until they are: who comes after this process, should
+    /// it be killed, must not find what the server was asked for.
+    claiming: Vec<JoinHandle<()>>,
     /// Of the polling session, asked for once.
     headers: Option<(TransportId, Headers)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -93,6 +81,7 @@ impl Driver {
             links: Vec::new(),
             pending: Vec::new(),
             closing: Vec::new(),
+            claiming: Vec::new(),
             headers: None,
             timer: None,
             armed: None,
@@ -109,6 +98,7 @@ impl Driver {
     /// Reads, asks, writes. True if there is more to do at once.
     fn round(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.closing.retain_mut(|closing| closing.as_mut().poll(cx).is_pending());
+        self.claiming.retain_mut(|claim| Pin::new(claim).poll(cx).is_pending());
         let closing = self.closing.len();
         let drained = self.gather(cx);
         let mut more = !drained;
@@ -152,9 +142,10 @@ impl Driver {
     /// Collects input. False if there may be more at once.
     fn gather(&mut self, cx: &mut Context<'_>) -> bool {
         let full = self.shared.queue.is_full();
+        let claiming = !self.claiming.is_empty();
         let mut at = 0;
         while let Some(pending) = self.pending.get_mut(at) {
-            if pending.is_get && full {
+            if pending.waits(full, claiming) {
                 at += 1;
                 continue;
             }
@@ -216,7 +207,7 @@ impl Driver {
             }
         }
         take_commands(&mut state, &mut self.commands, now);
-        let mut room = WRITE_BYTES;
+        let mut room = if self.claims() { 0 } else { WRITE_BYTES };
         for link in self.links.iter().filter(|link| link.is_writable()) {
             while self.frames.len() < WRITE_BATCH && room > 0 {
                 let Some(frame) = state.manager.poll_message(link.id) else { break };
@@ -231,9 +222,15 @@ impl Driver {
             self.closers.append(&mut state.closers);
         }
         let idle = disconnected && state.end.is_some();
-        let mark = self.shared.recovery.as_ref().and_then(RecoveryStore::deadline);
+        let mark = self.shared.recovery.as_ref().and_then(|recovery| recovery.deadline());
         let deadline = [mark, state.manager.poll_timeout()].into_iter().flatten().min();
         Outcome { deadline, idle, events }
+    }
+
+    /// Whether sessions are being claimed, or are to be.
+    fn claims(&self) -> bool {
+        let claim = |command: &_| matches!(command, Command::Save { saved: Saved::Claimed, .. });
+        self.shared.recovery.is_some() && (!self.claiming.is_empty() || self.commands.iter().any(claim))
     }
 
     /// Writes what was pulled, with one flush for each WebSocket. True if there may be more to pull, or to tell.
@@ -280,6 +277,7 @@ impl Driver {
     }
 
     fn obey(&mut self) {
+        let mut claims = false;
         let mut commands = std::mem::take(&mut self.commands);
         for command in commands.drain(..) {
             match command {
@@ -292,29 +290,28 @@ impl Driver {
                 Command::Open { transport, url } => {
                     let Some(headers) = self.ask(Provider::headers) else { continue };
                     let (http, limits) = (self.http.clone(), self.limits);
-                    self.begin(transport, false, async move {
+                    self.begin(transport, Request::Open, async move {
                         Done::Opened(ws::open(&http, &url, &headers, limits).await.map(Box::new))
                     });
                 }
                 Command::Get { transport, url } => {
                     let Some(headers) = self.session_headers(transport) else { continue };
                     let (http, limit) = (self.http.clone(), self.limits.incoming);
-                    self.begin(
-                        transport,
-                        true,
-                        async move { Done::Got(http.get(&url, &headers, limit).await) },
-                    );
+                    self.begin(transport, Request::Get, async move {
+                        Done::Got(http.get(&url, &headers, limit).await)
+                    });
                 }
                 Command::Post { transport, url, body } => {
                     let Some(headers) = self.session_headers(transport) else { continue };
                     let http = self.http.clone();
-                    self.begin(transport, false, async move {
+                    self.begin(transport, Request::Post, async move {
                         Done::Posted(http.post(&url, &headers, body.into_bytes()).await)
                     });
                 }
                 // They have been obeyed, or no namespace has a store.
                 Command::Keep { .. } | Command::Erase { .. } | Command::Reserve { .. } => {}
                 Command::Save { socket, saved } => {
+                    claims |= saved == Saved::Claimed;
                     if let Some(recovery) = &self.shared.recovery {
                         recovery.obey(socket, saved);
                     }
@@ -332,6 +329,9 @@ impl Driver {
         // For its capacity.
         self.commands = commands;
         if let Some(recovery) = &self.shared.recovery {
+            if claims {
+                self.claiming.push(recovery.written());
+            }
             recovery.settle();
         }
     }
@@ -339,10 +339,10 @@ impl Driver {
     fn begin(
         &mut self,
         transport: TransportId,
-        is_get: bool,
+        request: Request,
         future: impl Future<Output = Done> + Send + 'static,
     ) {
-        self.pending.push(Pending { transport, is_get, future: Box::pin(future) });
+        self.pending.push(Pending { transport, request, future: Box::pin(future) });
     }
 
     /// Calls a function of the application's. If it panics, the client has ended.

@@ -57,8 +57,14 @@ impl Socket {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let load: Arc<ResyncFn> = Arc::new(move |gap| Box::pin(load(gap)));
-        self.off_event(RESYNC);
-        self.listen(RESYNC, Handler::Resync(load));
+        // In one: a gap that is told between the two would not be made good.
+        let before = self.with_router(|router| {
+            let before = router.remove_event(RESYNC);
+            router.on(RESYNC, Handler::Resync(load));
+            before
+        });
+        // Outside the lock: what it owns may call back.
+        drop(before);
         self.shared().change(|state, _| state.manager.set_resync(self.id, true));
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! One line with the length and the checksum of what follows, which is JSON. It is written in place under the system's lock
 //! of the file, so that one process has it at a time, and it names the file itself, so that a copy is none. It is not forced
-//! to the disk: a machine that went down takes longer to come back than a server keeps a session.
+//! to the disk: a machine that went down takes longer to come back than a server keeps a session. Threads that may wait for
+//! the disk write it, one at a time, and each writes all that is known by then.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crc::{CRC_32_ISCSI, Crc};
-use socketio_client_core::{Carrier, Instant, Offset, Saved, SavedLink, SavedSession, SocketId};
+use socketio_client_core::{Carrier, Instant, Marks, Offset, Saved, SavedLink, SavedSession, SocketId};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::shared::Manager;
 use crate::sync::lock;
@@ -24,17 +26,27 @@ const LONGEST: usize = 1 << 20;
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// The store of one client.
-pub(crate) struct RecoveryStore(Mutex<Inner>);
+pub(crate) struct RecoveryStore {
+    inner: Mutex<Inner>,
+    /// Locked by who writes, for as long as that takes, and before `inner`. `None`: it cannot be used, or not any longer.
+    file: Mutex<Option<File>>,
+}
 
 struct Inner {
-    /// `None`: it cannot be used, or nothing is stored any more.
-    file: Option<File>,
+    /// What changes is written.
+    open: bool,
+    /// It has changed, and somebody is about to write it.
+    due: bool,
     /// What an earlier process had stored cannot be known.
     lost: bool,
     /// Of which server.
     server: String,
     entries: Entries,
+    /// Since they were written last.
+    changed: bool,
     names: Vec<(SocketId, String)>,
+    /// Where the sessions are that are stored, or were claimed.
+    reached: Marks,
     /// Events that were handed to the dispatcher, and those that it has dealt with.
     pushed: u64,
     handled: u64,
@@ -73,12 +85,15 @@ impl RecoveryStore {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (open(path).ok(), Entries::new()),
             Err(_) => (None, Entries::new()),
         };
-        Self(Mutex::new(Inner {
-            file,
+        let inner = Inner {
+            open: file.is_some(),
+            due: false,
             lost,
             server,
             entries,
+            changed: false,
             names: Vec::new(),
+            reached: Marks::default(),
             pushed: 0,
             handled: 0,
             marks: VecDeque::new(),
@@ -86,45 +101,33 @@ impl RecoveryStore {
             withheld: Vec::new(),
             next_mark: Instant::default(),
             news: false,
-        }))
+        };
+        Self { inner: Mutex::new(inner), file: Mutex::new(file) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        lock(&self.0)
+        lock(&self.inner)
     }
 
     /// A namespace is made: takes up the session that an earlier process had.
     pub(crate) fn restore(&self, manager: &mut Manager, socket: SocketId, namespace: &str) {
         let mut inner = self.inner();
         inner.names.push((socket, namespace.to_owned()));
-        match inner.entries.get(namespace) {
-            Some(saved) => manager.restore_session(socket, saved.clone()),
+        match inner.entries.get(namespace).cloned() {
+            Some(saved) => {
+                if let Some(session) = saved.clone() {
+                    inner.reached.store(socket, Saved::Session(session), false);
+                }
+                manager.restore_session(socket, saved);
+            }
             None if inner.lost => manager.restore_session(socket, None),
             None => {}
         }
     }
 
-    /// Does what the core asks for.
+    /// Notes what the core asks for. It is in the file after [`Self::written`], or soon after [`Self::settle`].
     pub(crate) fn obey(&self, socket: SocketId, saved: Saved) {
-        let mut inner = self.inner();
-        inner.marks.retain_mut(|(_, sessions)| {
-            sessions.retain(|(other, _)| *other != socket);
-            !sessions.is_empty()
-        });
-        inner.withheld.retain(|(other, _)| *other != socket);
-        let Some(name) = inner.name(socket) else { return };
-        match saved {
-            // Once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
-            Saved::Session(session) => {
-                let at = inner.pushed;
-                inner.news = true;
-                inner.marks.push_back((at, vec![(socket, session)]));
-                return inner.catch_up();
-            }
-            Saved::Claimed => drop(inner.entries.insert(name, None)),
-            Saved::Left => drop(inner.entries.remove(&name)),
-        }
-        inner.write();
+        self.inner().obey(socket, saved);
     }
 
     /// So many events were handed to the dispatcher; from time to time that is how far they have come.
@@ -132,49 +135,99 @@ impl RecoveryStore {
         let mut inner = self.inner();
         inner.pushed += events as u64;
         inner.news |= events > 0;
-        if inner.news && now >= inner.next_mark && inner.file.is_some() {
+        if inner.news && now >= inner.next_mark && inner.open {
             inner.mark(manager);
             inner.next_mark = now + PAUSE;
         }
     }
 
-    /// Writes a mark that was made when all was dealt with. Not while the core is locked.
-    pub(crate) fn settle(&self) {
+    /// Has written what was noted, and a mark that was made when all was dealt with.
+    pub(crate) fn settle(self: &Arc<Self>) {
         let mut inner = self.inner();
         if inner.marks.front().is_some_and(|(at, _)| *at <= inner.handled) {
             inner.catch_up();
         }
+        self.write_soon(inner);
     }
 
     /// When it wants to be told again, though nothing was handed over.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let inner = self.inner();
-        (inner.news && inner.file.is_some()).then_some(inner.next_mark)
+        (inner.news && inner.open).then_some(inner.next_mark)
     }
 
     /// The dispatcher has dealt with so many more; of these namespaces some of them wait for a listener.
-    pub(crate) fn handled(&self, events: usize, held: Vec<SocketId>) {
+    pub(crate) fn handled(self: &Arc<Self>, events: usize, held: Vec<SocketId>) {
         let mut inner = self.inner();
         inner.handled += events as u64;
         inner.held = held;
         inner.catch_up();
+        self.write_soon(inner);
     }
 
     /// Nothing changes any more: the sessions are left to the next process, where they are now if all that was handed to the
     /// dispatcher is dealt with, or else at the last mark that is.
     pub(crate) fn close(&self, manager: &Manager) {
         let mut inner = self.inner();
-        if inner.file.is_some() {
+        if inner.open {
             inner.mark(manager);
             inner.catch_up();
         }
-        inner.file = None;
+        inner.open = false;
+    }
+
+    /// Leaves the file to the next process, once it is closed. Waits for the disk.
+    pub(crate) fn leave(&self) {
+        self.write();
+        drop(lock(&self.file).take());
+    }
+
+    fn write_soon(self: &Arc<Self>, inner: MutexGuard<'_, Inner>) {
+        if inner.open && inner.changed && !inner.due {
+            drop(inner);
+            drop(self.written());
+        }
+    }
+
+    /// Ends once all that is known now is in the file.
+    pub(crate) fn written(self: &Arc<Self>) -> JoinHandle<()> {
+        self.inner().due = true;
+        let store = Arc::clone(self);
+        spawn_blocking(move || store.write())
+    }
+
+    /// A file that cannot be written is not used any longer: what it has may be claimed twice.
+    fn write(&self) {
+        let mut file = lock(&self.file);
+        let Some(open) = &mut *file else { return };
+        let Some(contents) = self.inner().changes(number(open)) else { return };
+        if write(open, &contents).is_err() {
+            // The last that can be done is to leave nothing.
+            let _ = open.set_len(0);
+            *file = None;
+            self.inner().open = false;
+        }
     }
 }
 
 impl Inner {
     fn name(&self, socket: SocketId) -> Option<String> {
         self.names.iter().find(|(other, _)| *other == socket).map(|(_, name)| name.clone())
+    }
+
+    fn obey(&mut self, socket: SocketId, saved: Saved) {
+        self.marks.retain_mut(|(_, sessions)| {
+            sessions.retain(|(other, _)| *other != socket);
+            !sessions.is_empty()
+        });
+        self.withheld.retain(|(other, _)| *other != socket);
+        if let Saved::Session(session) = &saved {
+            // There once the events that came with it are dealt with. Some may have followed, of which the next mark tells.
+            self.news = true;
+            self.marks.push_back((self.pushed, vec![(socket, session.clone())]));
+        }
+        self.store(socket, saved, true);
+        self.catch_up();
     }
 
     /// How far events have come that were handed over.
@@ -189,38 +242,46 @@ impl Inner {
 
     /// Writes the last mark that is dealt with.
     fn catch_up(&mut self) {
-        let mut reached = std::mem::take(&mut self.withheld);
+        let mut sessions = std::mem::take(&mut self.withheld);
         while self.marks.front().is_some_and(|(at, _)| *at <= self.handled) {
-            let Some((_, sessions)) = self.marks.pop_front() else { break };
-            for (socket, session) in sessions {
-                reached.retain(|(other, _)| *other != socket);
-                reached.push((socket, session));
+            let Some((_, reached)) = self.marks.pop_front() else { break };
+            for (socket, session) in reached {
+                sessions.retain(|(other, _)| *other != socket);
+                sessions.push((socket, session));
             }
         }
-        let mut changed = false;
-        for (socket, session) in reached {
-            if self.held.contains(&socket) {
-                self.withheld.push((socket, session));
-            } else if let Some(name) = self.name(socket) {
-                changed |= self.entries.insert(name, Some(session.clone())) != Some(Some(session));
+        for (socket, session) in sessions {
+            let waits = self.held.contains(&socket);
+            if waits {
+                self.withheld.push((socket, session.clone()));
             }
-        }
-        if changed {
-            self.write();
+            self.store(socket, Saved::Session(session), waits);
         }
     }
 
-    /// A file that cannot be written is not used any longer: what it has may be claimed twice.
-    fn write(&mut self) {
-        let Some(file) = &mut self.file else { return };
-        let lines =
-            self.entries.iter().map(|(name, saved)| (name.clone(), saved.as_ref().map(line))).collect();
-        let contents: Contents = (VERSION, number(file), self.server.clone(), lines);
-        if write(file, &contents).is_err() {
-            // The last that can be done is to leave nothing.
-            let _ = file.set_len(0);
-            self.file = None;
+    /// `waits`: not all of its events are dealt with that have come.
+    fn store(&mut self, socket: SocketId, saved: Saved, waits: bool) {
+        let Some(name) = self.name(socket).filter(|_| self.open) else { return };
+        let entry = match self.reached.store(socket, saved, waits) {
+            Saved::Session(session) => Some(Some(session)),
+            Saved::Claimed => Some(None),
+            Saved::Left => None,
+        };
+        let before = match entry.clone() {
+            Some(entry) => self.entries.insert(name, entry),
+            None => self.entries.remove(&name),
+        };
+        self.changed |= before != entry;
+    }
+
+    /// What is to be written to the file of this number, unless it is there.
+    fn changes(&mut self, number: u64) -> Option<Contents> {
+        self.due = false;
+        if !std::mem::take(&mut self.changed) {
+            return None;
         }
+        let lines = self.entries.iter().map(|(name, saved)| (name.clone(), saved.as_ref().map(line)));
+        Some((VERSION, number, self.server.clone(), lines.collect()))
     }
 }
 

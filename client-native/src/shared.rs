@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use socketio_client_core::codec::{Json, Payload};
 use socketio_client_core::{
@@ -11,7 +12,7 @@ use socketio_client_core::{
     SocketOptions,
 };
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinError};
 
 use crate::clock::Clock;
 use crate::cursor::Cursor;
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
     /// Events that wait for their first listener.
     pub(crate) held: Option<Mutex<HeldEvents<Message>>>,
     /// Where the next process finds the sessions.
-    pub(crate) recovery: Option<RecoveryStore>,
+    pub(crate) recovery: Option<Arc<RecoveryStore>>,
 }
 
 /// What a client was built with.
@@ -89,7 +90,7 @@ impl Shared {
     pub(crate) fn new(
         manager: Manager,
         setup: Setup,
-        recovery: Option<RecoveryStore>,
+        recovery: Option<Arc<RecoveryStore>>,
         held: Option<HeldEvents<Message>>,
         cursor: Option<Cursor>,
     ) -> Self {
@@ -115,10 +116,21 @@ impl Shared {
         }
     }
 
-    /// Calls listeners, which may block their thread. Where the runtime has other threads, one of them takes over what
-    /// this one does for the runtime: waiting for sockets and timers, and tasks that it was about to run.
-    pub(crate) fn may_block<R>(&self, listeners: impl FnOnce() -> R) -> R {
-        if self.setup.threads { tokio::task::block_in_place(listeners) } else { listeners() }
+    /// Calls listeners, which may block their thread: where the runtime has several, on one that it has for that. Not in
+    /// place: whenever the system is slow to run the thread that takes over, the next call would start another one.
+    pub(crate) async fn may_block<R: Send + 'static>(
+        &self,
+        listeners: impl FnOnce() -> R + Send + 'static,
+    ) -> R {
+        if !self.setup.threads {
+            return listeners();
+        }
+        match tokio::task::spawn_blocking(listeners).await.map_err(JoinError::try_into_panic) {
+            Ok(result) => result,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime shuts down, and this task with it.
+            Err(Err(_)) => std::future::pending().await,
+        }
     }
 
     /// Runs a future of the application's, for as long as there is a driver: it may never end by itself.
@@ -317,6 +329,9 @@ impl Shared {
             state.end.get_or_insert(end);
             events
         });
+        if let Some(recovery) = &self.recovery {
+            recovery.leave();
+        }
         settled.into_iter().for_each(Settled::tell);
         if events {
             self.queue.wake();

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ack::EmitWithAck;
 use crate::emitter::Emitter;
-use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING};
+use crate::error::End;
+use crate::listeners::{CONNECT, CONNECT_ERROR, DISCONNECT, Handler, OUTGOING, SocketRouter};
 use crate::message::{Message, Outgoing};
 use crate::shared::{Handle, Shared};
 use crate::stream::{CAPACITY, Messages};
@@ -235,7 +236,7 @@ impl Socket {
     }
 
     /// Keeps a handle, so that the connection outlives what is waited for.
-    async fn wait<E: From<crate::error::End>>(
+    async fn wait<E: From<End>>(
         self,
         settled: Option<Result<(), E>>,
         receiver: oneshot::Receiver<Result<(), E>>,
@@ -244,7 +245,7 @@ impl Socket {
             Some(settled) => settled,
             None => match receiver.await {
                 Ok(result) => result,
-                Err(_) => Err(self.shared().end().unwrap_or(crate::error::End::Closed).into()),
+                Err(_) => Err(self.shared().end().unwrap_or(End::Closed).into()),
             },
         }
     }
@@ -321,7 +322,7 @@ impl Socket {
     pub fn stream(&self, event: &str) -> Messages {
         let (sender, messages) = mpsc::channel(CAPACITY);
         let id = self.with_router(|router| router.on(event, Handler::Stream(sender)));
-        Messages::new(Arc::clone(self.shared()), self.id, Some(id), messages)
+        Messages::new(Arc::clone(self.shared()), self.id, id, messages)
     }
 
     /// Connects the namespace, and the client if need be. Does nothing if that is under way.
@@ -345,7 +346,7 @@ impl Socket {
         self.with_router(|router| router.on(event, handler))
     }
 
-    fn with_router<R>(&self, change: impl FnOnce(&mut crate::listeners::SocketRouter) -> R) -> R {
+    pub(crate) fn with_router<R>(&self, change: impl FnOnce(&mut SocketRouter) -> R) -> R {
         let result = change(lock(&self.shared().listeners).router(self.id));
         if self.shared().held.is_some() {
             // Somebody may listen now.

@@ -24,7 +24,7 @@ pub(crate) const CAPACITY: usize = 32;
 pub struct Messages {
     shared: Arc<Shared>,
     socket: SocketId,
-    listener: Option<ListenerId>,
+    listener: ListenerId,
     messages: mpsc::Receiver<Message>,
 }
 
@@ -32,7 +32,7 @@ impl Messages {
     pub(crate) const fn new(
         shared: Arc<Shared>,
         socket: SocketId,
-        listener: Option<ListenerId>,
+        listener: ListenerId,
         messages: mpsc::Receiver<Message>,
     ) -> Self {
         Self { shared, socket, listener, messages }
@@ -54,8 +54,7 @@ impl Stream for Messages {
 
 impl Drop for Messages {
     fn drop(&mut self) {
-        let removed =
-            self.listener.and_then(|listener| lock(&self.shared.listeners).off(self.socket, listener));
+        let removed = lock(&self.shared.listeners).off(self.socket, self.listener);
         drop(removed);
     }
 }

@@ -44,9 +44,12 @@ export const live = () => entries.length - free.length;
 
 // --- What Rust asks about a value ------------------------------------------------------------------------------
 
+/** Units of an id. Servers make some twenty; a longer one is none, and does not make WebAssembly's memory grow, which never shrinks. */
+const LONGEST = 4096;
+
 export function text(slot, name) {
   const found = value(slot)?.[name];
-  return typeof found === "string" ? found : undefined;
+  return typeof found === "string" && found.length <= LONGEST ? found : undefined;
 }
 
 let rest;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use socketio_client_core::codec::Json;
 use socketio_client_core::{
-    Command, Config, Event, Input, Instant, Manager, Places, ResolveId, Router, SocketId, State,
+    Command, Config, Event, Input, Instant, Manager, Places, Replays, ResolveId, Router, SocketId, State,
     TransportError, TransportId,
 };
 use wasm_bindgen::prelude::*;
@@ -22,7 +22,6 @@ use crate::builder::Sources;
 use crate::channel::{Receiver, Sender, channel};
 use crate::clock::{Clock, Timer, queue_microtask};
 use crate::dispatch::{ClientHandler, Namespace};
-use crate::gaps::Replays;
 use crate::incoming::Held;
 use crate::page::{News, Page};
 use crate::recovery_store::Sessions;

@@ -85,25 +85,3 @@ impl Shared {
         });
     }
 }
-
-/// How many of the next messages were missed, by namespace.
-#[derive(Debug, Default)]
-pub(crate) struct Replays(Vec<(SocketId, usize)>);
-
-impl Replays {
-    pub(crate) fn begin(&mut self, socket: SocketId, replayed: usize) {
-        self.0.retain(|(other, _)| *other != socket);
-        if replayed > 0 {
-            self.0.push((socket, replayed));
-        }
-    }
-
-    /// Whether the next one was.
-    pub(crate) fn next(&mut self, socket: SocketId) -> bool {
-        let left = self.0.iter_mut().find(|(other, left)| *other == socket && *left > 0);
-        left.is_some_and(|(_, left)| {
-            *left -= 1;
-            true
-        })
-    }
-}

@@ -95,17 +95,17 @@ async function isWhole(path, count) {
 async function isBalanced(child, url, names) {
   const seen = new Set();
   let failure;
-  let asking = false;
-  await until(() => {
+  const ask = async () => {
     if (child.ended) throw child.error("it ended");
-    if (!asking) {
-      asking = true;
-      fetch(`${url}health`, { headers: { connection: "close" } })
-        .then((response) => seen.add(response.headers.get("x-node")), (error) => (failure = error))
-        .finally(() => (asking = false));
+    try {
+      const response = await fetch(`${url}health`, { headers: { connection: "close" } });
+      seen.add(response.headers.get("x-node"));
+    } catch (error) {
+      failure = error;
     }
     return names.every((name) => seen.has(name));
-  }, `${url} gives all of ${names}, not only ${[...seen]}: ${failure}`);
+  };
+  await until(ask, () => `${url} gives all of ${names}, not only ${[...seen]}: ${failure}`);
 }
 
 /**

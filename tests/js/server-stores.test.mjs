@@ -84,10 +84,9 @@ for (const [kind, prepare] of Object.entries(kinds)) {
       assert.equal((await two.begin(s, 1, A)).alive, false, "not by another node");
       await one.extend(s, ["1", "7"]);
       assert.equal((await two.begin(s, 1, A)).alive, true);
-      let state;
-      await until(() => {
-        Promise.all([two.begin(s, 0, A), one.extend(s, ["1"])]).then(([is]) => (state ??= is.state === "running" ? undefined : is.state));
-        return state;
+      const state = await until(async () => {
+        const [{ state }] = await Promise.all([two.begin(s, 0, A), one.extend(s, ["1"])]);
+        return state !== "running" && state;
       });
       assert.equal(state, "doubt");
       assert.ok(performance.now() - begin > 990);

@@ -1,17 +1,16 @@
 // Servers for the tests of the JavaScript face, in the process of the test, each on a free port and gone with it;
-// and waits for events and conditions. Nothing here sleeps.
+// and waits for events. Nothing here sleeps.
 import { createServer as createHttp } from "node:http";
 import { createServer as createTcp } from "node:net";
 import { attach } from "engine.io";
 import { Server } from "socket.io";
 import { WebSocketServer } from "ws";
+import { PATIENCE } from "../servers/wait.mjs";
+
+export { PATIENCE, until, within } from "../servers/wait.mjs";
 
 // A test may replace the global ones.
 const { setTimeout: later, clearTimeout: cancel } = globalThis;
-const clock = performance.now.bind(performance);
-
-/** How long a wait lasts before the test fails. Generous: the machine may be busy. */
-export const PATIENCE = 20_000;
 
 /** The arguments of the next `event`. */
 export function once(emitter, event) {
@@ -26,32 +25,6 @@ export function once(emitter, event) {
     }
     emitter.once(event, listener);
   });
-}
-
-/** The first true value of `condition()`, looked at again and again. `what` is for the message. */
-export function until(condition, what = String(condition)) {
-  const begin = clock();
-  return new Promise((resolve, reject) => {
-    (function look() {
-      try {
-        const value = condition();
-        if (value) return resolve(value);
-        if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
-        later(look, 2);
-      } catch (error) {
-        reject(error);
-      }
-    })();
-  });
-}
-
-/** The promise, or an error after the limit that names what was waited for. */
-export function within(promise, what) {
-  let timer;
-  const limit = new Promise((_, reject) => {
-    timer = later(() => reject(new Error(`not within ${PATIENCE} ms: ${what}`)), PATIENCE);
-  });
-  return Promise.race([promise, limit]).finally(() => cancel(timer));
 }
 
 /** Writes each of the emitter's `events` into `log`, as `name` or as what `describe(name, ...args)` makes of it. */

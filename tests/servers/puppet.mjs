@@ -2,23 +2,12 @@
 // Engine.IO and nothing else; what is not asked for is not answered.
 import http from "node:http";
 import { WebSocketServer } from "ws";
+import { until } from "./wait.mjs";
+
+export { until };
 
 // A test may replace the global ones.
-const { setTimeout: later, setImmediate: soon } = globalThis;
-const clock = performance.now.bind(performance);
-
-/** How long a wait lasts before the test fails. Generous: the machine may be busy. */
-const PATIENCE = 20_000;
-
-/** The first true value of `condition()`. */
-export async function until(condition, what = String(condition)) {
-  for (const begin = clock(); ; ) {
-    const value = condition();
-    if (value) return value;
-    if (clock() - begin > PATIENCE) throw new Error(`not within ${PATIENCE} ms: ${what}`);
-    await new Promise((resolve) => later(resolve, 1));
-  }
-}
+const { setImmediate: soon } = globalThis;
 
 const text = (packet) => typeof packet === "string";
 

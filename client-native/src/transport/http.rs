@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::{Parts, Scheme};
@@ -102,11 +102,8 @@ impl Http {
         if response.body().size_hint().lower() > limit as u64 {
             return Err(TransportError::TooLarge { limit });
         }
-        match Limited::new(response.into_body(), limit).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(TransportError::TooLarge { limit }),
-            Err(error) => Err(classify(&*error, target)),
-        }
+        let body = read(response.into_body(), limit).await.map_err(|error| classify(&error, target))?;
+        body.ok_or(TransportError::TooLarge { limit })
     }
 
     async fn send(
@@ -231,6 +228,24 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     socketio_client_core::retry_after(value, now.as_secs())
+}
+
+/// The whole of a body, unless it is too long. In one buffer: pieces of a byte each would take many times as much.
+async fn read(mut body: Incoming, limit: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else { continue };
+        if first.len() + whole.len() + piece.len() > limit {
+            return Ok(None);
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&piece);
+        }
+    }
+    Ok(Some(if whole.is_empty() { first } else { whole.freeze() }))
 }
 
 /// The first characters of a body; less where it breaks off, since its status matters more.

@@ -1,6 +1,6 @@
 //! What listeners may do, and what happens to the connection meanwhile.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -340,4 +340,32 @@ async fn a_blocked_listener_does_not_cost_the_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_listener_emits_leaves_before_it_blocks() {
     blocked_listener(true).await;
+}
+
+/// However slow the system is to run a thread that was started.
+#[test]
+fn listeners_need_few_threads() {
+    const EVENTS: u32 = 2000;
+    const WORKERS: usize = 2;
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().worker_threads(WORKERS).on_thread_start(move || {
+        if count.fetch_add(1, Ordering::Relaxed) >= WORKERS {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    runtime.build().unwrap().block_on(async {
+        let (builder, mut server) = pair();
+        let client = builder.build().unwrap();
+        let (tx, mut told) = mpsc::unbounded_channel();
+        client.default_socket().on("news", move |message| tx.send(message.parse::<u32>().unwrap()).unwrap());
+        let mut peer = server.connect().await;
+        for n in 0..EVENTS {
+            peer.send(format!(r#"42["news",{n}]"#)).await;
+            assert_eq!(within(told.recv()).await, Some(n));
+        }
+    });
+    let started = started.load(Ordering::Relaxed);
+    assert!(started < WORKERS + 16, "{started} threads");
 }

@@ -1,12 +1,15 @@
 //! What a process leaves to the next one: how far the events had come whose listeners have returned.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use socketio_client_native::Client;
+use socketio_client_native::{Client, ClientEvent, Transport};
 use tokio::sync::mpsc;
 
-use crate::support::{Peer, SLOW, Server, pair, within};
+use crate::support::{Peer, Polled, SLOW, Server, pair, within};
 
 /// As a server writes it now. Those with a higher number follow.
 fn offset(number: u8) -> String {
@@ -153,4 +156,103 @@ async fn an_event_for_which_a_stream_has_no_room_comes_again() {
     assert!(stored.has(33));
     assert!(stream.next().await.is_some());
     within(stored.reaches(34)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_event_waits_the_next_process_can_go_on_from_before_it() {
+    let stored = Stored::new("waits");
+    drop(marked(&stored, false).await);
+    let (builder, mut server) = pair();
+    let builder = builder.recovery_store(&stored.0).recovery_takeover(false);
+    let client = builder.hold_events(["early"]).build().unwrap();
+    let socket = client.default_socket();
+    let mut peer = within(server.open(SLOW)).await;
+    peer.expect(&claim()).await;
+    assert!(!stored.has(1));
+    // Read together with the answer.
+    peer.send(format!(r#"42["early",{}]"#, args(2))).await;
+    peer.send(r#"40{"sid":"S2","pid":"P1"}"#).await;
+    // For whoever comes after a process that is killed, and after one that has ended.
+    within(stored.reaches(1)).await;
+    drop((client, socket));
+    assert!(stored.has(1) && !stored.has(2));
+}
+
+/// What a session is asked for with.
+fn claim() -> String {
+    format!(r#"40{{"pid":"P1","offset":{}}}"#, args(1))
+}
+
+/// Runs a test in a runtime whose only thread for what blocks is busy until what the test is given is dropped: nothing is
+/// written until then. It is given a client that is to take up a session, which tells when it has opened a connection.
+fn taking_up<F: Future<Output = ()>>(
+    stored: &Stored,
+    transport: Transport,
+    test: impl FnOnce(Server, mpsc::UnboundedReceiver<()>, std::sync::mpsc::Sender<()>) -> F,
+) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().max_blocking_threads(1).build().unwrap().block_on(async {
+        drop(marked(stored, false).await);
+        let (write, busy) = std::sync::mpsc::channel();
+        drop(tokio::task::spawn_blocking(move || busy.recv()));
+        let (builder, server) = pair();
+        let builder = builder.recovery_store(&stored.0).recovery_takeover(false);
+        let client = builder.transports([transport]).build().unwrap();
+        let (tx, opened) = mpsc::unbounded_channel();
+        client.on_event(move |event| {
+            if matches!(event, ClientEvent::Open { .. }) {
+                tx.send(()).unwrap();
+            }
+        });
+        let _socket = client.default_socket();
+        test(server, opened, write).await;
+    });
+}
+
+#[test]
+fn a_session_is_nobody_elses_before_the_server_is_asked_for_it() {
+    let stored = Stored::new("claimed");
+    taking_up(&stored, Transport::WebSocket, async |mut server, mut opened, write| {
+        let mut peer = within(server.open(SLOW)).await;
+        // What is written in the same round has left by then.
+        opened.recv().await.unwrap();
+        let mut asked = pin!(peer.text());
+        assert!(poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_pending())).await);
+        drop(write);
+        assert_eq!(within(asked).await, claim());
+        assert!(!stored.has(1));
+    });
+}
+
+#[test]
+fn a_session_is_nobody_elses_before_a_request_asks_for_it() {
+    const TURNS: usize = 100;
+    let stored = Stored::new("claimed-by-request");
+    taking_up(&stored, Transport::Polling, async |server, mut opened, write| {
+        let mut requests = server.requests();
+        let open =
+            r#"0{"sid":"e1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+        let Polled { posted: None, answer } = within(requests.recv()).await.unwrap() else { panic!() };
+        answer.send(open.to_owned()).unwrap();
+        opened.recv().await.unwrap();
+        // More than the request needs to get here.
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        let mut polls = Vec::new();
+        while let Ok(request) = requests.try_recv() {
+            assert_eq!(request.posted, None);
+            polls.push(request);
+        }
+        drop(write);
+        let asked = loop {
+            let request = within(requests.recv()).await.unwrap();
+            match request.posted {
+                Some(posted) => break posted,
+                None => polls.push(request),
+            }
+        };
+        assert_eq!(asked, claim());
+        assert!(!stored.has(1));
+    });
 }

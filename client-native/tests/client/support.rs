@@ -49,21 +49,16 @@ impl Server {
     }
 
     /// Serves one polling session: each GET is given what `next` gives, or waits for ever.
-    pub(crate) async fn poll(mut self, mut next: impl FnMut() -> Option<String> + Send + 'static) {
-        let (tx, mut requests) = mpsc::unbounded_channel::<(bool, oneshot::Sender<String>)>();
-        tokio::spawn(async move {
-            while let Some(stream) = self.accepted.recv().await {
-                tokio::spawn(serve(stream, tx.clone()));
-            }
-        });
+    pub(crate) async fn poll(self, mut next: impl FnMut() -> Option<String> + Send + 'static) {
+        let mut requests = self.requests();
         let mut greeting = [
             r#"0{"sid":"e1","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
             r#"40{"sid":"s1"}"#,
         ]
         .into_iter();
         let mut waiting = Vec::new();
-        while let Some((is_get, answer)) = requests.recv().await {
-            if !is_get {
+        while let Some(Polled { posted, answer }) = requests.recv().await {
+            if posted.is_some() {
                 let _ = answer.send("ok".to_owned());
             } else if let Some(body) = greeting.next().map(str::to_owned).or_else(&mut next) {
                 let _ = answer.send(body);
@@ -71,6 +66,17 @@ impl Server {
                 waiting.push(answer);
             }
         }
+    }
+
+    /// What comes over all connections from now on.
+    pub(crate) fn requests(mut self) -> mpsc::UnboundedReceiver<Polled> {
+        let (tx, requests) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(stream) = self.accepted.recv().await {
+                tokio::spawn(serve(stream, tx.clone()));
+            }
+        });
+        requests
     }
 
     /// The next connection, with its Engine.IO session open.
@@ -88,8 +94,15 @@ impl Server {
     }
 }
 
-/// The requests of one HTTP connection, as whether it is a GET and where its answer goes.
-async fn serve(stream: DuplexStream, requests: mpsc::UnboundedSender<(bool, oneshot::Sender<String>)>) {
+/// A request of a polling session.
+pub(crate) struct Polled {
+    /// The body of a POST.
+    pub(crate) posted: Option<String>,
+    pub(crate) answer: oneshot::Sender<String>,
+}
+
+/// The requests of one HTTP connection.
+async fn serve(stream: DuplexStream, requests: mpsc::UnboundedSender<Polled>) {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut is_get, mut length, mut line) = (false, 0, String::new());
@@ -106,10 +119,12 @@ async fn serve(stream: DuplexStream, requests: mpsc::UnboundedSender<(bool, ones
                 break;
             }
         }
-        stream.read_exact(&mut vec![0; length]).await.expect("a body");
-        let (tx, answer) = oneshot::channel();
-        requests.send((is_get, tx)).expect("the server is there");
-        let Ok(body) = answer.await else { return };
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.expect("a body");
+        let posted = (!is_get).then(|| String::from_utf8(body).expect("text"));
+        let (answer, answered) = oneshot::channel();
+        requests.send(Polled { posted, answer }).expect("the server is there");
+        let Ok(body) = answered.await else { return };
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;

@@ -1,4 +1,5 @@
 // Polling's requests over the runtime's `fetch`, in browsers and in Node.
+import { Gathered } from "./gathered.js";
 
 /** Needs no permission of another origin. */
 export const CONTENT_TYPE = "text/plain;charset=UTF-8";
@@ -25,6 +26,21 @@ export function once(done) {
   };
 }
 
+/** The body, unless it is too long. */
+async function read(response, limit) {
+  // Where it does not come in pieces.
+  if (!response.body) return response.text();
+  const gathered = new Gathered(limit);
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return gathered.text(response.ok);
+    if (gathered.add(value)) continue;
+    reader.cancel().catch(() => {});
+    throw tooLong(limit);
+  }
+}
+
 /** As `request` of `transport/polling.js`. */
 export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, done) {
   const control = new AbortController();
@@ -37,7 +53,7 @@ export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, do
     const method = body === undefined ? "GET" : "POST";
     const response = await fetch(url, { method, body, headers, credentials, signal: control.signal });
     if (Number(response.headers.get("content-length")) > limit) throw tooLong(limit);
-    const text = await response.text();
+    const text = await read(response, limit);
     // Any success will do, as in the original.
     end(response.ok ? 200 : response.status, text, response);
   };

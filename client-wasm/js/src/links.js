@@ -13,7 +13,7 @@ import {
 import { ACT, HEAR, SAY } from "./calls.js";
 import { guarded, rethrow } from "./emitter.js";
 import { TransportError } from "./errors.js";
-import { refusal } from "./fetch.js";
+import { refusal, tooLong } from "./fetch.js";
 import { listeners } from "./heard.js";
 import { implementation } from "./options.js";
 import { Parser } from "./parser.js";
@@ -23,7 +23,7 @@ import { request } from "./transport/polling.js";
 import { TELLS_UNSENT, openWebSocket } from "./transport/websocket.js";
 import { parseQuery, queryText } from "./url.js";
 
-/** Bytes of one answer to a GET. The core has the same limit for the attachments of one packet. */
+/** Bytes of one message or answer, unless `maxPayload` says otherwise. The core has the same limit for the attachments of one packet. */
 const LIMIT = 100 * 1024 * 1024;
 /** Packets of one polling body. */
 const PACKETS = 100_000;
@@ -146,8 +146,10 @@ export class Links {
       this.#ended(id, code, unsent);
     };
     const failed = (event) => ended(new TransportError("websocket error", event), undefined, -1);
+    const options = this.#transportOptions("websocket");
+    link.limit = limitOf(options);
     try {
-      link.ws = openWebSocket(this.#address(url, "websocket"), this.#transportOptions("websocket"), {
+      link.ws = openWebSocket(this.#address(url, "websocket"), options, {
         open: () => this.#manager._dispatch.run(this.#manager._core.hear(HEAR.OPENED, id)),
         message: (data) => this.#message(id, data),
         error: failed,
@@ -232,7 +234,7 @@ export class Links {
   #request(id, url, body, done) {
     const opts = this.#transportOptions("polling");
     const [get, post] = opts.fetch ? ["fetch read", "fetch write"] : ["xhr poll", "xhr post"];
-    return request(this.#address(url, "polling"), body, opts, LIMIT, (status, answer, context) => {
+    return request(this.#address(url, "polling"), body, opts, limitOf(opts), (status, answer, context) => {
       if (!this.#links.has(id)) return;
       if (status === 200) return this.#manager._dispatch.run(done(answer));
       const description = status === 0 ? (context?.error ?? 0) : status;
@@ -387,11 +389,20 @@ export class Links {
   // --- What transports hear ---------------------------------------------------------------------------------------
 
   #message(id, data) {
+    const link = this.#links.get(id);
+    if (sizeOf(data) > link?.limit) return this.#tooLong(id, link);
     // The answer to a probe is none of the session's packets.
     if (id === this.#current) listeners(this.#manager.engine)?.(data);
     if (typeof data !== "string") return this.#binary(id, data);
     if (this.#parser && data[0] === "4") return this.#parse(id, data.slice(1));
     this.#manager._dispatch.run(this.#manager._reader.read(data, id));
+  }
+
+  /** Browsers hand over what has any length. */
+  #tooLong(id, link) {
+    this.failure = { error: new TransportError("websocket error", tooLong(link.limit)) };
+    close(link);
+    this.#ended(id, -1);
   }
 
   #readBody(body) {
@@ -439,6 +450,9 @@ export class Links {
   }
 
 }
+
+/** As `ws` has it, 0 is none. */
+const limitOf = ({ maxPayload = LIMIT }) => (maxPayload === 0 ? Infinity : maxPayload);
 
 function close(link) {
   link.ws?.close();

@@ -26,6 +26,8 @@ export interface ManagerOptions extends EngineOptions {
   autoConnect: boolean;
   /** Another encoder and decoder: `{ Encoder, Decoder }`, both classes. The server needs the same. */
   parser: any;
+  /** Bytes of one message or polling body that a server may send; `0`: any. What is longer ends the connection. Default 100 MiB. */
+  maxPayload?: number;
   /** How many binary parts an emitted event may have; a server's parser limits them, too. Default `10`. */
   maxAttachments?: number;
   /** Whether a session that was lost is asked back for, where the server can do that. Default `true`. */

@@ -23,7 +23,7 @@ use tests::{NodeServer, Options, PATIENCE};
 
 use self::rows::{Row, Told};
 use self::server::{Cut, Server};
-use self::subject::{App, Subject, Word};
+use self::subject::{App, LIMITS, Subject, Word};
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -57,7 +57,7 @@ async fn until(condition: impl Fn() -> bool) -> bool {
 async fn endure(row: Row, good: u16) -> Result<Outcome, String> {
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
-    let server = Server::start(row.attack, None);
+    let server = Server::start(row.attack, LIMITS, None);
     let subject = Subject::start(server.port, row.transports, row.app);
     let held_up = match row.app {
         App::Hears | App::Answers => true,
@@ -96,7 +96,7 @@ async fn recover(server: Server, subject: Subject, good: u16) -> Result<(), Stri
 
 /// The same, but the server breaks off.
 async fn cut(row: &Row, cut: Cut, good: u16) -> Result<(), String> {
-    let server = Server::start(row.attack, Some(cut));
+    let server = Server::start(row.attack, LIMITS, Some(cut));
     let subject = Subject::start(server.port, row.transports, App::Hears);
     // Sooner or later something, if only what comes behind the attack that the cut has missed.
     subject.hears(|_| true).await.map_err(|_| "is told nothing".to_owned())?;
@@ -105,7 +105,7 @@ async fn cut(row: &Row, cut: Cut, good: u16) -> Result<(), String> {
 
 /// The same, but the application closes the client in the middle of it.
 async fn close(row: &Row, after: usize) -> Result<(), String> {
-    let server = Server::start(row.attack, None);
+    let server = Server::start(row.attack, LIMITS, None);
     let subject = Subject::start(server.port, row.transports, row.app);
     if !until(|| server.steps() >= after).await {
         return Err(format!("the server did not come to step {after}"));

@@ -7,7 +7,6 @@ use socketio_client_native::{DecodeError, TransportError};
 use crate::bomb;
 use crate::rows::{Bound, POLLING, Row, Told, WEBSOCKET, decode, row, too_large, violation};
 use crate::server::{Attack, HANDSHAKE, Peer, header};
-use crate::subject::LIMITS;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
 
@@ -30,7 +29,7 @@ fn gzip(peer: &mut Peer) -> io::Result<()> {
 
 /// A handshake of this length, most of which is `filler`.
 fn handshake(peer: &mut Peer, before: &str, filler: &str, after: &str) -> io::Result<()> {
-    let times = (LIMITS.message - before.len() - after.len()) / filler.len();
+    let times = (peer.limits().message - before.len() - after.len()) / filler.len();
     peer.raw(&header(0x81, (before.len() + times * filler.len() + after.len()) as u64))?;
     peer.raw(before.as_bytes())?;
     peer.repeat(filler.as_bytes(), times)?;
@@ -96,6 +95,16 @@ pub(crate) fn rows() -> Vec<Row> {
             Bound::Message,
         ));
         rows.push(row(
+            "a redirect to itself, with a page without end",
+            transports,
+            Opening(|peer| {
+                peer.raw(b"HTTP/1.1 301 Moved\r\nLocation: /\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+                peer.without_end(b"3\r\nno!\r\n")
+            }),
+            Told::NotOpened(|error| matches!(error, TransportError::Status { status: 301, .. })),
+            Bound::Message,
+        ));
+        rows.push(row(
             "90 cookies of 4 KB, and no session",
             transports,
             Opening(|peer| {
@@ -147,14 +156,13 @@ pub(crate) fn rows() -> Vec<Row> {
             Bound::Message,
         ),
         row(
-            "a handshake with a `sid` of 2 MB",
+            "a handshake with a `sid` as long as may be",
             POLLING,
             Opening(|peer| {
                 let (before, after) = (r#"0{"sid":""#, format!("\"{LAST}"));
-                let length = LIMITS.message - before.len() - after.len();
-                peer.raw(
-                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", LIMITS.message).as_bytes(),
-                )?;
+                let message = peer.limits().message;
+                let length = message - before.len() - after.len();
+                peer.raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {message}\r\n\r\n").as_bytes())?;
                 peer.raw(before.as_bytes())?;
                 peer.repeat(b"s", length)?;
                 peer.raw(after.as_bytes())

@@ -33,6 +33,15 @@ fn bodies(rows: &mut Vec<Row>) {
         Bound::Message,
     );
     add(
+        "a body without end, in pieces of four bytes",
+        Polling(|peer, _| {
+            peer.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            peer.without_end(b"4\r\n6666\r\n")
+        }),
+        Told::Closed(Broken, too_large),
+        Bound::Message,
+    );
+    add(
         "a body of 1 GB, announced",
         Polling(|peer, _| {
             peer.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")?;

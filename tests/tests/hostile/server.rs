@@ -9,11 +9,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socket2::SockRef;
+use socketio_client_native::Limits;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// What a session announces.
 pub(crate) const HANDSHAKE: &str =
     r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+const COMPRESSES: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 /// After that a write that does not end is one that is held back.
 const STALL: Duration = Duration::from_millis(200);
@@ -29,6 +32,8 @@ pub(crate) enum Attack {
     Joining(fn(&mut Peer) -> io::Result<()>),
     /// Over a WebSocket, with the namespace connected.
     WebSocket(fn(&mut Peer) -> io::Result<()>),
+    /// The same, and the server says that it compresses.
+    Compressed(fn(&mut Peer) -> io::Result<()>),
     /// The answer to each GET, with the namespace connected; counted from 0.
     Polling(fn(&mut Peer, usize) -> io::Result<()>),
     /// Over the WebSocket to which a polling session would move.
@@ -59,10 +64,15 @@ struct Shared {
     /// What the script has to say is said.
     done: AtomicBool,
     gets: AtomicUsize,
+    /// A polling session was asked for a namespace, and has answered.
+    asked: AtomicBool,
+    joined: AtomicBool,
     /// Writes of the longest connection.
     steps: AtomicUsize,
     /// The client does not read any more.
     stalled: AtomicBool,
+    /// The client's.
+    limits: Limits,
     cut: Mutex<Option<Cut>>,
     streams: Mutex<BTreeMap<u64, TcpStream>>,
 }
@@ -75,12 +85,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(attack: Attack, cut: Option<Cut>) -> Self {
+    pub(crate) fn start(attack: Attack, limits: Limits, cut: Option<Cut>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         // What is not read does not wait here.
         SockRef::from(&listener).set_recv_buffer_size(16 << 10).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { cut: Mutex::new(cut), ..Shared::default() });
+        let shared = Arc::new(Shared { limits, cut: Mutex::new(cut), ..Shared::default() });
         let accepting = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             for (stream, number) in listener.incoming().flatten().zip(0..) {
@@ -98,7 +108,7 @@ impl Server {
         Self { port, shared, thread: Some(thread) }
     }
 
-    /// From now on it is a good server: what speaks on this port.
+    /// From now on it is a good server: what speaks on this port. Or, for 0, a hostile one again.
     pub(crate) fn mend(&self, port: u16) {
         self.shared.good.store(port, SeqCst);
         self.hang_up();
@@ -193,11 +203,13 @@ impl Peer {
                 return self.finish();
             }
             if line.starts_with("POST ") {
+                self.shared.asked.store(true, SeqCst);
                 self.answer("200 OK", "", b"ok")?;
                 continue;
             }
             if let Some(key) = key {
-                self.accept(&key, "")?;
+                let says = if let Attack::Compressed(_) = attack { COMPRESSES } else { "" };
+                self.accept(&key, says)?;
                 return self.websocket(attack);
             }
             match attack {
@@ -207,7 +219,16 @@ impl Peer {
                     } else {
                         HANDSHAKE.to_owned()
                     };
-                    self.body(&format!("{offered}\u{1e}40{{\"sid\":\"n\"}}"))?;
+                    self.shared.asked.store(false, SeqCst);
+                    self.shared.joined.store(false, SeqCst);
+                    self.body(&offered)?;
+                }
+                _ if !self.shared.joined.swap(true, SeqCst) => {
+                    while !self.shared.asked.load(SeqCst) && !self.shared.ended.load(SeqCst) {
+                        // As below.
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    self.body(r#"40{"sid":"n"}"#)?;
                 }
                 Attack::Polling(answer) => {
                     let number = self.shared.gets.fetch_add(1, SeqCst);
@@ -229,7 +250,7 @@ impl Peer {
                 self.text(HANDSHAKE)?;
                 attack(self)?;
             }
-            Attack::WebSocket(attack) => {
+            Attack::WebSocket(attack) | Attack::Compressed(attack) => {
                 self.text(HANDSHAKE)?;
                 self.text(r#"40{"sid":"n","pid":"p"}"#)?;
                 attack(self)?;
@@ -321,6 +342,11 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// What its client allows.
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.limits.clone()
     }
 
     /// Agrees to a WebSocket, with these lines besides.

@@ -38,6 +38,11 @@ fn done(peer: &mut Peer) -> io::Result<()> {
     peer.text(r#"42["done"]"#)
 }
 
+fn announced(peer: &mut Peer) -> io::Result<()> {
+    let more = peer.limits().attachments + 1;
+    peer.text(&ONE.replace("51-", &format!("5{more}-")))
+}
+
 fn attachments(rows: &mut Vec<Row>) {
     use Attack::WebSocket;
     let mut add = |name, attack, error: fn(&TransportError) -> bool, bound| {
@@ -79,20 +84,18 @@ fn attachments(rows: &mut Vec<Row>) {
         "attachments of more bytes than allowed",
         WebSocket(|peer| {
             peer.text(&ONE.replace("51-", "5100-"))?;
-            let mut frame = header(0x82, 64 << 10);
-            frame.resize(frame.len() + (64 << 10), 0);
+            let size = peer.limits().attachment_bytes / 64;
+            let mut frame = header(0x82, size as u64);
+            frame.resize(frame.len() + size, 0);
             peer.without_end(&frame)
         }),
         |error| limit(error, "bytes in the attachments of one packet", LIMITS.attachment_bytes),
         Bound::Attachments,
     );
-    for (name, number) in
-        [("101 attachments announced", "101"), ("1,000,000,000 attachments announced", "1000000000")]
-    {
-        let attack: fn(&mut Peer) -> io::Result<()> = match number {
-            "101" => |peer| peer.text(&ONE.replace("51-", "5101-")),
-            _ => |peer| peer.text(&ONE.replace("51-", "51000000000-")),
-        };
+    for (name, attack) in [
+        ("one attachment more than may be, announced", announced as fn(&mut Peer) -> io::Result<()>),
+        ("1,000,000,000 attachments announced", |peer| peer.text(&ONE.replace("51-", "51000000000-"))),
+    ] {
         add(name, WebSocket(attack), |error| limit(error, "attachments", LIMITS.attachments), Bound::Nothing);
     }
     add(
@@ -109,13 +112,19 @@ fn attachments(rows: &mut Vec<Row>) {
     );
     add(
         "a placeholder of number 4,294,967,295",
-        WebSocket(|peer| peer.text(&ONE.replace("num\":0", "num\":4294967295"))),
+        WebSocket(|peer| {
+            peer.text(&ONE.replace("num\":0", "num\":4294967295"))?;
+            peer.binary(b"data")
+        }),
         illegal,
         Bound::Nothing,
     );
     add(
         "a placeholder whose number is 1e308",
-        WebSocket(|peer| peer.text(&ONE.replace("num\":0", "num\":1e308"))),
+        WebSocket(|peer| {
+            peer.text(&ONE.replace("num\":0", "num\":1e308"))?;
+            peer.binary(b"data")
+        }),
         illegal,
         Bound::Nothing,
     );
@@ -192,7 +201,7 @@ fn frames(rows: &mut Vec<Row>) {
     }
     add(
         "a text one byte too long",
-        WebSocket(|peer| text(peer, "42", " ", LIMITS.message - 1, "")),
+        WebSocket(|peer| text(peer, "42", " ", peer.limits().message - 1, "")),
         large,
         Bound::Message,
     );
@@ -221,6 +230,12 @@ fn frames(rows: &mut Vec<Row>) {
         "a compressed bomb, which was not asked for",
         WebSocket(|peer| peer.frame(0xc1, &bomb::MESSAGE)),
         wrong,
+        Bound::Message,
+    );
+    add(
+        "a compressed bomb, from a server that says that it compresses",
+        Attack::Compressed(|peer| peer.frame(0xc1, &bomb::MESSAGE)),
+        Told::NotOpened(|error| matches!(error, TransportError::NotWebSocket { .. })),
         Bound::Message,
     );
     add("an unknown opcode", WebSocket(|peer| peer.frame(0x83, b"?")), wrong, Bound::Nothing);

@@ -2,11 +2,15 @@
 import http from "node:http";
 import https from "node:https";
 import { viaFetch } from "../fetch.js";
+import { Gathered } from "../gathered.js";
 import { connectionOptions, customAgent, isolated, requestHeaders } from "./options.js";
 
 // Shorter than what servers grant an idle connection (Node's 5 s are the shortest in use): else a request may
 // meet the server's close on the way. It could not be sent again, as nobody knows what the server saw of it.
 const IDLE = 3000;
+
+/** Bytes of a page that comes with an error. */
+const PAGE = 64 * 1024;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -93,44 +97,59 @@ export function request(url, body, opts, limit, done) {
       { "User-Agent": "socketio-client-wasm", Accept: "*/*" },
       payload === undefined ? {} : { "Content-Type": "text/plain;charset=UTF-8" },
     );
-    current = (at.protocol === "https:" ? https : http).request(at, {
+    const asked = (at.protocol === "https:" ? https : http).request(at, {
       ...connectionOptions(opts),
       method,
       headers,
       agent: agentFor(opts, at.protocol),
     });
-    current.on("error", fail);
-    current.on("response", (response) => answer(response, at, method, payload, crossed, left));
+    current = asked;
+    // Of one that was left for a redirect nobody wants to know.
+    asked.on("error", (error) => asked === current && fail(error));
+    asked.on("response", (response) => answer(response, at, method, payload, crossed, left));
     if (unreferenced) unrefSocket();
-    current.end(payload);
+    asked.end(payload);
   }
 
   function answer(response, at, method, payload, crossed, left) {
-    response.on("error", fail);
     if (!crossed) opts.jar?.store(response.headers["set-cookie"]);
     const { statusCode: status, headers } = response;
     if (REDIRECTS.has(status) && headers.location) {
-      response.resume();
       try {
-        return redirect(status, new URL(headers.location, at), at, method, payload, crossed, left);
+        redirect(status, new URL(headers.location, at), at, method, payload, crossed, left);
+      } catch (error) {
+        fail(error);
+      }
+      // Its page may have no end.
+      response.on("error", () => {}).destroy();
+      return;
+    }
+    // Pages of errors are what they are.
+    const wanted = status === 200;
+    const tooLong = () => fail(new Error(`the response is longer than ${limit} bytes`));
+    if (wanted && Number(headers["content-length"]) > limit) return tooLong();
+    const gathered = new Gathered(wanted ? limit : Math.min(limit, PAGE));
+    response.on("error", fail);
+    response.on("data", (chunk) => {
+      if (finished || gathered.add(chunk)) return;
+      if (wanted) return tooLong();
+      answered();
+      response.off("error", fail).on("error", () => {}).destroy();
+    });
+    response.on("end", answered);
+
+    function answered() {
+      let text;
+      try {
+        text = gathered.text(wanted);
       } catch (error) {
         return fail(error);
       }
-    }
-    const chunks = [];
-    let size = 0;
-    response.on("data", (chunk) => {
-      size += chunk.length;
-      if (size > limit) return fail(new Error(`the response is longer than ${limit} bytes`));
-      chunks.push(chunk);
-    });
-    response.on("end", () => {
-      const text = Buffer.concat(chunks).toString();
       const { statusMessage: statusText } = response;
       const context = new Context(at.href, { status, statusText, responseText: text }, headers);
       // The connection is free one tick from now, and the next request is to find it.
       process.nextTick(finish, status, text, context);
-    });
+    }
   }
 
   // As browsers do: 307 and 308 repeat the request, the others ask with GET, and another origin gets no secrets.

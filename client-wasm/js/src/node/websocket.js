@@ -8,6 +8,8 @@ import { connectionOptions, customAgent, isolated, pick, requestHeaders } from "
 export const TELLS_UNSENT = false;
 
 const THRESHOLD = 1024;
+/** How long a server may take to say goodbye too, in ms. By itself `ws` reads on for half a minute. */
+const GOODBYE = 5000;
 const INSTALL = 'install the "ws" package (npm install ws)';
 
 /** Loads `ws`, at the first need; undefined where it is not installed. */
@@ -102,6 +104,7 @@ function openWs(WebSocket, url, opts, headers, handlers) {
     ...pick(opts, ["origin", "protocolVersion", "maxPayload"]),
     ...(agent && { agent }),
     perMessageDeflate,
+    closeTimeout: GOODBYE,
     headers,
     finishRequest(request) {
       request.once("socket", (opened) => {
