@@ -23,6 +23,7 @@ pub mod linear;
 pub mod network;
 mod pace;
 mod packet;
+pub mod page;
 mod plan;
 pub mod recorded;
 mod report;

@@ -1,21 +1,13 @@
 //! The table in `README.md`, between its markers.
 
-use std::fs;
 use std::path::Path;
 
 use super::results::Results;
 
-const BEGIN: &str = "<!-- soak -->";
-const END: &str = "<!-- end of soak -->";
-
 /// # Errors
 /// If there are no markers.
 pub(super) fn write(page: &Path, results: &Results) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", page.display());
-    let text = fs::read_to_string(page).map_err(told)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or_else(|| format!("{}: no {BEGIN} and {END}", page.display()))?;
-    fs::write(page, format!("{before}{BEGIN}\n\n{}\n{END}{after}", table(results))).map_err(told)
+    simulator::page::put(page, "soak", &table(results))
 }
 
 fn table(results: &Results) -> String {

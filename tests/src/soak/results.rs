@@ -1,9 +1,7 @@
 //! What a run has measured, to be kept and shown.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde_json::{Value, json};
+use simulator::page::said;
 
 use super::account::{Account, KINDS};
 use super::sample::{Medians, Sample};
@@ -27,11 +25,6 @@ impl Results {
         cuts: Vec<(f64, String)>,
         samples: Vec<Sample>,
     ) -> Self {
-        let said = |command: &str, args: &[&str]| {
-            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-            let out = Command::new(command).args(args).current_dir(here).output();
-            out.map_or_else(|_| String::new(), |out| String::from_utf8_lossy(&out.stdout).trim().to_owned())
-        };
         let of = json!({
             "seed": seed,
             "date": said("date", &["-u", "+%F"]),

@@ -11,9 +11,14 @@ const HANDSHAKE: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingT
 
 pub(crate) struct Machine {
     pub(crate) manager: Manager<Json>,
+    /// Messages that come at a time.
+    batch: usize,
     transport: TransportId,
     now: Instant,
 }
+
+/// As many as the native shell hands in.
+const BATCH: usize = 256;
 
 impl Machine {
     /// With a session in which these namespaces have asked to be connected.
@@ -38,7 +43,7 @@ impl Machine {
         let Some(Command::Open { transport, .. } | Command::Get { transport, .. }) = command else {
             panic!("it opens nothing")
         };
-        let mut machine = Self { manager, transport, now };
+        let mut machine = Self { manager, batch: BATCH, transport, now };
         if kind == TransportKind::Polling {
             machine.run(vec![machine.body(HANDSHAKE.to_owned())]);
         } else {
@@ -57,6 +62,12 @@ impl Machine {
         machine
     }
 
+    /// What comes from now on comes alone.
+    pub(crate) const fn one_by_one(mut self) -> Self {
+        self.batch = 1;
+        self
+    }
+
     pub(crate) fn text(&self, text: String) -> Input<Json> {
         Input::Message { transport: self.transport, message: Message::Text(text.into()) }
     }
@@ -70,11 +81,11 @@ impl Machine {
     }
 
     /// So many events that are handed over, and wait for their acks.
-    pub(crate) fn emit(&mut self, count: usize) {
+    pub(crate) fn emit(&mut self, count: usize, options: EmitOptions<'_>) {
         let socket: SocketId = self.manager.socket("/", SocketOptions::default());
         for _ in 0..count {
             let payload = Payload::event("e", &()).expect("a payload");
-            let options = EmitOptions { ack: true, ..EmitOptions::default() };
+            let options = EmitOptions { ack: true, ..options };
             assert!(self.manager.emit(socket, payload, options, self.now).is_ok());
         }
         self.run(Vec::new());
@@ -85,7 +96,7 @@ impl Machine {
         let mut count = 0;
         let mut inputs = inputs.into_iter().peekable();
         loop {
-            self.manager.handle_inputs(inputs.by_ref().take(256), self.now);
+            self.manager.handle_inputs(inputs.by_ref().take(self.batch), self.now);
             count += std::iter::from_fn(|| self.manager.poll_command()).count();
             count += std::iter::from_fn(|| self.manager.poll_message(self.transport)).count();
             count += std::iter::from_fn(|| self.manager.poll_event()).count();

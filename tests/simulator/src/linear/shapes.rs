@@ -1,8 +1,10 @@
 //! What servers could send to keep a client busy.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use socketio_client_core::codec::{Arguments, Json, Payload, Value};
-use socketio_client_core::{Input as Any, Message, TransportKind};
+use socketio_client_core::{EmitOptions, Input as Any, Message, TransportKind};
 
 use super::machine::Machine;
 
@@ -17,9 +19,6 @@ pub(crate) struct Shape {
     pub(crate) first: usize,
     /// An input of so many units: its bytes, and what is to be done with it.
     pub(crate) make: fn(usize) -> (usize, Work),
-    /// The application has as many namespaces, or emits that wait: what a packet costs may grow with what is ours, which no
-    /// server chooses.
-    pub(crate) ours_grow: bool,
 }
 
 const WEBSOCKET: TransportKind = TransportKind::WebSocket;
@@ -65,9 +64,19 @@ fn bodies(packets: usize, packet: &str) -> (usize, Work) {
 
 /// So many emits wait for their acks, which come in this order.
 fn acks(count: usize, number: impl Fn(usize) -> usize) -> (usize, Work) {
+    acks_of(EmitOptions::default(), count, number)
+}
+
+/// The same of emits that want more.
+fn acks_of(options: EmitOptions<'_>, count: usize, number: impl Fn(usize) -> usize) -> (usize, Work) {
     let mut machine = Machine::joined(WEBSOCKET);
-    machine.emit(count);
+    machine.emit(count, options);
     answers(machine, count, |at| format!("43{}[]", number(at)))
+}
+
+/// Each number below `count` once: of no size of an input is it a multiple.
+const fn mixed(at: usize, count: usize) -> usize {
+    at * 617 % count
 }
 
 fn names(count: usize) -> Vec<String> {
@@ -97,63 +106,54 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "one long text",
         unit: "KB",
-        ours_grow: false,
         first: 16,
         make: |n| one(format!("42[\"e\",\"{}\"]", "m".repeat(1000 * n))),
     },
     Shape {
         name: "escapes in a text",
         unit: "escapes",
-        ours_grow: false,
         first: 1000,
         make: |n| one(format!("42[\"e\",\"{}\"]", "\\u0041".repeat(n))),
     },
     Shape {
         name: "halves of characters in a text",
         unit: "halves",
-        ours_grow: false,
         first: 1000,
         make: |n| one(format!("42[\"e\",\"{}\"]", "\\ud800".repeat(n))),
     },
     Shape {
         name: "lists 120 levels deep",
         unit: "lists",
-        ours_grow: false,
         first: 25,
         make: |n| one(format!("42[\"e\"{}]", format!(",{}{}", "[".repeat(120), "]".repeat(120)).repeat(n))),
     },
     Shape {
         name: "an event's name of escapes",
         unit: "escapes",
-        ours_grow: false,
         first: 1000,
         make: |n| one(format!("42[\"{}\"]", "\\n".repeat(n))),
     },
     Shape {
         name: "spaces between arguments",
         unit: "KB",
-        ours_grow: false,
         first: 4,
         make: |n| one(format!("42[\"e\",{}1]", " ".repeat(1000 * n))),
     },
     Shape {
         name: "digits of an ack id",
         unit: "KB",
-        ours_grow: false,
         first: 4,
         make: |n| one(format!("42{}[\"e\"]", "0".repeat(1000 * n))),
     },
     Shape {
         name: "digits of a number",
         unit: "KB",
-        ours_grow: false,
         first: 4,
         make: |n| one(format!("42[\"e\",{}]", "1".repeat(1000 * n))),
     },
     Shape {
         name: "attachments, as servers send them",
         unit: "attachments",
-        ours_grow: false,
         first: 250,
         make: |n| {
             let machine = Machine::joined(WEBSOCKET);
@@ -167,14 +167,12 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "placeholders that are none",
         unit: "objects",
-        ours_grow: false,
         first: 500,
         make: |n| one(format!("451-[\"e\"{}]", ",{\"_placeholder\":0}".repeat(n))),
     },
     Shape {
         name: "placeholders in one another, turned about",
         unit: "times 100 levels",
-        ours_grow: false,
         first: 5,
         make: |n| {
             let nested =
@@ -185,14 +183,12 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "keys with escapes, beside attachments",
         unit: "keys",
-        ours_grow: false,
         first: 500,
         make: |n| one(format!("451-[\"e\",{{\"a\":0{}}}]", ",\"\\u005fplaceholder\":0".repeat(n))),
     },
     Shape {
         name: "one attachment in many places, read by the application",
         unit: "places",
-        ours_grow: false,
         first: 125,
         make: |n| {
             let part = Bytes::from(vec![0; 1000]);
@@ -202,7 +198,6 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "half-built packets, completed",
         unit: "packets",
-        ours_grow: false,
         first: 125,
         make: |n| {
             let machine = Machine::joined(WEBSOCKET);
@@ -216,113 +211,82 @@ pub(crate) const SHAPES: &[Shape] = &[
         // Longer than a body that is shared (`client-core/src/codec/polling.rs`).
         name: "noops in a body",
         unit: "packets",
-        ours_grow: false,
         first: 1000,
         make: |n| bodies(n, "6"),
     },
-    Shape {
-        name: "pings in a body",
-        unit: "packets",
-        ours_grow: false,
-        first: 1000,
-        make: |n| bodies(n, "2"),
-    },
-    Shape {
-        name: "events in a body",
-        unit: "packets",
-        ours_grow: false,
-        first: 250,
-        make: |n| bodies(n, r#"42["e"]"#),
-    },
+    Shape { name: "pings in a body", unit: "packets", first: 1000, make: |n| bodies(n, "2") },
+    Shape { name: "events in a body", unit: "packets", first: 250, make: |n| bodies(n, r#"42["e"]"#) },
     Shape {
         name: "attachments in a body",
         unit: "packets",
-        ours_grow: false,
         first: 125,
         make: |n| bodies(n, "451-[\"e\"]\u{1e}bAAAA"),
     },
-    Shape {
-        name: "pings",
-        unit: "packets",
-        ours_grow: false,
-        first: 250,
-        make: |n| many(n, |_| "2".to_owned()),
-    },
+    Shape { name: "pings", unit: "packets", first: 250, make: |n| many(n, |_| "2".to_owned()) },
     Shape {
         name: "handshakes inside a session",
         unit: "packets",
-        ours_grow: false,
         first: 250,
         make: |n| many(n, |_| "0{}".to_owned()),
     },
-    Shape {
-        name: "events",
-        unit: "packets",
-        ours_grow: false,
-        first: 250,
-        make: |n| many(n, |_| r#"42["e"]"#.to_owned()),
-    },
+    Shape { name: "events", unit: "packets", first: 250, make: |n| many(n, |_| r#"42["e"]"#.to_owned()) },
     Shape {
         name: "events with offsets, all the same",
         unit: "packets",
-        ours_grow: false,
         first: 125,
         make: |n| many(n, |_| r#"42["e","1700000000000-0"]"#.to_owned()),
     },
     Shape {
         name: "events with offsets, none the same",
         unit: "packets",
-        ours_grow: false,
         first: 125,
         make: |n| many(n, |at| format!("42[\"e\",\"{}-0\"]", 1_700_000_000_000_u64 + at as u64)),
     },
     Shape {
         name: "events for unknown namespaces",
         unit: "packets",
-        ours_grow: false,
         first: 250,
         make: |n| many(n, |at| format!("42/n{at:06},[\"e\"]")),
     },
     Shape {
         name: "CONNECT of a namespace that is connected",
         unit: "packets",
-        ours_grow: false,
         first: 250,
         make: |n| many(n, |at| format!("40{{\"sid\":\"{at:06}\"}}")),
     },
     Shape {
         name: "acks that nobody waits for",
         unit: "packets",
-        ours_grow: false,
         first: 250,
         make: |n| many(n, |at| format!("43{}[]", 900_000 + at)),
     },
+    Shape { name: "acks, the first one first", unit: "packets", first: 250, make: |n| acks(n, |at| at) },
+    Shape { name: "one ack again and again", unit: "packets", first: 250, make: |n| acks(n, |_| 0) },
     Shape {
-        name: "acks, the first one first",
+        name: "acks, the last one first",
         unit: "packets",
-        ours_grow: false,
         first: 250,
-        make: |n| acks(n, |at| at),
+        make: |n| acks(n, |at| n - 1 - at),
+    },
+    Shape { name: "acks in no order", unit: "packets", first: 250, make: |n| acks(n, |at| mixed(at, n)) },
+    Shape {
+        name: "acks in no order, each awaited for a time",
+        unit: "packets",
+        first: 250,
+        make: |n| {
+            let options = EmitOptions { timeout: Some(Duration::from_secs(20)), ..EmitOptions::default() };
+            acks_of(options, n, |at| mixed(at, n))
+        },
     },
     Shape {
-        name: "one ack again and again",
+        name: "acks in no order, and the application watches each",
         unit: "packets",
-        ours_grow: false,
         first: 250,
-        make: |n| acks(n, |_| 0),
-    },
-    Shape {
-        name: "acks in no order",
-        unit: "packets",
-        ours_grow: true,
-        first: 250,
-        // No size is a multiple of it.
-        make: |n| acks(n, |at| at * 617 % n),
+        make: |n| acks_of(EmitOptions { watched: true, ..EmitOptions::default() }, n, |at| mixed(at, n)),
     },
     Shape {
         name: "events before the answer to CONNECT, and the answer",
         unit: "packets",
-        ours_grow: false,
         first: 125,
         make: |n| {
             let machine = Machine::joining(WEBSOCKET, ["/"]);
@@ -334,7 +298,6 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "answers to CONNECT, as many as namespaces",
         unit: "namespaces",
-        ours_grow: true,
         first: 62,
         make: |n| {
             let names = names(n);
@@ -344,7 +307,6 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape {
         name: "events, one for each of as many namespaces",
         unit: "namespaces",
-        ours_grow: true,
         first: 62,
         make: |n| {
             let names = names(n);
@@ -352,9 +314,14 @@ pub(crate) const SHAPES: &[Shape] = &[
         },
     },
     Shape {
+        name: "pings, beside as many namespaces",
+        unit: "namespaces",
+        first: 62,
+        make: |n| answers(namespaces(n, true), n, |_| "2".to_owned()),
+    },
+    Shape {
         name: "the end of as many namespaces",
         unit: "namespaces",
-        ours_grow: true,
         first: 62,
         make: |n| {
             let names = names(n);
@@ -362,10 +329,30 @@ pub(crate) const SHAPES: &[Shape] = &[
         },
     },
     Shape {
+        name: "the end of as many namespaces, the last one first",
+        unit: "namespaces",
+        first: 62,
+        make: |n| {
+            let names = names(n);
+            answers(namespaces(n, true), n, |at| format!("41{},", names[n - 1 - at]))
+        },
+    },
+    Shape {
         name: "packets for unknown namespaces, beside as many of our own",
         unit: "namespaces",
-        ours_grow: true,
         first: 62,
         make: |n| answers(namespaces(n, true), n, |at| format!("42/unknown---{at:06},[\"e\"]")),
     },
 ];
+
+/// Not judged: whenever the core is asked what to do next it looks at each namespace. A shell asks after each batch of what has
+/// come, which may be one message.
+pub(crate) const SHOWN: &[Shape] = &[Shape {
+    name: "events, one for each of as many namespaces, one at a time",
+    unit: "namespaces",
+    first: 62,
+    make: |n| {
+        let names = names(n);
+        answers(namespaces(n, true).one_by_one(), n, |at| format!("42{},[\"e\"]", names[at]))
+    },
+}];
