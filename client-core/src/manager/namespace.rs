@@ -287,7 +287,7 @@ impl<C: Codec> Manager<C> {
             }
         }
         delivery::queue_attempts(socket, target, engine, &self.codec, &mut self.events, self.now);
-        self.report_flushes();
+        target.report_flushes(socket, &mut self.events);
     }
 
     /// The namespace is not tried again until the application asks for it.

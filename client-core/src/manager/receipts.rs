@@ -96,8 +96,14 @@ pub(super) fn receipt<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<
 
 pub(super) fn report_flushes<C: Codec>(sockets: &mut Sockets<C>, events: &mut VecDeque<Event<C>>) {
     for (socket, id) in sockets.iter_mut().zip(0..) {
-        while let Some(emit) = socket.outbox.flushed() {
-            events.push_back(Event::Flushed { socket: SocketId(id), emit, delivered: true });
+        socket.report_flushes(SocketId(id), events);
+    }
+}
+
+impl<C: Codec> Socket<C> {
+    pub(super) fn report_flushes(&mut self, id: SocketId, events: &mut VecDeque<Event<C>>) {
+        while let Some(emit) = self.outbox.flushed() {
+            events.push_back(Event::Flushed { socket: id, emit, delivered: true });
         }
     }
 }

@@ -295,6 +295,11 @@ pub(crate) const SHAPES: &[Shape] = &[
             })
         },
     },
+];
+
+/// Not judged: an application has as many namespaces as it likes, and each packet, ping and look at what to do next costs a part of
+/// them. No server can choose how many.
+pub(crate) const SHOWN: &[Shape] = &[
     Shape {
         name: "answers to CONNECT, as many as namespaces",
         unit: "namespaces",
@@ -343,16 +348,13 @@ pub(crate) const SHAPES: &[Shape] = &[
         first: 62,
         make: |n| answers(namespaces(n, true), n, |at| format!("42/unknown---{at:06},[\"e\"]")),
     },
-];
-
-/// Not judged: whenever the core is asked what to do next it looks at each namespace. A shell asks after each batch of what has
-/// come, which may be one message.
-pub(crate) const SHOWN: &[Shape] = &[Shape {
-    name: "events, one for each of as many namespaces, one at a time",
-    unit: "namespaces",
-    first: 62,
-    make: |n| {
-        let names = names(n);
-        answers(namespaces(n, true).one_by_one(), n, |at| format!("42{},[\"e\"]", names[at]))
+    Shape {
+        name: "events, one for each of as many namespaces, one at a time",
+        unit: "namespaces",
+        first: 62,
+        make: |n| {
+            let names = names(n);
+            answers(namespaces(n, true).one_by_one(), n, |at| format!("42{},[\"e\"]", names[at]))
+        },
     },
-}];
+];
