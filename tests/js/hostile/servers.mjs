@@ -47,6 +47,11 @@ export class Servers {
     if (reached < writes) throw new Error(`${reached} writes, not ${writes}`);
   }
 
+  /** Resolves once a client has gone from what has no end. */
+  async left(port) {
+    if (!(await this.#ask("left", port))) throw new Error("the connection stays");
+  }
+
   end(port) {
     return this.#ask("end", port);
   }

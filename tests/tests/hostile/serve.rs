@@ -8,7 +8,8 @@
 //! 1 start ROW            a server for a row, on a new port
 //! 2 mend PORT GOOD       which from now on is what speaks on the port GOOD, or for 0 is hostile again
 //! 3 reach PORT WRITES    has written so often to one client
-//! 4 end PORT
+//! 4 left PORT            a client has gone from what has no end: 1
+//! 5 end PORT
 //! ```
 
 // Tests: a wrong assumption is to end them.
@@ -44,14 +45,15 @@ fn answer(id: usize, value: usize) {
     println!("{}", json!({ "id": id, "value": value }));
 }
 
-/// On a thread of its own: others are served meanwhile.
-fn reach(server: Arc<Server>, id: usize, writes: usize) {
+/// Answers with the value once it is wanted, on a thread of its own: others are served meanwhile.
+fn wait(server: &Arc<Server>, id: usize, value: fn(&Server) -> usize, wanted: usize) {
+    let server = Arc::clone(server);
     std::thread::spawn(move || {
         let begin = Instant::now();
-        while server.steps() < writes && begin.elapsed() < PATIENCE {
+        while value(&server) < wanted && begin.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(1));
         }
-        answer(id, server.steps());
+        answer(id, value(&server));
     });
 }
 
@@ -82,7 +84,8 @@ fn main() {
                 servers[&of].mend(u16::try_from(number(3)).unwrap());
                 answer(id, 0);
             }
-            "reach" => reach(Arc::clone(&servers[&of]), id, number(3)),
+            "reach" => wait(&servers[&of], id, Server::steps, number(3)),
+            "left" => wait(&servers[&of], id, |server| server.is_enough().into(), 1),
             _ => {
                 servers.remove(&of);
                 answer(id, 0);

@@ -71,6 +71,8 @@ struct Shared {
     steps: AtomicUsize,
     /// The client does not read any more.
     stalled: AtomicBool,
+    /// It went from what has no end.
+    enough: AtomicBool,
     /// The client's.
     limits: Limits,
     cut: Mutex<Option<Cut>>,
@@ -126,6 +128,12 @@ impl Server {
     /// Whether the client has left something unread for a while.
     pub(crate) fn is_stalled(&self) -> bool {
         self.shared.stalled.load(SeqCst)
+    }
+
+    /// Whether a client has gone from what has no end.
+    #[allow(dead_code, reason = "for clients in other processes")]
+    pub(crate) fn is_enough(&self) -> bool {
+        self.shared.enough.load(SeqCst)
     }
 
     fn hang_up(&self) {
@@ -404,7 +412,9 @@ impl Peer {
 
     /// The same bytes until the client has had enough.
     pub(crate) fn without_end(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.repeat(bytes, usize::MAX)
+        let ended = self.repeat(bytes, usize::MAX);
+        self.shared.enough.store(true, SeqCst);
+        ended
     }
 
     /// The same bytes so many times, without having them all.
