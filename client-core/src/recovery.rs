@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::event::AckId;
 use crate::gap::{Gap, GapReason};
 use crate::io::TransportId;
-use crate::known::{Known, Noted};
+use crate::known::Known;
 use crate::offset::{Offset, Shape};
 use crate::saved::{SavedLink, SavedSession};
 use crate::time::Instant;
@@ -227,11 +227,6 @@ impl<P> Recovery<P> {
         Some((&session.pid, session.known.resume_from(overlap)))
     }
 
-    /// Whether offsets are worth looking for.
-    pub(crate) const fn is_offered(&self) -> bool {
-        self.session.is_some()
-    }
-
     /// The answer to CONNECT names a session. What is known of another one is worth nothing, and a server that names this one
     /// has resumed it only if CONNECT said from which event on. Returns what may be missing.
     pub(crate) fn connected(&mut self, pid: Option<String>, until: Duration, now: Instant) -> Option<Gap> {
@@ -289,13 +284,7 @@ impl<P> Recovery<P> {
         Some(gap)
     }
 
-    /// An event came with what may be an offset. `today` is Unix time.
-    pub(crate) fn note(&mut self, offset: Offset, replayed: bool, now: Instant, today: Duration) -> Noted {
-        let session = self.session.as_mut();
-        session.map_or(Noted::Text, |session| session.known.note(offset, replayed, now, today))
-    }
-
-    /// The events by which those that come twice are known.
+    /// The events by which those that come twice are known. Without a session no offset is worth looking for.
     pub(crate) fn known(&mut self) -> Option<&mut Known> {
         self.session.as_mut().map(|session| &mut session.known)
     }

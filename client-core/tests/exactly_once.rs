@@ -11,7 +11,7 @@ use json::JsonFace;
 use scenarios::{Face, Sim, millis, secs};
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    Auth, Config, Delivery, Durability, Restored, RestoredEmit, SocketId, SocketOptions,
+    Auth, Config, Delivery, Durability, EmitOptions, Restored, RestoredEmit, SocketId, SocketOptions,
 };
 
 const SYNC: &str = r#"["$delivery",{"sync":1}]"#;
@@ -167,7 +167,7 @@ fn a_connection_that_does_not_answer_is_ended() {
 #[test]
 fn where_nothing_else_is_a_receipt_the_middlewares_word_is() {
     let (mut sim, socket) = supported(|config| config.websocket_ping = false);
-    let options = socketio_client_core::EmitOptions { volatile: true, ..Default::default() };
+    let options = EmitOptions { volatile: true, ..Default::default() };
     let emit = sim.try_emit(socket, 1, &[], options).unwrap();
     sim.manager.watch(socket, emit);
     sim.expect_lines(&["w1 42<1>", &format!("w1 421{SYNC}")]);
@@ -355,4 +355,23 @@ fn what_implies_that_emits_are_sent_again() {
     assert_eq!((stored.retries, stored.durability), (Some(u32::MAX), durability));
     let few = options(Delivery { retries: Some(2), exactly_once: true, durability, retry_window: None });
     assert_eq!(few.retries, Some(2));
+}
+
+#[test]
+fn what_replaces_another_has_its_id_and_its_place_in_the_window() {
+    let (mut sim, socket) = supported(|_| {});
+    sim.cut("w1");
+    let position = EmitOptions { coalesce: Some("position"), ..EmitOptions::default() };
+    sim.emit(socket, 1);
+    for number in [2, 3] {
+        sim.try_emit(socket, number, &[], position).unwrap();
+    }
+    sim.emit(socket, 4);
+    sim.advance(secs(2));
+    sim.lines();
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    sim.server("w2", "40{S2}");
+    let lines = sim.lines();
+    assert_eq!(lines[2..], ["w2 421<1>", "w2 422<3>", "w2 423<4>"], "{lines:?}");
 }

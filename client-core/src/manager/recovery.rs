@@ -119,21 +119,17 @@ impl<C: Codec> Manager<C> {
     ) -> bool {
         let now = self.now;
         let Some(target) = self.sockets.get_mut(socket.0 as usize) else { return false };
-        if target.recovery.is_offered() {
+        if let Some(known) = target.recovery.known() {
             // One that wants an ack has no offset: its last argument is the application's.
             let offset = if ack.is_none() { self.codec.offset(&payload) } else { None };
-            let noted =
-                offset.map(|offset| target.recovery.note(offset, replayed, now, self.config.unix(now)));
+            let noted = offset.map(|offset| known.note(offset, replayed, now, self.config.unix(now)));
             if noted == Some(Noted::Known) {
                 return false;
             }
-            let dedupe = self.config.recovery_dedupe;
-            if let Some(known) = target.recovery.known()
-                && match dedupe {
-                    Some(dedupe) => dedupe == RecoveryDedupe::Content,
-                    None => known.shape() == Some(Shape::Stream),
-                }
-            {
+            if match self.config.recovery_dedupe {
+                Some(dedupe) => dedupe == RecoveryDedupe::Content,
+                None => known.shape() == Some(Shape::Stream),
+            } {
                 // Behind what is replayed is an offset, though it may be too old to be believed.
                 if replayed && noted.is_some() {
                     if known.came_without(|| self.codec.digest(&payload, true)) {

@@ -112,8 +112,7 @@ impl<P> Outbox<P> {
 
     /// Takes out the oldest that was never sent, to make room.
     pub(crate) fn make_room(&mut self) -> Option<Emit<P>> {
-        let begin = self.retries.as_ref().map_or(0, Retries::handed_out);
-        let at = (begin..self.held.len()).find(|&at| self.held.get(at).is_some_and(Emit::is_fresh))?;
+        let at = self.held.iter().position(Emit::is_fresh)?;
         self.take(at)
     }
 

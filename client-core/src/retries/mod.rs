@@ -231,10 +231,6 @@ impl Retries {
         self.delivery.is_some() || self.store.is_some()
     }
 
-    pub(crate) const fn handed_out(&self) -> usize {
-        self.handed_out
-    }
-
     /// The emit at a place in the queue is gone.
     pub(crate) const fn removed(&mut self, at: usize) {
         self.handed_out -= (at < self.handed_out) as usize;

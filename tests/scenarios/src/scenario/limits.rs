@@ -180,18 +180,23 @@ pub fn what_max_payload_is_compared_with_is_what_is_sent<F: Face>(face: &F) {
 
 /// Whatever a packet may have in front of its payload counts, to the byte.
 pub fn a_namespace_and_what_follows_it_count<F: Face>(face: &F) {
-    let front = "451-/admin,0".len();
     let text = face.event_wire(1, 1).len();
-    for (max, fits) in [(text + front - 1, false), (text + front, true)] {
+    for (front, before, missing) in
+        [("451-/admin,0", 0, 1), ("451-/admin,0", 0, 0), ("451-/admin,10", 10, 1), ("451-/admin,10", 10, 0)]
+    {
+        let max = text + front.len() - missing;
         let mut sim = Sim::new(face);
         let socket = sim.connect("/admin");
         sim.drain();
         let handshake = sim.face.handshake_wire("E1", &[], 25_000, 20_000, max);
         sim.raw("w1", &handshake);
         sim.server("w1", "40/admin,{S1}");
+        for _ in 0..before {
+            sim.emit_with_ack(socket, 1, None);
+        }
         let options = EmitOptions { ack: true, ..EmitOptions::default() };
         let result = sim.try_emit(socket, 1, &[65], options);
-        assert_eq!(result.map_err(|refused| refused.error).is_ok(), fits, "{max}");
+        assert_eq!(result.is_ok(), missing == 0, "{front} {max}");
     }
 }
 

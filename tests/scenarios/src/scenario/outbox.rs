@@ -400,3 +400,16 @@ pub fn cancelled_in_flight<F: Face>(face: &F) {
     sim.server("w1", "430<7>");
     sim.expect_events(&[]);
 }
+
+/// A shell may find the connection alive again before a packet says so. What was held goes first all the same.
+pub fn what_is_held_is_not_overtaken<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.manager.set_heartbeat_deadline(sim.now);
+    sim.emit(socket, 1);
+    sim.manager.set_heartbeat_deadline(sim.now + secs(45));
+    sim.emit(socket, 2);
+    sim.expect_lines(&[]);
+    sim.server("w1", "2");
+    sim.expect_lines(&["w1 3", "w1 42<1>", "w1 42<2>"]);
+}

@@ -96,6 +96,7 @@ pub fn what_is_kept_makes_no_room<F: Face>(face: &F) {
         }
         let emit = sim.emit(socket, 1);
         if durability.is_none() {
+            sim.drain();
             sim.cut("w1");
         }
         assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Held));

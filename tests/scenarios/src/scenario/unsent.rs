@@ -1,6 +1,6 @@
 //! What a WebSocket was handed and says that it never sent.
 
-use socketio_client_core::{AckError, EmitOptions, Fate, SocketOptions};
+use socketio_client_core::{AckError, BufferPolicy, EmitOptions, Fate, SocketOptions};
 
 use crate::{Face, Sim, secs};
 
@@ -107,4 +107,26 @@ pub fn what_never_left_was_no_attempt<F: Face>(face: &F) {
         let first = Some(Fate::InFlight { attempt: 1 });
         assert_eq!(sim.manager.fate(socket, emit) == first, !left);
     }
+}
+
+/// An attempt that a full sink held back until its connection was gone was never sent: it is the first to make room.
+pub fn what_has_come_back_makes_room<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| {
+        config.buffer_size = 1;
+        config.buffer_policy = BufferPolicy::DropOldest;
+    });
+    let socket = sim.connect_retrying(9);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.writable = false;
+    let old = sim.emit(socket, 1);
+    sim.cut("w1");
+    sim.writable = true;
+    sim.emit(socket, 2);
+    assert_eq!(sim.manager.fate(socket, old), Some(Fate::Dropped));
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 420<2>"]);
 }
