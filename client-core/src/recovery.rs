@@ -247,10 +247,10 @@ impl<P> Recovery<P> {
                 true
             }
             (before, pid) => {
-                self.give_up(before);
                 // The answer to a claim that was made before the namespace was left and joined again; or a server that gives
                 // the same name twice.
                 let claimed = (none_offered && claimed) || (pid.is_some() && pid == self.spent);
+                self.give_up(before);
                 self.session = pid.map(|pid| Session { pid, known: Known::default(), claimed });
                 false
             }

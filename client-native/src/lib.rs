@@ -49,7 +49,8 @@
 //! Each client has two tasks on the runtime that it was built on. The *driver* owns the connection. The *dispatcher* calls
 //! listeners, one after the other, in the order of the events, and no lock is held meanwhile: a listener may emit, leave,
 //! and add or remove listeners. A slow listener delays the events behind it, but not the heartbeat: a multi-thread runtime
-//! calls listeners on the threads that it has for what blocks (`spawn_blocking`), and needs one to spare. Events that wait for
+//! calls listeners on the threads that it has for what blocks (`spawn_blocking`), and needs one to spare for each client whose
+//! listeners block, and one for what writes a recovery store. Events that wait for
 //! a listener are bounded (4,096, or 16 MiB); beyond that the client stops reading, and the server is held back.
 //!
 //! The connection is closed when the last [`Client`] and [`Socket`] is dropped. A listener that owns one keeps it open,

@@ -211,9 +211,6 @@ impl<C: Codec> Manager<C> {
                 }
             }
             (PacketKind::ConnectError, SocketState::Connecting { .. }) => {
-                if let Phase::Open(engine) = &mut self.phase {
-                    engine.withdraw_connect(socket);
-                }
                 let failure = payload.map_or(ConnectFailure::NoSid, ConnectFailure::Refused);
                 self.refused(socket, failure, now);
             }
@@ -295,6 +292,10 @@ impl<C: Codec> Manager<C> {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
             target.state = SocketState::Inactive;
             target.recovery.refused();
+        }
+        // Of a server that answers before it is asked.
+        if let Phase::Open(engine) = &mut self.phase {
+            engine.withdraw_connect(socket);
         }
         self.leave_if_unused(now);
         self.events.push_back(Event::ConnectError { socket, error: failure });

@@ -26,7 +26,7 @@ export function once(done) {
   };
 }
 
-/** The body, unless it is too long. */
+/** The body, unless it is too long; of a page that comes with an error, the beginning. */
 async function read(response, limit) {
   // Where it does not come in pieces.
   if (!response.body) return response.text();
@@ -37,7 +37,8 @@ async function read(response, limit) {
     if (done) return gathered.text(response.ok);
     if (gathered.add(value)) continue;
     reader.cancel().catch(() => {});
-    throw tooLong(limit);
+    if (response.ok) throw tooLong(limit);
+    return gathered.text(false);
   }
 }
 
@@ -52,7 +53,7 @@ export function viaFetch(url, body, { extraHeaders, withCredentials }, limit, do
     const credentials = withCredentials ? "include" : "same-origin";
     const method = body === undefined ? "GET" : "POST";
     const response = await fetch(url, { method, body, headers, credentials, signal: control.signal });
-    if (Number(response.headers.get("content-length")) > limit) throw tooLong(limit);
+    if (response.ok && Number(response.headers.get("content-length")) > limit) throw tooLong(limit);
     const text = await read(response, limit);
     // Any success will do, as in the original.
     end(response.ok ? 200 : response.status, text, response);

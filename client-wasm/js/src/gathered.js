@@ -1,5 +1,8 @@
 // A body on its way.
 
+/** A text has no more. */
+const LONGEST = 2 ** 29;
+
 /** All that has come of it, in one buffer: pieces of a byte each would take a hundred times as much. */
 export class Gathered {
   #bytes = new Uint8Array(0);
@@ -8,7 +11,7 @@ export class Gathered {
 
   /** Holds no more than so many bytes. */
   constructor(limit) {
-    this.#limit = limit;
+    this.#limit = Math.min(limit, LONGEST);
   }
 
   /** Whether the piece has room; where it has not, nothing of it is kept. */

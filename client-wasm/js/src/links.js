@@ -452,7 +452,7 @@ export class Links {
 }
 
 /** As `ws` has it, 0 is none. */
-const limitOf = ({ maxPayload = LIMIT }) => (maxPayload === 0 ? Infinity : maxPayload);
+const limitOf = ({ maxPayload }) => (maxPayload ?? LIMIT) || Infinity;
 
 function close(link) {
   link.ws?.close();

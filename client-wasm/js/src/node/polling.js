@@ -127,9 +127,9 @@ export function request(url, body, opts, limit, done) {
     // Pages of errors are what they are.
     const wanted = status === 200;
     const tooLong = () => fail(new Error(`the response is longer than ${limit} bytes`));
+    response.on("error", fail);
     if (wanted && Number(headers["content-length"]) > limit) return tooLong();
     const gathered = new Gathered(wanted ? limit : Math.min(limit, PAGE));
-    response.on("error", fail);
     response.on("data", (chunk) => {
       if (finished || gathered.add(chunk)) return;
       if (wanted) return tooLong();

@@ -28,7 +28,7 @@ function needs(opts, headers) {
   const given = Object.keys({
     ...(customAgent(opts) && { agent: true }),
     ...connectionOptions(opts),
-    ...pick(opts, ["origin", "protocolVersion", "maxPayload"]),
+    ...pick(opts, ["origin", "protocolVersion"]),
   }).filter((name) => name !== "rejectUnauthorized" || opts.rejectUnauthorized === false);
   if (Object.keys(headers).length > 0) given.unshift("request headers");
   return given;

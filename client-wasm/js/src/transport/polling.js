@@ -21,6 +21,11 @@ function viaXhr(url, body, { extraHeaders, withCredentials }, limit, done) {
   xhr.onerror = xhr.onabort = () => end(0);
   xhr.onprogress = ({ loaded }) => {
     if (loaded <= limit) return;
+    // Of a page that comes with an error the status matters more.
+    if (xhr.status !== 200) {
+      end(xhr.status);
+      return xhr.abort();
+    }
     xhr.onabort = null;
     xhr.abort();
     end(0, tooLong(limit));
