@@ -372,6 +372,11 @@ impl Peer {
     /// A frame with any first byte.
     pub(crate) fn frame(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
         let mut frame = header(first, payload.len() as u64);
+        // What the server holds is counted too: no copy of much.
+        if payload.len() > 32 << 10 {
+            self.raw(&frame)?;
+            return self.raw(payload);
+        }
         frame.extend_from_slice(payload);
         self.raw(&frame)
     }
