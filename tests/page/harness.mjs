@@ -38,9 +38,20 @@ export async function launch(name, settings = {}) {
   return puppeteer.launch({ ...launches[name], ...settings, headless: true, env, protocolTimeout: 2 * PATIENCE });
 }
 
+/** A new tab, blank. Firefox opens it beside the tab in front, and refuses where that is just being closed. */
+export async function newTab(browser) {
+  for (let left = 5; ; left -= 1) {
+    try {
+      return await browser.newPage();
+    } catch (error) {
+      if (left === 0 || !error.message.includes("DiscardedBrowsingContext")) throw error;
+    }
+  }
+}
+
 /** A new tab. What the page throws or logs as an error is kept in `page.problems`. */
 export async function open(browser, url) {
-  const page = await browser.newPage();
+  const page = await newTab(browser);
   page.setDefaultTimeout(PATIENCE);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { sealed } from "../../../client-wasm/js/src/store/record.js";
-import { browsers, launch } from "../../page/harness.mjs";
+import { browsers, launch, newTab } from "../../page/harness.mjs";
 import { browserModule, upstream } from "../client.mjs";
 import { once, until } from "../server.mjs";
 import { openTab } from "./tab.mjs";
@@ -60,7 +60,7 @@ for (const name of upstream ? [] : browsers) {
       const first = await openTab(t, browser, { pingInterval: 25_000 });
       const key = `session ${first.url}/socket.io /`;
       const tab = async (prepare) => {
-        const page = await browser.newPage();
+        const page = await newTab(browser);
         t.after(() => page.close().catch(() => {}));
         page.setDefaultTimeout(30_000);
         page.problems = [];

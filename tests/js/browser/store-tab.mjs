@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { basename, join } from "node:path";
-import { PATIENCE, root } from "../../page/harness.mjs";
+import { PATIENCE, newTab, root } from "../../page/harness.mjs";
 import { until } from "../server.mjs";
 
 const folder = join(root, "client-wasm/js/src/store");
@@ -110,7 +110,7 @@ export async function storeSite(t) {
 
   /** `prepare` runs in the page before anything else does. */
   async function open(browser, prepare) {
-    const page = await browser.newPage();
+    const page = await newTab(browser);
     pages.add(page);
     page.on("close", () => pages.delete(page));
     page.setDefaultTimeout(PATIENCE);
