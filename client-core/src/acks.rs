@@ -48,6 +48,11 @@ impl Leave for Pending {
 }
 
 impl Pending {
+    /// An attempt is handed to a transport as soon as it is made.
+    const fn new(id: u64, emit: EmitId, deadline: Option<Instant>, attempt: bool) -> Self {
+        Self { id, emit, deadline, sent: attempt, forgotten: false, attempt, dropped: false, left: false }
+    }
+
     fn forget(&mut self, deadlines: &mut Deadlines) {
         self.forgotten = true;
         if let Some(deadline) = self.deadline.take() {
@@ -88,16 +93,7 @@ impl Acks {
     }
 
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        self.insert(Pending {
-            id: self.next,
-            emit,
-            deadline,
-            sent: false,
-            forgotten: false,
-            attempt: false,
-            dropped: false,
-            left: false,
-        })
+        self.insert(Pending::new(self.next, emit, deadline, false))
     }
 
     /// One more attempt of an emit is handed to a transport, after so many.
@@ -111,16 +107,7 @@ impl Acks {
                 self.remove(oldest);
             }
         }
-        self.insert(Pending {
-            id: self.next,
-            emit,
-            deadline,
-            sent: true,
-            forgotten: false,
-            attempt: true,
-            dropped: false,
-            left: false,
-        })
+        self.insert(Pending::new(self.next, emit, deadline, true))
     }
 
     /// One more attempt of an emit whose attempts all have the same id.
@@ -129,16 +116,7 @@ impl Acks {
         if let Some(deadline) = deadline {
             self.deadlines.insert(deadline, id);
         }
-        let pending = Pending {
-            id,
-            emit,
-            deadline,
-            sent: true,
-            forgotten: false,
-            attempt: true,
-            dropped: false,
-            left: false,
-        };
+        let pending = Pending::new(id, emit, deadline, true);
         match self.place(id).and_then(|at| self.pending.get_mut(at)) {
             Some(gap) => {
                 *gap = pending;

@@ -111,8 +111,8 @@ pub fn an_unanswered_claim_may_have_been_granted<F: Face>(face: &F) {
     sim.expect_events(&["connected 0 recovered true replayed 1", "message 0 2"]);
 }
 
-/// Who leaves and joins again before the answer gets the session that was asked for: it was resumed once.
-pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
+/// A session that is claimed on `w2`, which another namespace keeps open.
+fn claimed<F: Face>(face: &F) -> (Sim<'_, F>, SocketId) {
     let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
     sim.connect("/a");
     let socket = offered(&mut sim);
@@ -120,36 +120,33 @@ pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
     sim.advance(secs(1));
     sim.open_websocket("w2");
     assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
-    sim.manager.disconnect(socket, sim.now);
-    sim.manager.connect(socket, sim.now);
-    sim.server("w2", "40{S1 P1}");
-    sim.server("w2", "42<2@2>");
-    sim.events();
-    sim.cut("w2");
-    sim.advance(secs(2));
-    sim.open_websocket("w3");
-    assert!(sim.lines().contains(&"w3 40".to_string()));
+    (sim, socket)
 }
 
-/// A server may give a new session the name of one that was claimed. It may not have noticed the end of that one's connection.
-pub fn a_name_that_is_given_again<F: Face>(face: &F) {
-    let mut sim = Sim::with(face, |config| config.recovery_takeover = false);
-    sim.connect("/a");
-    let socket = offered(&mut sim);
-    sim.goodbye("w1");
-    sim.advance(secs(1));
-    sim.open_websocket("w2");
-    assert!(sim.lines().contains(&"w2 40<P1@1>".to_string()));
-    sim.server("w2", "40{S1 P1}");
+/// Leaves and joins again, and is told of a session whose connection is lost: that one is not claimed.
+fn is_not_claimed_again<F: Face>(mut sim: Sim<'_, F>, socket: SocketId, session: &str) {
     sim.manager.disconnect(socket, sim.now);
     sim.manager.connect(socket, sim.now);
-    sim.server("w2", "40{S2 P1}");
+    sim.server("w2", session);
     sim.server("w2", "42<2@2>");
     sim.lines();
     sim.cut("w2");
     sim.advance(secs(2));
     sim.open_websocket("w3");
     assert!(sim.lines().contains(&"w3 40".to_string()));
+}
+
+/// Who leaves and joins again before the answer gets the session that was asked for: it was resumed once.
+pub fn an_answer_to_a_claim_that_was_left<F: Face>(face: &F) {
+    let (sim, socket) = claimed(face);
+    is_not_claimed_again(sim, socket, "40{S1 P1}");
+}
+
+/// A server may give a new session the name of one that was claimed. It may not have noticed the end of that one's connection.
+pub fn a_name_that_is_given_again<F: Face>(face: &F) {
+    let (mut sim, socket) = claimed(face);
+    sim.server("w2", "40{S1 P1}");
+    is_not_claimed_again(sim, socket, "40{S2 P1}");
 }
 
 /// Where there are several servers, one that does not know the session proves nothing if each keeps its own events.
