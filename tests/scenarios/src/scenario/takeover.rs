@@ -152,18 +152,26 @@ pub fn a_server_that_does_not_let_go<F: Face>(face: &F) {
     sim.expect_lines(&["w6 40"]);
 }
 
-/// A polling session is ended with a close packet.
+/// A polling session is ended with a close packet. That it was taken is as good as the server's word: what was resumed once is
+/// asked for again.
 pub fn a_polling_session_is_ended<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);
     offered_by_polling(&mut sim, &[]);
-    sim.cut("p1");
-    sim.advance(secs(1));
-    sim.expect_lines(&["post p2 1"]);
-    sim.posted("p2");
-    sim.expect_lines(&["close p2", "get p3"]);
-    let handshake = sim.face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000);
-    sim.got_raw("p3", &handshake);
-    sim.expect_lines(&["get p3", "post p3 40<P1@1>"]);
+    for (lost, asked, next) in [("p1", "p2", "p3"), ("p3", "p4", "p5")] {
+        sim.cut(lost);
+        sim.advance(secs(1));
+        sim.expect_lines(&[&format!("post {asked} 1")]);
+        sim.posted(asked);
+        sim.expect_lines(&[&format!("close {asked}"), &format!("get {next}")]);
+        let handshake = sim.face.handshake_wire("E2", &[], 25_000, 20_000, 1_000_000);
+        sim.got_raw(next, &handshake);
+        sim.expect_lines(&[&format!("get {next}"), &format!("post {next} 40<P1@1>")]);
+        sim.posted(next);
+        sim.events();
+        sim.got(next, &["40{S1 P1}"]);
+        sim.expect_events(&["connected 0 recovered true replayed 0"]);
+        sim.lines();
+    }
 }
 
 /// Where the status of a refused WebSocket cannot be seen, a GET asks first.
