@@ -105,6 +105,8 @@ export const told = {
     "text that is not UTF-8": breaks("Invalid WebSocket frame: invalid UTF-8 sequence"),
     "an overlong zero and a surrogate": breaks("Invalid WebSocket frame: invalid UTF-8 sequence"),
     "a goodbye with code 1002 and a reason": closed("transport close: websocket connection closed 1002 gone"),
+    // `ws` lets 60 pongs wait to be written (`maxPendingAutoPongs`), and the server reads none.
+    "60,000 WebSocket pings, no pong of which is read": closed("transport close: websocket connection closed 1006"),
   },
   polling: {
     "headers without end": polls(`: ${OVERFLOW}`),
@@ -139,9 +141,6 @@ export const told = {
     "an end of the probe": stays("probe error"),
   },
 };
-
-/** Not judged yet: the connection ends with code 1006 in place of going on. */
-export const leftOut = ["60,000 WebSocket pings, no pong of which is read"];
 
 /** Of a row, in Node. */
 export const toldOf = ({ transport, name }) => told[transport][name] ?? survives;
