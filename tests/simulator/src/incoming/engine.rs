@@ -137,6 +137,12 @@ impl Server {
         self.next_sweep = now + SWEEP;
     }
 
+    /// A process knows nothing of the one before: no client can tell then that a name is given again, and those of real servers
+    /// do not come again by chance.
+    pub(super) fn names_anew(&mut self, space: usize) {
+        self.pids[space] = None;
+    }
+
     /// It puts its clients out of a namespace.
     pub(super) fn throw_out(&mut self, space: usize) {
         for id in self.sessions.keys().copied().collect::<Vec<_>>() {

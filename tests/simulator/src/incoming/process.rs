@@ -94,6 +94,9 @@ impl World {
             } else {
                 "stores that tell nothing"
             });
+            if session.is_none() {
+                self.nodes.iter_mut().for_each(|node| node.server.names_anew(space));
+            }
             let socket = self.sockets[space];
             // Nobody else may have it meanwhile.
             self.stored[space] = Some(Saved::Claimed);
