@@ -192,7 +192,7 @@ fn space(rest: &str) -> &'static str {
     NAMESPACES[usize::from(rest.starts_with(NAMESPACES[1]))]
 }
 
-const fn of_fate(fate: Fate) -> &'static str {
+pub(crate) const fn of_fate(fate: Fate) -> &'static str {
     match fate {
         Fate::Delivered => "fate: delivered",
         Fate::Acknowledged => "fate: acknowledged",

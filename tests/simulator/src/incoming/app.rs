@@ -120,9 +120,11 @@ impl World {
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
                             self.shell.session.check(transport, &text);
-                            Arrival::ToServer(conn, text.to_string())
+                            Arrival::ToServer(conn, packet::Message::Text(text.to_string()))
                         }
-                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
+                        Frame::Message(Message::Binary(bytes)) => {
+                            Arrival::ToServer(conn, packet::Message::Bytes(bytes.to_vec()))
+                        }
                         Frame::Ping => Arrival::Ping(conn),
                     };
                     self.wire.send(conn, To::Server, arrival, self.now, &mut self.dice);
@@ -201,7 +203,8 @@ impl World {
         match event {
             Event::Connected { socket, recovered, replayed, .. } => {
                 self.holding.joined(socket);
-                self.joined(space(socket), recovered, replayed)
+                self.joined(space(socket), recovered, replayed);
+                self.emit_at_once(space(socket));
             }
             Event::Gap { socket, gap, told, resync } => {
                 assert!(told, "{gap:?} was not told");
@@ -230,6 +233,14 @@ impl World {
             }
             Event::Closed { reason, .. } => self.check_heartbeat(reason),
             Event::Reconnected { .. } => self.figures.count("reconnects"),
+            Event::Upgrading { .. } | Event::Upgraded { .. } => {
+                let space = self.some_space();
+                self.emit_at_once(space);
+            }
+            Event::Fate { socket, emit, fate, payload } => {
+                self.settled((space(socket), emit), fate, payload.as_ref());
+            }
+            Event::Ack { socket, emit, result } => self.answered((space(socket), emit), result),
             _ => {}
         }
     }

@@ -44,6 +44,14 @@ pub(super) struct Emit {
     pub(super) attached: bool,
 }
 
+/// `call`, with a number, as a client emits it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) session: u32,
+    pub(super) space: usize,
+    pub(super) number: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Server {
     plan: Plan,
@@ -71,6 +79,9 @@ pub(super) struct Server {
     pub(super) wrong: Option<String>,
     pub(super) takeovers: u64,
     pub(super) ended_by_post: u64,
+    /// Calls of a client that have come since somebody looked, and those that a listener has heard.
+    pub(super) read: Vec<Call>,
+    pub(super) ran: Vec<Call>,
     /// How many events the last claim of each namespace has brought back.
     pub(super) missed: [usize; SPACES],
 }
@@ -102,6 +113,8 @@ impl Server {
             wrong: None,
             takeovers: 0,
             ended_by_post: 0,
+            read: Vec::new(),
+            ran: Vec::new(),
             missed: [0; SPACES],
         }
     }

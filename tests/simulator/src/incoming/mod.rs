@@ -27,9 +27,11 @@
 //! travels for less than the second by which a server's heartbeat may be late.
 
 mod app;
+mod emits;
 mod engine;
 mod held;
 mod laws;
+mod ledger;
 mod nodes;
 mod plan;
 mod process;

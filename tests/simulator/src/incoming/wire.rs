@@ -21,7 +21,7 @@ pub(super) enum Kind {
 pub(super) enum Arrival {
     /// At the server: a handshake or a request.
     Request(Conn),
-    ToServer(Conn, String),
+    ToServer(Conn, Message),
     /// A WebSocket ping, which no server code sees.
     Ping(Conn),
     /// The server learns that it is closed.
@@ -53,7 +53,8 @@ impl Arrival {
     /// How many bytes it takes on a WebSocket, and whether it is an attachment.
     fn frame(&self) -> (usize, bool) {
         match self {
-            Self::ToServer(_, text) => (frame_bytes(text.len(), true), false),
+            Self::ToServer(_, Message::Text(text)) => (frame_bytes(text.len(), true), false),
+            Self::ToServer(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), true), true),
             Self::ToClient(_, Message::Text(text)) => (frame_bytes(text.len(), false), false),
             Self::ToClient(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), false), true),
             Self::Ping(_) => (frame_bytes(0, true), false),

@@ -123,7 +123,10 @@ impl Server {
             Kind::Post => {
                 for packet in body.split('\u{1e}') {
                     match Message::of_body(packet) {
-                        Some(message) => self.packet(id, &message, true, now, dice),
+                        Some(message) => {
+                            self.note_read(id, &message);
+                            self.packet(id, &message, true, now, dice);
+                        }
                         None => self.wrong = Some(format!("a POST of {packet}")),
                     }
                 }
@@ -154,6 +157,7 @@ impl Server {
         let Some((id, session)) = self.sessions.iter_mut().find(|(_, session)| of(session)) else { return };
         let id = *id;
         if session.socket == Some(conn) {
+            self.note_read(id, message);
             return self.packet(id, message, false, now, dice);
         }
         match message {
