@@ -233,7 +233,7 @@ impl World {
             }
             Event::Closed { reason, .. } => self.check_heartbeat(reason),
             Event::Reconnected { .. } => self.figures.count("reconnects"),
-            Event::Upgrading { .. } | Event::Upgraded { .. } => {
+            Event::Upgrading { .. } | Event::Upgraded { .. } if self.plan.judged => {
                 let space = self.some_space();
                 self.emit_at_once(space);
             }

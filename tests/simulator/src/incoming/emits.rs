@@ -7,13 +7,15 @@ use socketio_client_core::codec::Payload;
 use socketio_client_core::{EmitOptions, Fate};
 
 use super::NAMESPACES;
+use super::engine::MAX_PAYLOAD;
 use super::ledger::Emitted;
 use super::world::World;
 use crate::client::{number, words};
 use crate::packet::attachment;
 
-/// Three of them fit into a POST.
-const LARGE: usize = 30_000;
+/// Three of them fit into a POST, and of these none.
+const LARGE: usize = MAX_PAYLOAD / 3 - 1000;
+const TOO_LARGE: usize = MAX_PAYLOAD;
 
 impl World {
     /// Several at once; what `waits` is held if it cannot leave.
@@ -53,9 +55,10 @@ impl World {
             ..options
         };
         let of = self.ledger.emits.len();
-        let payload = match self.dice.roll(30) {
-            0 => Payload::event("call", &(of, "x".repeat(LARGE))).unwrap(),
-            1..=4 => Payload::event("call", &(of, Bytes::from(attachment(of as u64)))).unwrap(),
+        let payload = match self.dice.roll(120) {
+            0 => Payload::event("call", &(of, "x".repeat(TOO_LARGE))).unwrap(),
+            1..=2 => Payload::event("call", &(of, "x".repeat(LARGE))).unwrap(),
+            3..=15 => Payload::event("call", &(of, Bytes::from(attachment(of as u64)))).unwrap(),
             _ => Payload::event("call", &of).unwrap(),
         };
         self.journal.action(self.now, || format!("emits {of} to {} {}", NAMESPACES[space], words(&options)));

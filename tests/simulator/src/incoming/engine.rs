@@ -86,6 +86,8 @@ pub(super) struct Server {
     pub(super) missed: [usize; SPACES],
 }
 
+/// Of a message, and of a body.
+pub(super) const MAX_PAYLOAD: usize = 100_000;
 /// Between two looks at what is too old.
 const SWEEP: u64 = 60_000;
 /// Names that each of several servers has.

@@ -56,7 +56,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 42] = [
+pub(crate) const NEEDED: [&str; 51] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -99,4 +99,13 @@ pub(crate) const NEEDED: [&str; 42] = [
     "half a packet",
     "held",
     "other processes while some waited",
+    "emits",
+    "emits refused at once",
+    "fate: delivered",
+    "fate: acknowledged",
+    "fate: refused",
+    "fate: expired",
+    "fate: dropped",
+    "fate: cancelled",
+    "fate: uncertain",
 ];

@@ -53,10 +53,8 @@ impl Arrival {
     /// How many bytes it takes on a WebSocket, and whether it is an attachment.
     fn frame(&self) -> (usize, bool) {
         match self {
-            Self::ToServer(_, Message::Text(text)) => (frame_bytes(text.len(), true), false),
-            Self::ToServer(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), true), true),
-            Self::ToClient(_, Message::Text(text)) => (frame_bytes(text.len(), false), false),
-            Self::ToClient(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), false), true),
+            Self::ToServer(_, message) => (frame_bytes(message.size(), true), message.is_bytes()),
+            Self::ToClient(_, message) => (frame_bytes(message.size(), false), message.is_bytes()),
             Self::Ping(_) => (frame_bytes(0, true), false),
             Self::Pong(_) | Self::ClientSees(..) | Self::ServerSees(_) => (frame_bytes(0, false), false),
             Self::Request(_) | Self::Accepted(_) | Self::Answer(..) | Self::Rejoin(_) | Self::Resynced(_) => {
