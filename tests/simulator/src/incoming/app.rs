@@ -120,6 +120,7 @@ impl World {
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
                             self.shell.session.check(transport, &text);
+                            self.ledger.handed_over(&text);
                             Arrival::ToServer(conn, packet::Message::Text(text.to_string()))
                         }
                         Frame::Message(Message::Binary(bytes)) => {
@@ -179,7 +180,10 @@ impl World {
             self.shell.session.begin(transport, sid);
         }
         if kind == Kind::Post {
-            connection.body.split('\u{1e}').for_each(|packet| self.shell.session.check(transport, packet));
+            for packet in connection.body.split('\u{1e}') {
+                self.shell.session.check(transport, packet);
+                self.ledger.handed_over(packet);
+            }
         }
         connection.lag = if self.plan.lag > 0 { self.dice.roll(self.plan.lag) } else { 0 };
         let again = connection.again();

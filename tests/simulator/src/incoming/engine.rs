@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::wire::Conn;
 use super::{EPOCH, SPACES};
 use crate::packet::Message;
+pub(super) use events::called;
 use sessions::Session;
 
 /// What the server wants done.

@@ -10,11 +10,10 @@ use crate::packet::{Message, Packet};
 /// What a volatile event ends in is so much older than an offset would be.
 const EARLIER: u64 = 2 * 3_600_000;
 
-/// What is called with a number.
-fn call(session: u32, space: usize, data: &str) -> Option<Call> {
+/// The number with which `call` is emitted.
+pub(in crate::incoming) fn called(data: &str) -> Option<u64> {
     let args: Value = serde_json::from_str(data).ok()?;
-    let number = args[1].as_u64().filter(|_| args[0] == "call")?;
-    Some(Call { session, space, number })
+    args[1].as_u64().filter(|_| args[0] == "call")
 }
 
 impl Server {
@@ -111,7 +110,8 @@ impl Server {
             && let Some(packet) = Packet::of(text).filter(Packet::is_event)
             && let Some(space) = NAMESPACES.iter().position(|of| *of == packet.namespace)
         {
-            self.read.extend(call(id, space, packet.data));
+            let call = |number| Call { session: id, space, number };
+            self.read.extend(called(packet.data).map(call));
         }
     }
 
@@ -125,7 +125,10 @@ impl Server {
         match name.as_str() {
             r#""echo""# => self.send(space, content.clone(), How::Kept, To::One(sid), now),
             r#""hint""# => return self.send(space, content, How::Volatile, To::One(sid), now),
-            r#""call""# => self.ran.extend(call(id, space, &content.data)),
+            r#""call""# => {
+                let call = |number| Call { session: id, space, number };
+                self.ran.extend(called(&content.data).map(call));
+            }
             _ => return,
         }
         if let Some(ack) = ack {
