@@ -257,7 +257,8 @@ impl World {
 
     /// Later.
     pub(super) fn rejoin(&mut self, space: usize) {
-        let time = self.now + 1 + self.dice.roll(5000);
+        let soon = self.plan.judged && self.dice.one_in(2);
+        let time = self.now + 1 + self.dice.roll(if soon { 50 } else { 5000 });
         self.wire.at(time, Arrival::Rejoin(space));
     }
 }

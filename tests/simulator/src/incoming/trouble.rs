@@ -68,11 +68,10 @@ impl World {
                     self.node().server.throw_out(space);
                 } else {
                     self.name("left");
-                    self.manager.disconnect(self.sockets[space], self.instant());
-                    self.drain();
-                    // Also where there is no connection whose end would be told.
-                    self.leave(self.sockets[space]);
-                    self.rejoin(space);
+                    // All of them: what waits leaves over the old session, while the next one begins.
+                    let all = self.plan.judged && self.dice.one_in(2);
+                    let spaces = if all { 0..self.plan.namespaces } else { space..space + 1 };
+                    spaces.for_each(|space| self.leave_one(space));
                 }
             }
             18 if self.plan.stops && self.dice.one_in(2) => {
@@ -97,6 +96,18 @@ impl World {
             _ => {}
         }
         self.obey();
+    }
+
+    fn leave_one(&mut self, space: usize) {
+        if self.plan.judged {
+            let count = self.dice.roll(4);
+            self.emit_some(space, true, count);
+        }
+        self.manager.disconnect(self.sockets[space], self.instant());
+        self.drain();
+        // Also where there is no connection whose end would be told.
+        self.leave(self.sockets[space]);
+        self.rejoin(space);
     }
 
     fn lose(&mut self, to: To) {
