@@ -8,7 +8,8 @@
 //!
 //! An emit that does not wait for others has no place in that order: a volatile one, and one that takes the place of another.
 //! And connections have no order among each other: what is still on its way over one that the client has given up may come after
-//! what it has sent over the next. Such an emit ends as uncertain.
+//! what it has sent over the next, as where a server was stopped that goes on when the client has gone to another one. Such an
+//! emit ends as uncertain.
 
 use std::collections::BTreeMap;
 

@@ -25,6 +25,8 @@
 //!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
+//!
+//! What is promised of the client's emits stands in `ledger.rs`.
 
 mod app;
 mod emits;
