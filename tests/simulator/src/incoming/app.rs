@@ -50,6 +50,7 @@ impl World {
                     Some(code) => TransportError::Closed { code: Some(code), reason: String::new() },
                     None => TransportError::Lost { cause: "cut".into() },
                 };
+                self.tell_unsent(conn);
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
             Arrival::Rejoin(_) if self.over => {}
@@ -129,6 +130,9 @@ impl World {
                         Frame::Ping => Arrival::Ping(conn),
                     };
                     self.wire.send(conn, To::Server, arrival, self.now, &mut self.dice);
+                }
+                if self.plan.tells_unsent {
+                    self.manager.unsent(transport, self.wire.conns[&conn].unsent);
                 }
             }
             if quiet {

@@ -172,6 +172,11 @@ impl World {
         let (of, emitted) = self.ledger.of(ticket);
         let before = emitted.fate.replace(fate);
         self.coverage.fate(before, fate);
+        if fate == Fate::Held && before.is_some() {
+            assert!(!emitted.read && self.plan.tells_unsent, "{of} came back: {emitted:?}");
+            emitted.handed = false;
+            self.figures.count("emits that came back");
+        }
         assert!(!before.is_some_and(Fate::is_final), "{of}, {emitted:?}, had an end: {before:?}");
         assert!(fate != Fate::Delivered || emitted.read, "{of} was not delivered: {emitted:?}");
         assert!(fate != Fate::Acknowledged || emitted.ran, "{of} was not handled: {emitted:?}");

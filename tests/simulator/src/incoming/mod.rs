@@ -58,7 +58,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 51] = [
+pub(crate) const NEEDED: [&str; 52] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -103,6 +103,7 @@ pub(crate) const NEEDED: [&str; 51] = [
     "other processes while some waited",
     "emits",
     "emits refused at once",
+    "emits that came back",
     "fate: delivered",
     "fate: acknowledged",
     "fate: refused",

@@ -11,6 +11,8 @@ pub struct Plan {
     pub grown: bool,
     /// Whether what becomes of emits is judged; not in those in which mistakes were found before.
     pub judged: bool,
+    /// Whether the shell can tell how much of what a WebSocket was handed never left.
+    pub tells_unsent: bool,
     /// What happens where an emit finds no room.
     pub policy: BufferPolicy,
     /// How many the client has.
@@ -81,6 +83,8 @@ impl Plan {
         if plan.judged {
             let policies = [BufferPolicy::Refuse, BufferPolicy::DropOldest, BufferPolicy::DropNewest];
             plan.policy = policies[dice.roll(3) as usize];
+            // A lazy shell would be told too late.
+            plan.tells_unsent = dice.one_in(4) && plan.late == 0;
         }
         plan
     }
@@ -111,6 +115,7 @@ impl Plan {
         let mut plan = Self {
             grown: false,
             judged: false,
+            tells_unsent: false,
             policy: BufferPolicy::Refuse,
             namespaces: 2,
             transports,

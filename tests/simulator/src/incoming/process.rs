@@ -27,6 +27,7 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, Vec<SocketI
     config.recovery_takeover = plan.takeover;
     config.buffer_size = plan.held;
     config.buffer_policy = plan.policy;
+    config.tells_unsent = plan.tells_unsent;
     config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
     config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
     let mut manager = Manager::new(Json, config, dice.roll(1 << 30));

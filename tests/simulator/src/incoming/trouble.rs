@@ -131,6 +131,12 @@ impl World {
 
     /// Every connection is dead. One side may be told.
     fn cut(&mut self, client: bool, server: bool) {
+        // What was handed over just now is on its way.
+        if self.plan.judged && self.asleep_until <= self.now {
+            let space = self.some_space();
+            self.emit_at_once(space);
+            self.drain();
+        }
         self.lose(To::Server);
         self.lose(To::Client);
         for conn in self.wire.live.clone() {
