@@ -78,10 +78,16 @@ impl World {
         }
     }
 
-    /// One of the last, wherever it is.
+    /// One of the last, wherever it is; or nobody waits for its answer any longer.
     fn cancel_one(&mut self, space: usize) {
         let back = self.dice.roll(20) as usize;
         let Some((emit, of)) = self.ledger.last_tickets(space).nth(back) else { return };
+        if self.dice.one_in(3) {
+            self.manager.forget_ack(self.sockets[space], emit);
+            self.journal.action(self.now, || format!("forgets the ack of {of}"));
+            self.ledger.emits[of].forgotten = true;
+            return;
+        }
         let cancelled = self.manager.cancel(self.sockets[space], emit);
         self.journal.action(self.now, || format!("cancels {of}: {cancelled}"));
         self.ledger.emits[of].cancelled |= cancelled;

@@ -35,6 +35,8 @@ pub(super) struct Emitted {
     /// If it is dropped, its answer is awaited all the same.
     quiet: bool,
     pub(super) cancelled: bool,
+    /// Nobody waits for its answer any longer.
+    pub(super) forgotten: bool,
     pub(super) fate: Option<Fate>,
     answer: Option<Result<(), AckError>>,
     /// Its process is gone.
@@ -56,6 +58,7 @@ impl Emitted {
             asks: options.ack,
             quiet: options.quiet_drop,
             cancelled: false,
+            forgotten: false,
             fate: None,
             answer: None,
             orphaned: false,
@@ -72,7 +75,7 @@ impl Emitted {
     }
 
     fn is_over(&self) -> bool {
-        let waits = self.asks && self.answer.is_none();
+        let waits = self.asks && !self.forgotten && self.answer.is_none();
         self.fate.is_some_and(|fate| fate.is_final() && (!waits || (self.quiet && fate == Fate::Dropped)))
     }
 
