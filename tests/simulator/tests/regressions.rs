@@ -5,7 +5,6 @@
 
 use simulator::incoming::{Plan, World};
 use simulator::{Chosen, Journal};
-use socketio_client_core::BufferPolicy;
 
 /// Of the first worlds, whose plans and troubles stay as they were for this.
 const PLAIN: [(u64, &str); 2] = [
@@ -35,7 +34,6 @@ const GROWN: [(u64, &str); 3] = [
 fn seeds_that_once_failed() {
     for (seed, what) in GROWN {
         println!("{seed}: {what}");
-        let plan = Plan { judged: false, policy: BufferPolicy::Refuse, ..Plan::new(seed) };
-        World::new(plan, seed, Journal::new(Chosen::All, false)).run();
+        World::new(Plan::new(seed).unjudged(), seed, Journal::new(Chosen::All, false)).run();
     }
 }

@@ -89,6 +89,12 @@ impl Plan {
         plan
     }
 
+    /// As it was before what becomes of emits was judged.
+    #[must_use]
+    pub fn unjudged(self) -> Self {
+        Self { judged: false, tells_unsent: false, policy: BufferPolicy::Refuse, ..self }
+    }
+
     /// One client that lives for so many hours.
     pub(crate) fn day(seed: u64, hours: u64) -> Self {
         Self { stores: false, wild: hours * 3_600_000, ..Self::new(seed) }
