@@ -112,7 +112,8 @@ pub(super) fn encode_next<C: Codec>(
                     if let Some(payload) = kept {
                         let bytes = bytes(codec, &payload, &socket.namespace);
                         let emit = emit.with(payload);
-                        let packet = (!emit.volatile).then(|| (Outgoing::Emit { socket: id, emit }, ack));
+                        // Also a volatile one, which is not sent again: that it never left is its end.
+                        let packet = Some((Outgoing::Emit { socket: id, emit }, ack));
                         engine.keep_written(Written { packet, before, bytes });
                     }
                 }

@@ -222,9 +222,10 @@ impl<C: Codec> Manager<C> {
     /// is not taken back.
     pub fn forget_ack(&mut self, socket: SocketId, emit: EmitId) {
         if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
-            // From now on only a receipt tells what becomes of it.
+            // From now on only a receipt tells what becomes of it, unless it was dropped.
             if target.outbox.get(emit).is_none()
                 && target.acks.of(emit) == Some(true)
+                && target.outbox.fates.settled(emit).is_none()
                 && target.outbox.fates.tells(emit)
             {
                 target.outbox.fates.watch_in_flight(emit);

@@ -395,12 +395,17 @@ impl<C: Codec> Manager<C> {
         }
         let mut bytes = bytes;
         while let Some(Written { packet, before, .. }) = engine.take_written(&mut bytes) {
-            let Some((outgoing, ack)) = packet else { continue };
+            let Some((mut outgoing, ack)) = packet else { continue };
             let Some(target) = self.sockets.get_mut(outgoing.socket().0 as usize) else { continue };
-            let comes_back = match &outgoing {
+            let comes_back = match &mut outgoing {
+                Outgoing::Emit { emit, .. } if target.outbox.fates.is_judged(emit.place()) => false,
                 Outgoing::Emit { emit, .. } => {
-                    !target.outbox.fates.is_judged(emit.place())
-                        && ack.is_none_or(|ack| target.acks.mark_unsent(ack))
+                    let waits = ack.is_none_or(|ack| target.acks.mark_unsent(ack));
+                    if !waits {
+                        // Its answer was forgotten, unless its end was told.
+                        emit.answer = Answer::None;
+                    }
+                    (waits || target.outbox.fates.settled(emit.id).is_none())
                         && target.outbox.unwrite(emit, before)
                 }
                 Outgoing::Attempt { emit, .. } => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{Instant, Restored, RestoredEmit};
+use socketio_client_core::{Fate, Instant, Restored, RestoredEmit};
 
 use crate::client::{Client, NAMESPACES, instant, number};
 use crate::world::World;
@@ -88,6 +88,9 @@ impl World {
         let client = &mut self.clients[at];
         for link in std::mem::take(&mut client.links).into_values() {
             self.network.cut(link, self.now, &mut self.dice);
+        }
+        for emitted in client.emits.values().filter(|emitted| !emitted.fate.is_some_and(Fate::is_final)) {
+            self.ordered.remove(&emitted.number);
         }
         // What stood in no store is lost with its process.
         let kept: BTreeSet<u64> = self.disk.records.values().map(|record| number(&record.payload)).collect();

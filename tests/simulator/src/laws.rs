@@ -1,6 +1,6 @@
 //! What the application is told must be true, and complete at the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use socketio_client_core::codec::{Json, Payload};
@@ -154,8 +154,22 @@ impl World {
                 let known = self.large.contains(&number) && !self.disk.ever.contains(&number);
                 assert!(!known, "{number} is too large, and was never sent");
                 self.owed.remove(&number);
+                self.ordered.remove(&number);
             }
             _ => {}
+        }
+    }
+
+    /// What is sent once comes once at most, and in the order of its process.
+    fn check_plain(&self) {
+        let mut seen = BTreeSet::new();
+        let mut newest = BTreeMap::new();
+        for number in self.server.ran.get(NAMESPACES[0]).into_iter().flatten() {
+            assert!(seen.insert(number), "{number} of {} came twice", NAMESPACES[0]);
+            if let Some(process) = self.ordered.get(number) {
+                let before = newest.insert(process, number);
+                assert!(before < Some(number), "{number} of {} came after {before:?}", NAMESPACES[0]);
+            }
         }
     }
 
@@ -170,6 +184,7 @@ impl World {
                 assert!(!read, "{number} was said never to have been sent");
             }
         }
+        self.check_plain();
         let none = Vec::new();
         let ran = self.server.ran.get(NAMESPACES[1]).unwrap_or(&none);
         let missing: Vec<_> = self.owed.iter().filter(|number| !ran.contains(number)).collect();
@@ -192,7 +207,7 @@ fn space(rest: &str) -> &'static str {
     NAMESPACES[usize::from(rest.starts_with(NAMESPACES[1]))]
 }
 
-const fn of_fate(fate: Fate) -> &'static str {
+pub(crate) const fn of_fate(fate: Fate) -> &'static str {
     match fate {
         Fate::Delivered => "fate: delivered",
         Fate::Acknowledged => "fate: acknowledged",

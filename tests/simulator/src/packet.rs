@@ -16,6 +16,18 @@ impl Message {
         })
     }
 
+    pub(crate) const fn is_bytes(&self) -> bool {
+        matches!(self, Self::Bytes(_))
+    }
+
+    /// In bytes.
+    pub(crate) const fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     pub(crate) fn in_body(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),

@@ -1,6 +1,6 @@
 //! Clients in that world: what their applications do, and what arrives at them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +48,9 @@ pub struct World {
     pub(crate) large: BTreeSet<u64>,
     /// Of `/r`: numbers that do not wait for others.
     pub(crate) passing: BTreeSet<u64>,
+    /// Of `/`: numbers that wait for others, and the process that has emitted them. Not those whose connection has ended: over
+    /// the next one others may overtake them.
+    pub(crate) ordered: BTreeMap<u64, u32>,
     /// Numbers that had ended, and stand in the store all the same: they come after what was sent meanwhile.
     pub(crate) revived: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
@@ -92,6 +95,7 @@ impl World {
             never: [BTreeSet::new(), BTreeSet::new()],
             large: BTreeSet::new(),
             passing: BTreeSet::new(),
+            ordered: BTreeMap::new(),
             revived: BTreeSet::new(),
             open: BTreeSet::new(),
             joined: BTreeSet::new(),
@@ -204,9 +208,7 @@ impl World {
         if self.plan.late == 0 || wished {
             self.drain_all();
         }
-        if wished {
-            self.check_bounds();
-        }
+        self.check_bounds();
     }
 
     /// The next action, with a chance of its own: the others stay what they are if it is left out.
@@ -300,7 +302,9 @@ impl World {
         self.journal.action(self.now, || {
             format!("client {of} emits {number} to {} {}", NAMESPACES[at], words(&options))
         });
-        if at == 1 && volatile {
+        if at == 0 && !volatile && options.coalesce.is_none() {
+            self.ordered.insert(number, self.clients[of].process);
+        } else if at == 1 && volatile {
             self.passing.insert(number);
         } else if at == 1 {
             self.owed.insert(number);

@@ -20,7 +20,7 @@ fn seeds_of_the_first_worlds_that_once_failed() {
     }
 }
 
-/// Of the worlds as they are now.
+/// Of the worlds that grew, before what becomes of emits was judged in them.
 const GROWN: [(u64, &str); 3] = [
     (7_000_125, "a server gave an upgrade up during a sleep, and a connection stayed deaf"),
     (
@@ -34,6 +34,6 @@ const GROWN: [(u64, &str); 3] = [
 fn seeds_that_once_failed() {
     for (seed, what) in GROWN {
         println!("{seed}: {what}");
-        World::new(Plan::new(seed), seed, Journal::new(Chosen::All, false)).run();
+        World::new(Plan::new(seed).unjudged(), seed, Journal::new(Chosen::All, false)).run();
     }
 }

@@ -263,3 +263,21 @@ pub fn a_receipt_is_the_end_of_what_is_forgotten<F: Face>(face: &F) {
         sim.expect_events(&["fate 0 #0 held", "fate 0 #0 inFlight 1", "fate 0 #0 delivered"]);
     }
 }
+
+/// A volatile emit that was dropped has had its end, though its ack was awaited all the same.
+pub fn a_forgotten_ack_is_no_second_end<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.manager.observe_fates(socket, true);
+    sim.emit(socket, 1);
+    let options = EmitOptions { ack: true, volatile: true, quiet_drop: true, ..EmitOptions::default() };
+    let dropped = sim.try_emit(socket, 2, &[], options).unwrap();
+    sim.manager.forget_ack(socket, dropped);
+    sim.emit(socket, 3);
+    sim.expect_lines(&["w1 42<1>", "w1 42<3>", "w1 ping"]);
+    sim.pong("w1");
+    let mut events = sim.events();
+    events.retain(|event| event.starts_with("fate 0 #1"));
+    assert_eq!(events, ["fate 0 #1 dropped 2"]);
+    assert_eq!(sim.manager.fate(socket, dropped), Some(Fate::Dropped));
+}

@@ -81,6 +81,51 @@ pub fn what_the_server_has_read_does_not_come_back<F: Face>(face: &F) {
     sim.expect_lines(&["w2 40", "w2 42<3>"]);
 }
 
+/// A volatile one had its only chance: it ends there, also where one before it comes back, and never as delivered.
+pub fn a_volatile_one_that_never_left_is_dropped<F: Face>(face: &F) {
+    for watched in [false, true] {
+        let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+        let socket = sim.connected();
+        sim.emit(socket, 1);
+        sim.expect_lines(&["w1 42<1>"]);
+        let options = EmitOptions { volatile: true, watched, ..EmitOptions::default() };
+        let volatile = sim.try_emit(socket, 2, &[], options).unwrap();
+        assert_eq!(sim.lines().first().map(String::as_str), Some("w1 42<2>"));
+        sim.never_left("w1", usize::MAX);
+        sim.cut("w1");
+        let told = sim.events().iter().filter(|event| event.contains("dropped")).count();
+        assert_eq!(told, usize::from(watched));
+        sim.advance(secs(1));
+        sim.open_websocket("w2");
+        sim.server("w2", "40{S2}");
+        let last = sim.watched(socket, 3);
+        sim.expect_lines(&["w2 40", "w2 42<1>", "w2 42<3>", "w2 ping"]);
+        sim.pong("w2");
+        let fates = [volatile, last].map(|emit| sim.manager.fate(socket, emit));
+        assert_eq!(fates, [Fate::Dropped, Fate::Delivered].map(Some));
+    }
+}
+
+/// Whose answer nobody waits for any longer is as good as one that asked for none.
+pub fn what_never_left_comes_back_without_its_ack<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.tells_unsent = true);
+    let socket = sim.connected();
+    sim.emit(socket, 1);
+    let emit = sim.emit_with_ack(socket, 2, None);
+    sim.manager.watch(socket, emit);
+    sim.expect_lines(&["w1 42<1>", "w1 420<2>"]);
+    sim.manager.forget_ack(socket, emit);
+    sim.lines();
+    sim.never_left("w1", usize::MAX);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 42<1>", "w2 42<2>", "w2 ping"]);
+    sim.pong("w2");
+    assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Delivered));
+}
+
 /// An attempt that never left is none.
 pub fn what_never_left_was_no_attempt<F: Face>(face: &F) {
     for left in [true, false] {

@@ -50,6 +50,7 @@ impl World {
                     Some(code) => TransportError::Closed { code: Some(code), reason: String::new() },
                     None => TransportError::Lost { cause: "cut".into() },
                 };
+                self.tell_unsent(conn);
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
             Arrival::Rejoin(_) if self.over => {}
@@ -120,12 +121,18 @@ impl World {
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
                             self.shell.session.check(transport, &text);
-                            Arrival::ToServer(conn, text.to_string())
+                            self.ledger.handed_over(&text);
+                            Arrival::ToServer(conn, packet::Message::Text(text.to_string()))
                         }
-                        Frame::Message(Message::Binary(_)) => unreachable!("nothing binary is sent"),
+                        Frame::Message(Message::Binary(bytes)) => {
+                            Arrival::ToServer(conn, packet::Message::Bytes(bytes.to_vec()))
+                        }
                         Frame::Ping => Arrival::Ping(conn),
                     };
                     self.wire.send(conn, To::Server, arrival, self.now, &mut self.dice);
+                }
+                if self.plan.tells_unsent {
+                    self.manager.unsent(transport, self.wire.conns[&conn].unsent);
                 }
             }
             if quiet {
@@ -177,7 +184,10 @@ impl World {
             self.shell.session.begin(transport, sid);
         }
         if kind == Kind::Post {
-            connection.body.split('\u{1e}').for_each(|packet| self.shell.session.check(transport, packet));
+            for packet in connection.body.split('\u{1e}') {
+                self.shell.session.check(transport, packet);
+                self.ledger.handed_over(packet);
+            }
         }
         connection.lag = if self.plan.lag > 0 { self.dice.roll(self.plan.lag) } else { 0 };
         let again = connection.again();
@@ -201,7 +211,8 @@ impl World {
         match event {
             Event::Connected { socket, recovered, replayed, .. } => {
                 self.holding.joined(socket);
-                self.joined(space(socket), recovered, replayed)
+                self.joined(space(socket), recovered, replayed);
+                self.emit_at_once(space(socket));
             }
             Event::Gap { socket, gap, told, resync } => {
                 assert!(told, "{gap:?} was not told");
@@ -230,6 +241,14 @@ impl World {
             }
             Event::Closed { reason, .. } => self.check_heartbeat(reason),
             Event::Reconnected { .. } => self.figures.count("reconnects"),
+            Event::Upgrading { .. } | Event::Upgraded { .. } if self.plan.judged => {
+                let space = self.some_space();
+                self.emit_at_once(space);
+            }
+            Event::Fate { socket, emit, fate, payload } => {
+                self.settled((space(socket), emit), fate, payload.as_ref());
+            }
+            Event::Ack { socket, emit, result } => self.answered((space(socket), emit), result),
             _ => {}
         }
     }
@@ -242,7 +261,8 @@ impl World {
 
     /// Later.
     pub(super) fn rejoin(&mut self, space: usize) {
-        let time = self.now + 1 + self.dice.roll(5000);
+        let soon = self.plan.judged && self.dice.one_in(2);
+        let time = self.now + 1 + self.dice.roll(if soon { 50 } else { 5000 });
         self.wire.at(time, Arrival::Rejoin(space));
     }
 }

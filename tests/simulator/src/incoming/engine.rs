@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::wire::Conn;
 use super::{EPOCH, SPACES};
 use crate::packet::Message;
+pub(super) use events::called;
 use sessions::Session;
 
 /// What the server wants done.
@@ -44,6 +45,14 @@ pub(super) struct Emit {
     pub(super) attached: bool,
 }
 
+/// `call`, with a number, as a client emits it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) session: u32,
+    pub(super) space: usize,
+    pub(super) number: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Server {
     plan: Plan,
@@ -71,10 +80,15 @@ pub(super) struct Server {
     pub(super) wrong: Option<String>,
     pub(super) takeovers: u64,
     pub(super) ended_by_post: u64,
+    /// Calls of a client that have come since somebody looked, and those that a listener has heard.
+    pub(super) read: Vec<Call>,
+    pub(super) ran: Vec<Call>,
     /// How many events the last claim of each namespace has brought back.
     pub(super) missed: [usize; SPACES],
 }
 
+/// Of a message, and of a body.
+pub(super) const MAX_PAYLOAD: usize = 100_000;
 /// Between two looks at what is too old.
 const SWEEP: u64 = 60_000;
 /// Names that each of several servers has.
@@ -102,6 +116,8 @@ impl Server {
             wrong: None,
             takeovers: 0,
             ended_by_post: 0,
+            read: Vec::new(),
+            ran: Vec::new(),
             missed: [0; SPACES],
         }
     }

@@ -25,11 +25,15 @@
 //!
 //! A server whose clock is set back gives no two events the same offset; it would lose one of them in a replay. A message
 //! travels for less than the second by which a server's heartbeat may be late.
+//!
+//! What is promised of the client's emits stands in `ledger.rs`.
 
 mod app;
+mod emits;
 mod engine;
 mod held;
 mod laws;
+mod ledger;
 mod nodes;
 mod plan;
 mod process;
@@ -54,7 +58,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 42] = [
+pub(crate) const NEEDED: [&str; 52] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -97,4 +101,14 @@ pub(crate) const NEEDED: [&str; 42] = [
     "half a packet",
     "held",
     "other processes while some waited",
+    "emits",
+    "emits refused at once",
+    "emits that came back",
+    "fate: delivered",
+    "fate: acknowledged",
+    "fate: refused",
+    "fate: expired",
+    "fate: dropped",
+    "fate: cancelled",
+    "fate: uncertain",
 ];

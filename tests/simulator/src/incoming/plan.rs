@@ -1,6 +1,6 @@
 //! What kind of hour it is.
 
-use socketio_client_core::TransportKind;
+use socketio_client_core::{BufferPolicy, TransportKind};
 
 use super::SPACES;
 use crate::dice::Dice;
@@ -9,6 +9,12 @@ use crate::dice::Dice;
 pub struct Plan {
     /// Whether there is more than the first worlds had; not in those in which old mistakes were found.
     pub grown: bool,
+    /// Whether what becomes of emits is judged; not in those in which mistakes were found before.
+    pub judged: bool,
+    /// Whether the shell can tell how much of what a WebSocket was handed never left.
+    pub tells_unsent: bool,
+    /// What happens where an emit finds no room.
+    pub policy: BufferPolicy,
     /// How many the client has.
     pub namespaces: usize,
     pub transports: Vec<TransportKind>,
@@ -73,7 +79,20 @@ impl Plan {
         plan.holds = dice.one_in(3);
         // What waits matters most to the next process.
         plan.stores |= plan.holds && dice.one_in(2);
+        plan.judged = !dice.one_in(8);
+        if plan.judged {
+            let policies = [BufferPolicy::Refuse, BufferPolicy::DropOldest, BufferPolicy::DropNewest];
+            plan.policy = policies[dice.roll(3) as usize];
+            // A lazy shell would be told too late.
+            plan.tells_unsent = dice.one_in(4) && plan.late == 0;
+        }
         plan
+    }
+
+    /// As it was before what becomes of emits was judged.
+    #[must_use]
+    pub fn unjudged(self) -> Self {
+        Self { judged: false, tells_unsent: false, policy: BufferPolicy::Refuse, ..self }
     }
 
     /// One client that lives for so many hours.
@@ -101,6 +120,9 @@ impl Plan {
         let takeover = !dice.one_in(6);
         let mut plan = Self {
             grown: false,
+            judged: false,
+            tells_unsent: false,
+            policy: BufferPolicy::Refuse,
             namespaces: 2,
             transports,
             tells_status,

@@ -26,6 +26,8 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, Vec<SocketI
     config.tells_status = plan.tells_status;
     config.recovery_takeover = plan.takeover;
     config.buffer_size = plan.held;
+    config.buffer_policy = plan.policy;
+    config.tells_unsent = plan.tells_unsent;
     config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
     config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
     let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
@@ -34,6 +36,7 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, Vec<SocketI
     let sockets: Vec<_> = NAMESPACES[..plan.namespaces].iter().map(socket).collect();
     for (socket, on) in sockets.iter().zip(&plan.resyncs) {
         manager.set_resync(*socket, *on);
+        manager.observe_fates(*socket, plan.judged);
     }
     (manager, sockets)
 }
@@ -64,6 +67,7 @@ impl World {
         if self.plan.late > 0 {
             self.run_shell();
         }
+        self.ledger.ended();
         self.shell = Shell::default();
         self.shell.heard = self.now;
         let told = self.dice.one_in(2);

@@ -117,6 +117,17 @@ impl World {
         self.check_bounds();
     }
 
+    /// A connection has ended: the last bytes may never have left.
+    pub(super) fn tell_unsent(&mut self, conn: Conn) {
+        if !self.plan.tells_unsent || !self.wire.live.contains(&conn) {
+            return;
+        }
+        let bytes = self.dice.roll(self.wire.never_left(conn) as u64 + 1) as usize;
+        let transport = self.wire.conns[&conn].transport;
+        self.journal.tell(self.now, || format!("the last {bytes} bytes never left {conn}"));
+        self.manager.never_left(transport, bytes);
+    }
+
     /// It looks at what waits, later.
     pub(super) fn wake_shell(&mut self) {
         if self.shell.next.is_none() {

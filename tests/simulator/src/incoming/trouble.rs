@@ -68,11 +68,10 @@ impl World {
                     self.node().server.throw_out(space);
                 } else {
                     self.name("left");
-                    self.manager.disconnect(self.sockets[space], self.instant());
-                    self.drain();
-                    // Also where there is no connection whose end would be told.
-                    self.leave(self.sockets[space]);
-                    self.rejoin(space);
+                    // All of them: what waits leaves over the old session, while the next one begins.
+                    let all = self.plan.judged && self.dice.one_in(2);
+                    let spaces = if all { 0..self.plan.namespaces } else { space..space + 1 };
+                    spaces.for_each(|space| self.leave_one(space));
                 }
             }
             18 if self.plan.stops && self.dice.one_in(2) => {
@@ -99,6 +98,18 @@ impl World {
         self.obey();
     }
 
+    fn leave_one(&mut self, space: usize) {
+        if self.plan.judged {
+            let count = self.dice.roll(4);
+            self.emit_some(space, true, count);
+        }
+        self.manager.disconnect(self.sockets[space], self.instant());
+        self.drain();
+        // Also where there is no connection whose end would be told.
+        self.leave(self.sockets[space]);
+        self.rejoin(space);
+    }
+
     fn lose(&mut self, to: To) {
         for conn in self.wire.live.clone() {
             // What is on its way to the client may still come.
@@ -120,6 +131,12 @@ impl World {
 
     /// Every connection is dead. One side may be told.
     fn cut(&mut self, client: bool, server: bool) {
+        // What was handed over just now is on its way.
+        if self.plan.judged && self.asleep_until <= self.now {
+            let space = self.some_space();
+            self.emit_at_once(space);
+            self.drain();
+        }
         self.lose(To::Server);
         self.lose(To::Client);
         for conn in self.wire.live.clone() {

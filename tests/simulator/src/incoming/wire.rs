@@ -21,7 +21,7 @@ pub(super) enum Kind {
 pub(super) enum Arrival {
     /// At the server: a handshake or a request.
     Request(Conn),
-    ToServer(Conn, String),
+    ToServer(Conn, Message),
     /// A WebSocket ping, which no server code sees.
     Ping(Conn),
     /// The server learns that it is closed.
@@ -50,12 +50,19 @@ impl Arrival {
 const HANDSHAKE: usize = 150;
 
 impl Arrival {
+    /// Bytes that the client has handed over.
+    const fn handed(&self) -> usize {
+        match self {
+            Self::ToServer(_, message) => message.size(),
+            _ => 0,
+        }
+    }
+
     /// How many bytes it takes on a WebSocket, and whether it is an attachment.
     fn frame(&self) -> (usize, bool) {
         match self {
-            Self::ToServer(_, text) => (frame_bytes(text.len(), true), false),
-            Self::ToClient(_, Message::Text(text)) => (frame_bytes(text.len(), false), false),
-            Self::ToClient(_, Message::Bytes(bytes)) => (frame_bytes(bytes.len(), false), true),
+            Self::ToServer(_, message) => (frame_bytes(message.size(), true), message.is_bytes()),
+            Self::ToClient(_, message) => (frame_bytes(message.size(), false), message.is_bytes()),
             Self::Ping(_) => (frame_bytes(0, true), false),
             Self::Pong(_) | Self::ClientSees(..) | Self::ServerSees(_) => (frame_bytes(0, false), false),
             Self::Request(_) | Self::Accepted(_) | Self::Answer(..) | Self::Rejoin(_) | Self::Resynced(_) => {
@@ -83,6 +90,8 @@ pub(super) struct Connection {
     pub(super) body: String,
     up: Way,
     down: Way,
+    /// Bytes of messages that the client has handed over, and that are lost or on their way.
+    pub(super) unsent: usize,
     /// The client knows that the server has accepted it.
     pub(super) accepted: bool,
     /// By how much everything on it is slower than on others.
@@ -101,7 +110,20 @@ impl Connection {
         let node = node.unwrap();
         let (up, down) = (Way::default(), Way::default());
         let url = url.to_owned();
-        Self { transport, kind, node, url, sid, body, up, down, accepted: false, lag: 0, breaks: false }
+        Self {
+            transport,
+            kind,
+            node,
+            url,
+            sid,
+            body,
+            up,
+            down,
+            unsent: 0,
+            accepted: false,
+            lag: 0,
+            breaks: false,
+        }
     }
 
     /// The same request.
@@ -113,6 +135,7 @@ impl Connection {
             body: self.body.clone(),
             up,
             down,
+            unsent: 0,
             accepted: false,
             breaks: false,
             ..*self
@@ -187,6 +210,12 @@ impl Wire {
         self.put(time, None, arrival);
     }
 
+    /// Bytes of a WebSocket that is cut which may never have left the client.
+    pub(super) fn never_left(&self, conn: Conn) -> usize {
+        let is_cut = |of: &&Connection| of.kind == Kind::WebSocket && of.up.dead;
+        self.conns.get(&conn).filter(is_cut).map_or(0, |of| of.unsent)
+    }
+
     /// What was taken last is found later, before what was sent after it.
     pub(super) fn put_back(&mut self, time: u64, arrival: Arrival) {
         self.arrivals.insert((time, self.taken), (None, arrival));
@@ -207,6 +236,7 @@ impl Wire {
         if to == To::Client {
             self.latest = self.latest.max(time);
         }
+        connection.unsent += arrival.handed();
         self.put(time, Some((conn, to)), arrival);
     }
 
@@ -250,6 +280,11 @@ impl Wire {
             .collect();
         let cut = cut(&frames, dice);
         self.spared.extend(&cut.spared);
+        let spared = self.arrivals.iter().filter(|((_, count), _)| cut.spared.contains(count));
+        let spared: usize = spared.map(|(_, (_, arrival))| arrival.handed()).sum();
+        if let Some(connection) = self.conns.get_mut(&conn) {
+            connection.unsent -= spared;
+        }
         self.lose(conn, to);
         cut
     }
@@ -280,6 +315,11 @@ impl Wire {
                     .get(&conn)
                     .is_none_or(|of| if to == To::Server { of.up.dead } else { of.down.dead })
             });
+            if let (Some((conn, _)), false) = (way, lost)
+                && let Some(connection) = self.conns.get_mut(&conn)
+            {
+                connection.unsent -= arrival.handed();
+            }
             if !lost || spared {
                 self.taken = count;
                 return Some(arrival);

@@ -9,6 +9,7 @@ use super::NAMESPACES;
 use super::engine::{Doing, Emit, How};
 use super::held::Holding;
 use super::laws::{Law, Watch};
+use super::ledger::Ledger;
 use super::nodes::Node;
 use super::plan::Plan;
 use super::process;
@@ -20,17 +21,11 @@ use crate::dice::Dice;
 use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::pace::Pace;
-use crate::packet::Message;
 use crate::run::Outcome;
 
 /// A client remembers fewer events, and fates of fewer emits.
 const REMEMBERED: u64 = 1500;
 const FATES: usize = 4500;
-
-/// What the client emits.
-fn up() -> Payload {
-    Payload::event("up", &1).unwrap()
-}
 
 pub struct World {
     seed: u64,
@@ -64,6 +59,7 @@ pub struct World {
     quiet: bool,
     pub(super) shell: Shell,
     pub(super) holding: Holding,
+    pub(super) ledger: Ledger,
     pub(super) pace: Pace,
     /// Until then the client's machine sleeps, and whether its shell tells when it has woken up.
     pub(super) asleep_until: u64,
@@ -119,6 +115,7 @@ impl World {
             plan,
             shell: Shell::default(),
             holding: Holding::new(seed),
+            ledger: Ledger::default(),
             pace: Pace::default(),
             asleep_until: 0,
             tells_waking: false,
@@ -172,6 +169,7 @@ impl World {
         self.next_event = u64::MAX;
         self.pass(10_000);
         self.check();
+        self.check_ledger();
         self.check_quiet();
     }
 
@@ -180,8 +178,12 @@ impl World {
     pub(crate) fn fill(&mut self) {
         for space in 0..self.plan.namespaces {
             let socket = self.sockets[space];
+            // What is told of so many would be heard by nobody.
+            self.manager.observe_fates(socket, false);
             for _ in 0..FATES {
-                let emit = self.manager.emit(socket, up(), EmitOptions::default(), self.instant()).unwrap();
+                let payload = Payload::event("up", &1).unwrap();
+                let emit =
+                    self.manager.emit(socket, payload, EmitOptions::default(), self.instant()).unwrap();
                 self.manager.cancel(socket, emit);
             }
         }
@@ -287,16 +289,11 @@ impl World {
         }
         if self.dice.one_in(20) && self.asleep_until <= self.now {
             let space = self.some_space();
-            let socket = self.sockets[space];
             self.journal.action(self.now, || "the client emits".into());
-            let payload = up();
             // What cannot leave waits, up to its bound.
             let waits = self.plan.grown && self.dice.one_in(2);
             let emits = if waits { 1 + self.dice.roll(40) } else { 1 };
-            for _ in 0..emits {
-                let options = EmitOptions { volatile: !waits, ..EmitOptions::default() };
-                let _ = self.manager.emit(socket, payload.clone(), options, self.instant());
-            }
+            self.emit_some(space, waits, emits);
         }
         let space = self.some_space();
         let how = match self.dice.roll(8) {
@@ -390,9 +387,9 @@ impl World {
                 }
                 server.request(conn, kind, &url, &body, self.now, &mut self.dice);
             }
-            Arrival::ToServer(conn, text) => {
+            Arrival::ToServer(conn, message) => {
                 let Some(node) = self.node_of(conn) else { return };
-                self.nodes[node].server.message(conn, &Message::Text(text), self.now, &mut self.dice);
+                self.nodes[node].server.message(conn, &message, self.now, &mut self.dice);
             }
             Arrival::Ping(conn) => {
                 self.wire.send(conn, To::Client, Arrival::Pong(conn), self.now, &mut self.dice);
@@ -411,6 +408,7 @@ impl World {
     pub(super) fn obey(&mut self) {
         let wrong = self.nodes.iter().find_map(|node| node.server.wrong.as_deref());
         assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+        self.note_read();
         let doings: Vec<_> =
             self.nodes.iter_mut().flat_map(|node| std::mem::take(&mut node.server.doings)).collect();
         for doing in doings {

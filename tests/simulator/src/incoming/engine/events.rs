@@ -2,12 +2,19 @@
 
 use serde_json::Value;
 
-use super::super::EPOCH;
 use super::super::rooms::{Content, To, offset_at};
-use super::{Emit, How, NAMES, Server};
+use super::super::{EPOCH, NAMESPACES};
+use super::{Call, Emit, How, NAMES, Server};
+use crate::packet::{Message, Packet};
 
 /// What a volatile event ends in is so much older than an offset would be.
 const EARLIER: u64 = 2 * 3_600_000;
+
+/// The number with which `call` is emitted.
+pub(in crate::incoming) fn called(data: &str) -> Option<u64> {
+    let args: Value = serde_json::from_str(data).ok()?;
+    args[1].as_u64().filter(|_| args[0] == "call")
+}
 
 impl Server {
     /// An event for all, or for the room in which all are.
@@ -97,6 +104,17 @@ impl Server {
         }
     }
 
+    /// It has come, even if the session is over by then, and it is thrown away.
+    pub(super) fn note_read(&mut self, id: u32, message: &Message) {
+        if let Message::Text(text) = message
+            && let Some(packet) = Packet::of(text).filter(Packet::is_event)
+            && let Some(space) = NAMESPACES.iter().position(|of| *of == packet.namespace)
+        {
+            let call = |number| Call { session: id, space, number };
+            self.read.extend(called(packet.data).map(call));
+        }
+    }
+
     /// What the application does about an event of a client's: `echo` is sent back, `hint` too, but volatile; both and `call`
     /// are acknowledged with what they brought, as far as their arguments are written as JavaScript writes them.
     pub(super) fn happen(&mut self, id: u32, space: usize, ack: Option<u64>, content: Content, now: u64) {
@@ -107,7 +125,10 @@ impl Server {
         match name.as_str() {
             r#""echo""# => self.send(space, content.clone(), How::Kept, To::One(sid), now),
             r#""hint""# => return self.send(space, content, How::Volatile, To::One(sid), now),
-            r#""call""# => {}
+            r#""call""# => {
+                let call = |number| Call { session: id, space, number };
+                self.ran.extend(called(&content.data).map(call));
+            }
             _ => return,
         }
         if let Some(ack) = ack {

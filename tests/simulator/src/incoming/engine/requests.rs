@@ -2,7 +2,7 @@
 
 use super::super::wire::{Conn, Kind};
 use super::sessions::{JOIN, NOOPS, Session, UPGRADE};
-use super::{Doing, Server};
+use super::{Doing, MAX_PAYLOAD, Server};
 use crate::dice::Dice;
 use crate::packet::Message;
 
@@ -48,7 +48,7 @@ impl Server {
         let (ping_at, join_until) = (Some(now + interval), Some(now + JOIN));
         self.sessions.insert(id, Session { ping_at, join_until, ..session });
         format!(
-            r#"0{{"sid":"E{id}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{patience},"maxPayload":100000}}"#
+            r#"0{{"sid":"E{id}","upgrades":[{upgrades}],"pingInterval":{interval},"pingTimeout":{patience},"maxPayload":{MAX_PAYLOAD}}}"#
         )
     }
 
@@ -121,9 +121,15 @@ impl Server {
                 self.poll(id, now);
             }
             Kind::Post => {
+                if body.len() > MAX_PAYLOAD {
+                    self.wrong = Some(format!("a POST of {} bytes", body.len()));
+                }
                 for packet in body.split('\u{1e}') {
                     match Message::of_body(packet) {
-                        Some(message) => self.packet(id, &message, true, now, dice),
+                        Some(message) => {
+                            self.note_read(id, &message);
+                            self.packet(id, &message, true, now, dice);
+                        }
                         None => self.wrong = Some(format!("a POST of {packet}")),
                     }
                 }
@@ -154,6 +160,10 @@ impl Server {
         let Some((id, session)) = self.sessions.iter_mut().find(|(_, session)| of(session)) else { return };
         let id = *id;
         if session.socket == Some(conn) {
+            if message.size() > MAX_PAYLOAD {
+                self.wrong = Some(format!("a message of {} bytes", message.size()));
+            }
+            self.note_read(id, message);
             return self.packet(id, message, false, now, dice);
         }
         match message {
