@@ -1,10 +1,10 @@
 //! Acks that one namespace's emits wait for.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::event::EmitId;
-use crate::queue::{self, Deadlines, Leave};
+use crate::queue::Deadlines;
+use crate::sparse::Sparse;
 use crate::time::Instant;
 
 /// Every entry leaves exactly once: answered, expired, lost with its connection, or cancelled.
@@ -12,10 +12,8 @@ use crate::time::Instant;
 pub(crate) struct Acks {
     /// Never reset, so that a late answer cannot meet a newer emit.
     next: u64,
-    /// By id. Trees would be a tenth of what a page downloads, and answers come nearly in order.
-    pending: VecDeque<Pending>,
-    /// Entries of it that have left.
-    gaps: usize,
+    /// By id: answers come nearly in order.
+    pending: Sparse<u64, Pending>,
     /// In order of time.
     deadlines: Deadlines,
     in_flight: usize,
@@ -23,7 +21,6 @@ pub(crate) struct Acks {
 
 #[derive(Debug)]
 struct Pending {
-    id: u64,
     emit: EmitId,
     deadline: Option<Instant>,
     sent: bool,
@@ -33,30 +30,18 @@ struct Pending {
     attempt: bool,
     /// Its emit was dropped, and it ends as if that had been lost.
     dropped: bool,
-    /// It is not there any longer.
-    left: bool,
-}
-
-impl Leave for Pending {
-    fn has_left(&self) -> bool {
-        self.left
-    }
-
-    fn leave(&mut self) {
-        (self.left, self.forgotten) = (true, true);
-    }
 }
 
 impl Pending {
     /// An attempt is handed to a transport as soon as it is made.
-    const fn new(id: u64, emit: EmitId, deadline: Option<Instant>, attempt: bool) -> Self {
-        Self { id, emit, deadline, sent: attempt, forgotten: false, attempt, dropped: false, left: false }
+    const fn new(emit: EmitId, deadline: Option<Instant>, attempt: bool) -> Self {
+        Self { emit, deadline, sent: attempt, forgotten: false, attempt, dropped: false }
     }
 
-    fn forget(&mut self, deadlines: &mut Deadlines) {
+    fn forget(&mut self, id: u64, deadlines: &mut Deadlines) {
         self.forgotten = true;
         if let Some(deadline) = self.deadline.take() {
-            deadlines.remove(deadline, self.id);
+            deadlines.remove(deadline, id);
         }
     }
 }
@@ -93,37 +78,26 @@ impl Acks {
     }
 
     pub(crate) fn register(&mut self, emit: EmitId, deadline: Option<Instant>) -> u64 {
-        self.insert(Pending::new(self.next, emit, deadline, false))
+        self.push(Pending::new(emit, deadline, false))
     }
 
     /// One more attempt of an emit is handed to a transport, after so many.
     pub(crate) fn attempt(&mut self, emit: EmitId, earlier: u32, deadline: Option<Instant>) -> u64 {
         if earlier as usize >= ATTEMPTS {
-            let mut attempts =
-                self.waiting().filter(|pending| pending.emit == emit).map(|pending| pending.id);
+            let mut attempts = self.of_emit(emit).map(|(id, _)| id);
             if let Some(oldest) = attempts.next()
                 && attempts.count() + 1 >= ATTEMPTS
             {
                 self.remove(oldest);
             }
         }
-        self.insert(Pending::new(self.next, emit, deadline, true))
+        self.push(Pending::new(emit, deadline, true))
     }
 
     /// One more attempt of an emit whose attempts all have the same id.
     pub(crate) fn attempt_again(&mut self, id: u64, emit: EmitId, deadline: Option<Instant>) {
         self.remove(id);
-        if let Some(deadline) = deadline {
-            self.deadlines.insert(deadline, id);
-        }
-        let pending = Pending::new(id, emit, deadline, true);
-        match self.place(id).and_then(|at| self.pending.get_mut(at)) {
-            Some(gap) => {
-                *gap = pending;
-                self.gaps -= 1;
-            }
-            None => queue::insert(&mut self.pending, pending, |pending| pending.id),
-        }
+        self.insert(id, Pending::new(emit, deadline, true));
     }
 
     /// Ids below were used by an earlier process.
@@ -133,57 +107,47 @@ impl Acks {
 
     /// Whether somebody waits for an answer.
     pub(crate) fn is_awaited(&self, id: u64) -> bool {
-        self.find(id).and_then(|at| self.pending.get(at)).is_some_and(|pending| !pending.forgotten)
+        self.pending.get(id).is_some_and(|pending| !pending.forgotten)
     }
 
     /// Whether an emit's answer is awaited, and whether it was sent.
     pub(crate) fn of(&self, emit: EmitId) -> Option<bool> {
-        self.waiting().find(|pending| pending.emit == emit).map(|pending| pending.sent)
+        self.of_emit(emit).next().map(|(_, pending)| pending.sent)
     }
 
-    fn insert(&mut self, pending: Pending) -> u64 {
+    fn push(&mut self, pending: Pending) -> u64 {
         let id = self.skip();
-        if let Some(deadline) = pending.deadline {
-            self.deadlines.insert(deadline, id);
-        }
-        self.pending.push_back(pending);
+        self.insert(id, pending);
         id
     }
 
-    fn waiting(&self) -> impl Iterator<Item = &Pending> {
-        self.pending.iter().filter(|pending| !pending.left)
-    }
-
-    fn find(&self, id: u64) -> Option<usize> {
-        let at = self.place(id)?;
-        (!self.pending.get(at)?.left).then_some(at)
-    }
-
-    /// Of an entry, or the gap that it has left.
-    fn place(&self, id: u64) -> Option<usize> {
-        // Mostly none is missing in between.
-        let at = id.checked_sub(self.pending.front()?.id)? as usize;
-        if self.pending.get(at).is_some_and(|pending| pending.id == id) {
-            return Some(at);
+    fn insert(&mut self, id: u64, pending: Pending) {
+        if let Some(deadline) = pending.deadline {
+            self.deadlines.insert(deadline, id);
         }
-        self.pending.binary_search_by_key(&id, |pending| pending.id).ok()
+        self.pending.insert(id, pending);
+    }
+
+    fn of_emit(&self, emit: EmitId) -> impl Iterator<Item = (u64, &Pending)> {
+        self.pending.iter().filter(move |(_, pending)| pending.emit == emit)
     }
 
     /// The emit is settled: answers to its other attempts mean nothing.
     pub(crate) fn settled(&mut self, emit: EmitId) {
-        while let Some(at) = self.pending.iter().position(|pending| pending.emit == emit && !pending.left) {
-            self.take(at);
+        loop {
+            let Some((id, _)) = self.of_emit(emit).next() else { return };
+            self.remove(id);
         }
     }
 
     /// Emits that wait for an answer.
     pub(crate) fn emits(&self) -> impl Iterator<Item = EmitId> {
-        self.pending.iter().filter(|pending| !pending.forgotten).map(|pending| pending.emit)
+        self.pending.iter().filter(|(_, pending)| !pending.forgotten).map(|(_, pending)| pending.emit)
     }
 
     /// The emit is handed to a transport. False if nobody waits any longer, so that it need not be sent.
     pub(crate) fn mark_sent(&mut self, id: u64) -> bool {
-        let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
+        let Some(pending) = self.pending.get_mut(id) else { return false };
         if pending.forgotten {
             self.remove(id);
             return true;
@@ -198,7 +162,7 @@ impl Acks {
     /// The emit was dropped: its ack ends as if it had been lost on its way.
     pub(crate) fn mark_dropped(&mut self, id: u64) {
         if self.mark_sent(id)
-            && let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at))
+            && let Some(pending) = self.pending.get_mut(id)
         {
             pending.dropped = true;
         }
@@ -206,7 +170,7 @@ impl Acks {
 
     /// The emit has come back from its transport, which it never left. False if nobody waits any longer.
     pub(crate) fn mark_unsent(&mut self, id: u64) -> bool {
-        let Some(pending) = self.find(id).and_then(|at| self.pending.get_mut(at)) else { return false };
+        let Some(pending) = self.pending.get_mut(id) else { return false };
         if pending.sent {
             pending.sent = false;
             self.in_flight -= 1;
@@ -216,29 +180,21 @@ impl Acks {
 
     /// The server answered. `None` for ids that were never sent, or are settled.
     pub(crate) fn answered(&mut self, id: u64) -> Option<EmitId> {
-        let at = match self.find(id) {
-            Some(at) => at,
-            None if fault!(LateAckSettlesNext) => {
-                let next = |other: &Pending| other.sent && !other.attempt && !other.left && other.id > id;
-                self.pending.iter().position(next)?
-            }
-            None => return None,
-        };
-        if !matches!(self.pending.get(at)?, Pending { sent: true, dropped: false, .. }) {
+        let mut id = id;
+        if fault!(LateAckSettlesNext) && self.pending.get(id).is_none() {
+            let next = |(other, pending): &(u64, &Pending)| pending.sent && !pending.attempt && *other > id;
+            id = self.pending.iter().find(next)?.0;
+        }
+        if !matches!(self.pending.get(id)?, Pending { sent: true, dropped: false, .. }) {
             return None;
         }
-        self.take(at).map(|settled| settled.emit)
+        self.remove(id).map(|settled| settled.emit)
     }
 
     /// Whatever the reason, nobody waits any longer.
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
-        self.take(self.find(id)?)
-    }
-
     #[inline]
-    fn take(&mut self, at: usize) -> Option<Settled> {
-        let &Pending { id, emit, deadline, sent, attempt, dropped, .. } = self.pending.get(at)?;
-        queue::leave(&mut self.pending, &mut self.gaps, at);
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Settled> {
+        let Pending { emit, deadline, sent, attempt, dropped, .. } = self.pending.remove(id)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(deadline, id);
         }
@@ -248,24 +204,22 @@ impl Acks {
 
     /// Nobody waits for this emit's answer any longer. If it has not been sent, it still will be.
     pub(crate) fn forget(&mut self, emit: EmitId) {
-        let Some(pending) = self.pending.iter_mut().find(|pending| pending.emit == emit && !pending.left)
-        else {
+        let Some((id, pending)) = self.pending.iter_mut().find(|(_, pending)| pending.emit == emit) else {
             return;
         };
         if pending.attempt {
             // Its emit is sent again until the answer comes.
         } else if pending.sent {
-            let id = pending.id;
             self.remove(id);
         } else {
-            pending.forget(&mut self.deadlines);
+            pending.forget(id, &mut self.deadlines);
         }
     }
 
     /// One entry whose time is over. That of an attempt stays: a late answer is as good.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Settled> {
         let id = self.deadlines.due(now)?;
-        match self.find(id).and_then(|at| self.pending.get_mut(at)) {
+        match self.pending.get_mut(id) {
             Some(Pending { emit, deadline, attempt: true, .. }) => {
                 *deadline = None;
                 Some(Settled { emit: *emit, sent: true, attempt: true, dropped: false })
@@ -277,19 +231,17 @@ impl Acks {
     /// The connection ended: no answer will come for what was handed to it. Attempts are not named.
     pub(crate) fn lost(&mut self) -> Vec<Settled> {
         let mut lost = Vec::new();
-        for _ in 0..self.pending.len() {
-            match self.pending.pop_front() {
-                Some(pending) if pending.left => {}
-                Some(mut pending) if pending.sent => {
-                    pending.forget(&mut self.deadlines);
-                    let Pending { emit, attempt, dropped, .. } = pending;
-                    lost.extend((!attempt).then_some(Settled { emit, sent: true, attempt, dropped }));
-                }
-                Some(other) => self.pending.push_back(other),
-                None => break,
+        let deadlines = &mut self.deadlines;
+        self.pending.retain(|id, mut pending| {
+            if !pending.sent {
+                return Some(pending);
             }
-        }
-        (self.gaps, self.in_flight) = (0, 0);
+            pending.forget(id, deadlines);
+            let Pending { emit, attempt, dropped, .. } = pending;
+            lost.extend((!attempt).then_some(Settled { emit, sent: true, attempt, dropped }));
+            None
+        });
+        self.in_flight = 0;
         if fault!(AckIdsReused) {
             self.next = 0;
         }
@@ -300,8 +252,8 @@ impl Acks {
     /// is still queued leaves all the same.
     pub(crate) fn abandon(&mut self, is_held: impl Fn(EmitId) -> bool) -> Vec<Settled> {
         let mut settled = self.lost();
-        for pending in self.pending.iter_mut().filter(|p| !p.forgotten && !is_held(p.emit)) {
-            pending.forget(&mut self.deadlines);
+        for (id, pending) in self.pending.iter_mut().filter(|(_, p)| !p.forgotten && !is_held(p.emit)) {
+            pending.forget(id, &mut self.deadlines);
             let Pending { emit, attempt, dropped, .. } = *pending;
             settled.push(Settled { emit, sent: false, attempt, dropped });
         }
@@ -361,9 +313,9 @@ mod tests {
                 assert!(!acks.is_awaited(id) && acks.of(EmitId(id)).is_none());
                 let left = 97 - answered as usize;
                 assert_eq!((acks.in_flight(), acks.emits().count()), (left, left));
-                assert!(acks.pending.len() <= 2 * left, "gaps are fewer than what waits");
+                assert_eq!(acks.pending.len(), left);
             }
-            assert_eq!((acks.deadline(), acks.gaps), (None, 0));
+            assert_eq!((acks.deadline(), acks.pending.len()), (None, 0));
         }
     }
 
@@ -377,7 +329,7 @@ mod tests {
         let mut acks = sent(5);
         assert!(acks.answered(2).is_some());
         assert_eq!(acks.lost().iter().map(|lost| lost.emit.0).collect::<Vec<_>>(), [0, 1, 3, 4]);
-        assert_eq!((acks.in_flight(), acks.gaps, acks.deadline()), (0, 0, None));
+        assert_eq!((acks.in_flight(), acks.pending.len(), acks.deadline()), (0, 0, None));
     }
 
     #[test]
@@ -392,7 +344,7 @@ mod tests {
             assert_eq!((acks.answered(2), acks.answered(2)), (Some(EmitId(2)), None));
             acks.settled(EmitId(3));
             assert!((0..5).all(|id| acks.answered(id).is_none() || (id != 2 && id != 3 && id != answered)));
-            assert_eq!((acks.gaps, acks.deadline()), (0, None));
+            assert_eq!((acks.pending.len(), acks.deadline()), (0, None));
         }
     }
 }

@@ -68,6 +68,7 @@ mod router;
 mod saved;
 mod setters;
 mod socket;
+mod sparse;
 mod store;
 mod sync;
 mod time;

@@ -63,6 +63,7 @@ test("what becomes of a client of each hostile server", { skip: upstream && "it 
   const servers = await Servers.start(t);
   const good = (await sioServer(t)).port;
   const rows = servers.rows.filter(({ transport, name }) => `${transport} ${name}`.includes(only));
+  assert.ok(rows.length > 0, `no line has "${only}" in it`);
   const [lines, failed] = [new Map(), []];
   await abreast(ABREAST, grouped(rows), async (group) => {
     const client = await Process.start(t, good, group.faster);

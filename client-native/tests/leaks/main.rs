@@ -13,11 +13,12 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
 use socketio_client_native::store::MemoryStore;
-use socketio_client_native::{Client, ClientBuilder};
+use socketio_client_native::{Client, ClientBuilder, Transport};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
@@ -27,6 +28,8 @@ type Options = fn(ClientBuilder) -> ClientBuilder;
 type Case = fn(Client) -> Pin<Box<dyn Future<Output = ()>>>;
 
 static ASKED: Notify = Notify::const_new();
+/// Each is another one.
+static CUTS: AtomicUsize = AtomicUsize::new(0);
 
 const PLAIN: Options = |builder| builder;
 /// Never answered.
@@ -110,7 +113,7 @@ const CASES: &[(&str, Options, Case)] = &[
                 }
             });
             socket.connected().await.unwrap();
-            socket.volatile().emit("cut", &()).unwrap();
+            socket.emit("cut", &CUTS.fetch_add(1, SeqCst)).unwrap();
             assert_eq!(told.recv().await, Some("gap"));
             assert_eq!(told.recv().await, Some("resynced"));
         })
@@ -124,7 +127,7 @@ const CASES: &[(&str, Options, Case)] = &[
                 std::future::pending()
             });
             socket.connected().await.unwrap();
-            socket.volatile().emit("cut", &()).unwrap();
+            socket.emit("cut", &CUTS.fetch_add(1, SeqCst)).unwrap();
             begun.recv().await.unwrap();
         })
     }),
@@ -161,8 +164,12 @@ impl Counts {
     }
 }
 
-fn builder(server: SocketAddr, steps: &Arc<Steps>) -> ClientBuilder {
+const TRANSPORTS: [&[Transport]; 3] =
+    [&[Transport::WebSocket], &[Transport::Polling], &[Transport::Polling, Transport::WebSocket]];
+
+fn builder(server: SocketAddr, transports: &[Transport], steps: &Arc<Steps>) -> ClientBuilder {
     Client::builder(format!("http://{server}"))
+        .transports(transports.iter().copied())
         .connector(steps::connector(server, Arc::clone(steps)))
         .outbox_store(MemoryStore::new())
         .retries(Some(3))
@@ -199,13 +206,17 @@ async fn stepped<F: Future>(future: F, steps: &Steps, last: usize) -> bool {
     .await
 }
 
-async fn each_case_is_dropped_everywhere(server: SocketAddr) -> BTreeMap<&'static str, usize> {
+async fn each_case_is_dropped_everywhere(
+    server: SocketAddr,
+    transports: &[Transport],
+) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     let before = Counts::now();
     for (name, options, case) in CASES {
+        let builder = |steps: &Arc<Steps>| options(builder(server, transports, steps));
         for handle_outlives in [true, false] {
             for polls in 0.. {
-                let client = options(builder(server, &Arc::default())).build().unwrap();
+                let client = builder(&Arc::default()).build().unwrap();
                 let other = handle_outlives.then(|| client.default_socket());
                 let done = polled(case(client), polls).await;
                 if other.is_some() {
@@ -222,7 +233,7 @@ async fn each_case_is_dropped_everywhere(server: SocketAddr) -> BTreeMap<&'stati
         }
         for last in 1.. {
             let steps = Arc::default();
-            let client = options(builder(server, &steps)).build().unwrap();
+            let client = builder(&steps).build().unwrap();
             let done = stepped(case(client), &steps, last).await;
             before.come_back(&format!("{name}, dropped at step {last} of the connection")).await;
             *counts.entry("steps of connections").or_default() += 1;
@@ -242,7 +253,9 @@ fn every_handle_dropped_at_every_await_point_leaves_no_task_and_no_socket() {
         ("two threads", tokio::runtime::Builder::new_multi_thread()),
     ] {
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
-        let counts = runtime.block_on(each_case_is_dropped_everywhere(server));
-        println!("figures: {name}: {} cases, dropped at {counts:?}", CASES.len());
+        for transports in TRANSPORTS {
+            let counts = runtime.block_on(each_case_is_dropped_everywhere(server, transports));
+            println!("figures: {name}, {transports:?}: {} cases, dropped at {counts:?}", CASES.len());
+        }
     }
 }

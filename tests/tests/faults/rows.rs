@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use simulator::dice::Dice;
 use socketio_client_native::Transport;
 use tests::{Certificate, Direction, End, Fault, Place};
 
@@ -63,14 +64,18 @@ fn answer(status: &str, headers: &str, body: &str) -> Fault {
     )
 }
 
-/// What breaks in the middle of a session. The bytes come after it has begun.
-fn breaks(kind: Kind, rows: &mut Vec<Row>) {
+/// In what both sides say within a second, whatever the transport.
+const BYTES: u64 = 200;
+
+/// What breaks in the middle of a session, at a byte that comes after it has begun.
+fn breaks(kind: Kind, dice: &mut Dice, rows: &mut Vec<Row>) {
     use Direction::{Down, Up};
     for transports in [WEBSOCKET, POLLING] {
         // A session over polling ends by a failed request.
         let lost = if transports == WEBSOCKET { "transport close" } else { "transport error" };
         let mut cut = |name, direction, end, says| {
-            rows.push(Row::new(name, kind, transports, Fault::Cut(direction, 100, end), &[says]));
+            let fault = Fault::Cut(direction, dice.roll(BYTES), end);
+            rows.push(Row::new(name, kind, transports, fault, &[says]));
         };
         cut("reset, in what the server sends", Down, End::Reset, lost);
         cut("reset, in what we send", Up, End::Reset, lost);
@@ -175,8 +180,8 @@ fn busy(kind: Kind, rows: &mut Vec<Row>) {
 }
 
 /// All lines. `tls`: the port of a server that speaks it.
-pub(crate) fn all(tls: u16) -> Vec<Row> {
-    let mut rows = Vec::new();
+pub(crate) fn all(tls: u16, seed: u64) -> Vec<Row> {
+    let (mut rows, mut dice) = (Vec::new(), Dice::new(seed));
     // First, as it takes longest.
     for transports in [WEBSOCKET, UPGRADED] {
         let fault = Fault::Drip(Duration::from_millis(10));
@@ -185,7 +190,7 @@ pub(crate) fn all(tls: u16) -> Vec<Row> {
         rows.push(row);
     }
     busy(Kind::Node, &mut rows);
-    breaks(Kind::Node, &mut rows);
+    breaks(Kind::Node, &mut dice, &mut rows);
     answers(Kind::Node, &mut rows);
     let noise: Vec<u8> = (0..512_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut garbage = Row::new(
@@ -223,7 +228,7 @@ pub(crate) fn all(tls: u16) -> Vec<Row> {
     }
     for kind in [Kind::Socketioxide, Kind::Python] {
         let mut others = Vec::new();
-        breaks(kind, &mut others);
+        breaks(kind, &mut dice, &mut others);
         answers(kind, &mut others);
         busy(kind, &mut others);
         let chosen = [

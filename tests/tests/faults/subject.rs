@@ -29,7 +29,8 @@ struct Told {
     words: Vec<String>,
     waits: Vec<Duration>,
     heard: Vec<u64>,
-    gaps: Vec<Gap>,
+    /// After so many of those.
+    gaps: Vec<(usize, Gap)>,
     fates: BTreeMap<EmitId, Fate>,
     /// Those that were done, and those that failed.
     upgrades: usize,
@@ -94,7 +95,7 @@ impl Subject {
         let on = Arc::clone(&tell);
         socket.on_disconnect(move |reason| on(&mut |told| told.words.push(reason.as_str().to_owned())));
         let on = Arc::clone(&tell);
-        socket.on_gap(move |gap| on(&mut |told| told.gaps.push(gap)));
+        socket.on_gap(move |gap| on(&mut |told| told.gaps.push((told.heard.len(), gap))));
         let on = Arc::clone(&tell);
         socket.on("tick", move |message| {
             let number = message.parse().unwrap();
@@ -260,7 +261,11 @@ fn heard(told: &Told) -> Account {
     assert!(in_order, "twice, or out of order: {:?}", told.heard);
     let span = told.heard.last().zip(told.heard.first()).map_or(0, |(last, first)| last - first + 1);
     let missed = span - told.heard.len() as u64;
-    let gaps = told.gaps.iter().filter(|gap| !gap.recovered).count();
-    assert!(missed == 0 || gaps > 0, "{missed} events were missed without a word: {:?}", told.heard);
-    Account { words, events: told.heard.len(), missed, gaps, ..Account::default() }
+    let gaps: Vec<_> =
+        told.gaps.iter().filter_map(|(after, gap)| (!gap.recovered).then_some(*after)).collect();
+    for (after, pair) in (1..).zip(told.heard.windows(2)) {
+        let told_of = pair[1] == pair[0] + 1 || gaps.contains(&after);
+        assert!(told_of, "missed without a word between {pair:?}: {:?}, gaps after {gaps:?}", told.heard);
+    }
+    Account { words, events: told.heard.len(), missed, gaps: gaps.len(), ..Account::default() }
 }

@@ -131,6 +131,7 @@ pub(crate) async fn run(kind: Kind, share: Option<usize>, seed: u64) -> Vec<Sum>
                 total.emits += account.emits;
                 total.delivered += account.delivered;
                 total.uncertain += account.uncertain;
+                total.lost += account.lost;
             }
             drop(ends);
             sum.kinds.sort_unstable();

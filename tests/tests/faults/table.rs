@@ -67,7 +67,7 @@ pub(crate) fn cuts(all: &[(Kind, Vec<Sum>)], seed: u64) -> String {
     for (kind, sum) in all.iter().flat_map(|(kind, sums)| sums.iter().map(move |sum| (kind, sum))) {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {}, {}, 0 | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {}, {}, {} | {} | {} |",
             kind.name(),
             sum.way,
             sum.direction,
@@ -76,6 +76,7 @@ pub(crate) fn cuts(all: &[(Kind, Vec<Sum>)], seed: u64) -> String {
             sum.cut,
             sum.accounts.delivered,
             sum.accounts.uncertain,
+            sum.accounts.lost,
             millis(sum.longest),
             cell(&sum.kinds),
         );

@@ -95,6 +95,18 @@ pub fn too_many_attachments_are_refused<F: Face>(face: &F) {
     let refused = sim.try_emit(socket, 1, &[0; 11], EmitOptions::default()).unwrap_err();
     assert_eq!(refused.error, EmitError::TooManyAttachments { count: 11, limit: 10 });
     sim.try_emit(socket, 1, &[0; 10], EmitOptions::default()).unwrap();
+    // In answers too, which are given back.
+    sim.server("w1", "4212<1>");
+    sim.events();
+    let ack = sim.wanted_acks.pop_front().unwrap();
+    for count in [11, 12] {
+        let payload = sim.face().event(1, &vec![0; count]);
+        let refused = sim.manager.ack(ack, payload, sim.now).unwrap_err();
+        assert_eq!(refused.error, EmitError::TooManyAttachments { count, limit: 10 });
+        assert_eq!(sim.face().read(&refused.payload).1.len(), count);
+    }
+    let payload = sim.face().event(1, &[0; 10]);
+    sim.manager.ack(ack, payload, sim.now).unwrap();
 }
 
 /// A volatile emit is sent only if it can leave at once.

@@ -132,8 +132,9 @@ fn instructions(file: Option<&Path>) -> ExitCode {
     };
     let title = format!(
         "Instructions of the core per byte that a server sends, over inputs that double. More than {MOST} times as many for twice the \
-         input is a failure, also where our own namespaces, or emits that wait, double too; but for the last line, where each \
-         message comes alone, after which all namespaces are looked at:"
+         input is a failure, also where emits that wait double too; but in the last {} lines, where the application's own \
+         namespaces do:",
+        SHOWN.len()
     );
     let text = table(&title, &costs, |cost| format!("{cost:.1}"));
     println!("{text}");
