@@ -37,7 +37,8 @@ pub enum Fate {
     Dropped,
     /// Cancelled by the application while it was held. Certainly never sent.
     Cancelled,
-    /// It was sent at least once, and no answer will come: the server may or may not have it.
+    /// It was sent at least once, or was about to be when its namespace was left, and no answer will come: the server may or may
+    /// not have it.
     Uncertain {
         /// How often it was sent.
         attempts: u32,
