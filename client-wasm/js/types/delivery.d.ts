@@ -6,7 +6,7 @@
  * - `delivered`: the server has read it; whether a listener handled it is not known
  * - `acknowledged`: the server's listener has answered
  * - `refused`, `expired`, `dropped`, `cancelled`: certainly never sent
- * - `uncertain`: sent at least once, and no answer will come
+ * - `uncertain`: sent at least once, or about to be when its namespace was left, and no answer will come
  */
 export type Fate = FinalFate | "held" | "inFlight";
 /** A fate that stays. */
