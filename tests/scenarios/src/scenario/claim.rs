@@ -204,6 +204,37 @@ pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     assert_eq!(sim.lines()[0], "forget 0");
 }
 
+/// The server is asked about a connection once, however many sessions of it are restored.
+pub fn restored_sessions_have_one_connection<F: Face>(face: &F) {
+    let sockets = |sim: &mut Sim<'_, F>| {
+        let options = || SocketOptions { saves: true, ..SocketOptions::default() };
+        ["/", "/a"].map(|namespace| sim.manager.socket(namespace, options()))
+    };
+    let mut sim = Sim::new(face);
+    let both = sockets(&mut sim);
+    both.into_iter().for_each(|socket| sim.manager.connect(socket, sim.now));
+    sim.open_websocket("w1");
+    for text in ["40{S1 P1}", "42<1@1>", "40/a,{S2 P2}", "42/a,<2@2>"] {
+        sim.server("w1", text);
+    }
+    let saved = both.map(|socket| sim.manager.saved_session(socket));
+
+    let mut sim = Sim::new(face);
+    for (socket, saved) in sockets(&mut sim).into_iter().zip(saved) {
+        assert!(saved.is_some());
+        sim.manager.restore_session(socket, saved);
+        sim.manager.connect(socket, sim.now);
+    }
+    sim.expect_lines(&["open w1"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+    sim.expect_lines(&["open w3", "claim 0", "claim 1", "w3 40<P1@1>", "w3 40/a,<P2@2>"]);
+}
+
 /// A server that does not answer, as one whose process is stopped, takes no more of an attempt than the second in which it is
 /// asked, where there is another one. It comes last from then on.
 pub fn a_frozen_server_is_left_for_the_next<F: Face>(face: &F) {

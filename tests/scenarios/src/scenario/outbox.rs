@@ -231,6 +231,17 @@ pub fn the_oldest_makes_room<F: Face>(face: &F) {
     sim.server("w1", "40{S1}");
     assert_eq!(sim.lines()[1..], ["w1 42<3>", "w1 42<4>"]);
 
+    // Also of one whose answer was given up.
+    let mut sim = Sim::with(face, |config| {
+        config.buffer_size = 1;
+        config.buffer_policy = BufferPolicy::DropOldest;
+    });
+    let socket = sim.connect("/");
+    let first = sim.emit_with_ack(socket, 1, None);
+    sim.manager.forget_ack(socket, first);
+    sim.emit(socket, 2);
+    sim.expect_events(&[&format!("ack 0 #0: {}", AckError::NotSent(EmitError::Displaced))]);
+
     // One that is as large as all of it fits alone, and no larger one.
     let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
     for (bytes, fits) in [(large, true), (large - 1, false)] {
