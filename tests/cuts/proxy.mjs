@@ -10,6 +10,10 @@ const FINISH_LIMIT = 500;
 
 const opposite = { up: "down", down: "up" };
 
+// After a reset Node 20 may spin for ever when it ends by itself (`Environment::CleanupHandles`). So it is told to, once all others
+// that wait for its end have had their turn.
+process.once("beforeExit", () => setImmediate(() => process.exit()));
+
 /** A WebSocket frame; a client's is masked, here by zeros. */
 function closeFrame(code, masked) {
   const payload = [code >> 8, code & 0xff];

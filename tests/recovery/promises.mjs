@@ -11,8 +11,6 @@ import { isFor, isLong, play, rows } from "./rows.mjs";
 
 const full = Boolean(process.env.TESTS_FULL);
 const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
-/** Once all rows are done, something that is still open is named, and no reason to wait. ms */
-const FAREWELL = 10_000;
 /** Each wait has a limit of its own. This one names the row. ms */
 const ROW_LIMIT = full ? 600_000 : 120_000;
 const work = join(root, "tests/.work/recovery");
@@ -45,11 +43,6 @@ export function keeps(client) {
     await program?.close();
     mkdirSync(work, { recursive: true });
     writeFileSync(join(work, `${client}.json`), JSON.stringify({ seed, played }));
-    const leave = () => {
-      console.log(`still open: ${process.getActiveResourcesInfo()}`);
-      process.exit();
-    };
-    setTimeout(leave, FAREWELL).unref();
   });
 
   const title = promised ? `${client}: nothing is lost without a word, or heard twice` : `${client}, beside it`;

@@ -116,8 +116,8 @@ export class Sender {
     if (record === undefined) return;
     this.held.delete(seq);
     if (record.tab === this.tab) this.#fate(record.ref, fate);
-    this.outbox.tell([{ seq, fate }]);
     this.outbox.erase([seq]);
+    this.outbox.tell([{ seq, fate }]);
   }
 }
 

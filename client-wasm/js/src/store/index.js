@@ -55,7 +55,8 @@
 //   erase(seqs)
 //       Leader: settled. Lazily.
 //   tell(fates)
-//       Leader: { seq, fate, ... } to the tab that asked, if it is another.
+//       Leader: { seq, fate, ... } to the tab that asked, if it is another. Where nothing was sent: once `erase`, called
+//       before, is done.
 //   reserve(upTo)
 //       Leader: resolves once no leader after this one will use an id below `upTo`.
 //   cancel(ref)

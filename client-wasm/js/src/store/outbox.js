@@ -16,6 +16,8 @@ const VERSION = 1;
 const LOOK = 10_000;
 /** Fates that are not the last. */
 const OPEN = new Set(["held", "inFlight"]);
+/** Ends of what no server has. */
+const NEVER_SENT = new Set(["refused", "expired", "dropped", "cancelled"]);
 
 export class Outbox {
   /** This page's name for the others. */
@@ -88,11 +90,14 @@ export class Outbox {
     this.#enqueue({ run }).catch((error) => this.#report(error));
   }
 
+  /** That it was never sent is told once it is erased, which was asked for before: the next leader would send it. */
   tell(fates) {
     for (const fate of fates) {
       const asker = this.#leader?.held.get(fate.seq);
       if (asker === undefined || asker.tab === this.tab) continue;
-      this.#post({ type: "fate", tab: asker.tab, fate: { ...fate, ref: asker.ref } });
+      const post = () => this.#post({ type: "fate", tab: asker.tab, fate: { ...fate, ref: asker.ref } });
+      if (NEVER_SENT.has(fate.fate)) this.flush().then(post, post);
+      else post();
     }
   }
 
