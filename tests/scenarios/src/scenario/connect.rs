@@ -147,6 +147,27 @@ pub fn disconnect_flushes_and_closes<F: Face>(face: &F) {
     assert_eq!(sim.manager.state(), State::Disconnected);
 }
 
+/// The client is closed: it leaves all namespaces, and a connection that was lost is not made again.
+pub fn closing_leaves_all<F: Face>(face: &F) {
+    for is_open in [true, false] {
+        let mut sim = Sim::new(face);
+        sim.connected();
+        sim.connect("/a");
+        sim.server("w1", "40/a,{S2}");
+        sim.lines();
+        if !is_open {
+            sim.cut("w1");
+        }
+        sim.manager.close(sim.now);
+        sim.drain();
+        sim.advance(secs(120));
+        assert_eq!(
+            (sim.manager.state(), sim.is_open("w1"), sim.is_open("w2")),
+            (State::Disconnected, false, false)
+        );
+    }
+}
+
 /// Where nobody can ask whether the server has read everything, it is given a moment; and if it never answers, no more than
 /// `close_timeout`.
 pub fn a_goodbye_gives_the_server_a_moment<F: Face>(face: &F) {
