@@ -2,7 +2,7 @@
 // what comes twice.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Proxy } from "../cuts/proxy.mjs";
+import { Proxy, leave } from "../cuts/proxy.mjs";
 import { freshSeed, Random } from "../cuts/random.mjs";
 import { Client } from "./client.mjs";
 import { startCluster } from "./cluster.mjs";
@@ -13,6 +13,7 @@ const seed = Number(process.env.CHAOS_SEED ?? freshSeed());
 
 const head = ["events", "client", "cuts", "resumed", "sent", "lost at seams", "not resumed", "twice", "gaps told"];
 const rows = [head];
+after(leave);
 after(() => publish("cluster-load", `Cuts under load, two servers, HAProxy in turn, seed ${seed}:`, rows));
 
 /** A client behind a proxy that cuts. */

@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { root } from "../../client-wasm/js/cargo.mjs";
 import { clients } from "./clients.mjs";
 import { ROUNDS, arrived, transports } from "./goodbyes.mjs";
+import { leave } from "./proxy.mjs";
 import { freshSeed } from "./random.mjs";
 import { play } from "./row.mjs";
 import { table } from "./table.mjs";
@@ -24,6 +25,7 @@ before(() => {
   console.log(`CHAOS_SEED=${seed}`);
 });
 
+after(leave);
 after(() => {
   const lines = [`Seed ${seed}:`, "", table(rows)];
   lines.push("", "`emit`, then `disconnect` at once, what arrived:", "", ...goodbyeTable());

@@ -10,9 +10,11 @@ const FINISH_LIMIT = 500;
 
 const opposite = { up: "down", down: "up" };
 
-// After a reset Node 20 may spin for ever when it ends by itself (`Environment::CleanupHandles`). So it is told to, once all others
-// that wait for its end have had their turn.
-process.once("beforeExit", () => setImmediate(() => process.exit()));
+/**
+ * For a file of tests, once they are done. After a reset Node 20 may spin for ever when it ends by itself
+ * (`Environment::CleanupHandles`): so it is told to, once all others that wait for its end have had their turn.
+ */
+export const leave = () => void process.once("beforeExit", () => setImmediate(() => process.exit()));
 
 /** A WebSocket frame; a client's is masked, here by zeros. */
 function closeFrame(code, masked) {

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { cut, plan } from "./cutter.mjs";
-import { Proxy } from "./proxy.mjs";
+import { Proxy, leave } from "./proxy.mjs";
 import { Random } from "./random.mjs";
+
+after(leave);
 
 /** What arrives at one end, and how it ends. */
 function watch(socket) {

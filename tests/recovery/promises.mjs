@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { root } from "../../client-wasm/js/cargo.mjs";
+import { leave } from "../cuts/proxy.mjs";
 import { freshSeed } from "../cuts/random.mjs";
 import { clients } from "./clients.mjs";
 import { isFor, isLong, play, rows } from "./rows.mjs";
@@ -39,6 +40,7 @@ export function keeps(client) {
     }
   });
 
+  after(leave);
   after(async () => {
     await program?.close();
     mkdirSync(work, { recursive: true });

@@ -7,7 +7,7 @@ import { createServer as createTcp } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { markdown } from "../../cuts/markdown.mjs";
-import { Proxy } from "../../cuts/proxy.mjs";
+import { Proxy, leave } from "../../cuts/proxy.mjs";
 import { Random } from "../../cuts/random.mjs";
 import { browsers, launch } from "../../page/harness.mjs";
 import { upstream } from "../client.mjs";
@@ -17,6 +17,8 @@ import { openTab } from "./tab.mjs";
 /** Closed after their tabs. */
 const launched = [];
 after(() => Promise.all(launched.map((browser) => browser.close())));
+
+after(leave);
 
 const seed = Number(process.env.FAULTS_SEED ?? 7);
 
