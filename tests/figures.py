@@ -1,14 +1,17 @@
 """Writes what the steps of a full run have counted into `tests/README.md`, behind the marker `figures`; what other steps have
 left there stays.
 
-    figures.py ABOUT WHEN WORK <ROWS
+    figures.py WORK <ROWS
 
-ABOUT: of the machine. WHEN: date and commit. WORK: where steps leave their tables, a file each. ROWS: lines of `run`, for each step
-that passed: `row|STEP|PASSED|FAILED|TIME`, `line|STEP|TEXT` and `table|FILE`.
+WORK: where steps leave their tables, a file each. ROWS: lines of `run`, for each step that passed: `row|STEP|PASSED|FAILED|TIME`,
+`line|STEP|TEXT` and `table|FILE`.
 """
 
+import datetime
+import os
 import pathlib
 import re
+import subprocess
 import sys
 
 README = pathlib.Path(__file__).with_name("README.md")
@@ -44,7 +47,10 @@ def counted(lines, ours, before):
 
 
 def main():
-    machine, when, work = sys.argv[1:]
+    work = sys.argv[1]
+    said = lambda *command: subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    machine = f"{len(os.sched_getaffinity(0))} cores, {' '.join(said('rustc', '--version').split()[:2])}"
+    when = f"{datetime.datetime.now(datetime.timezone.utc).date()} | {said('git', 'rev-parse', '--short', 'HEAD')}"
     rows, lines, tables = [], [], []
     for line in sys.stdin.read().splitlines():
         kind, _, rest = line.partition("|")

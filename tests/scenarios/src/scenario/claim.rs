@@ -168,6 +168,17 @@ pub fn an_unknown_session_may_be_elsewhere<F: Face>(face: &F) {
     }
 }
 
+/// The connection of a process before is taken over, and `w3` opened.
+fn take_over<F: Face>(sim: &mut Sim<'_, F>) {
+    sim.expect_lines(&["open w1"]);
+    sim.ws_opened("w1");
+    sim.raw("w1", "3probe");
+    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
+    sim.closed("w2", unknown_to_websocket());
+    sim.ws_opened("w3");
+    sim.handshake("w3", &[]);
+}
+
 /// A process that took up the session of another tells the server that the other's connection is gone.
 pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
@@ -186,13 +197,7 @@ pub fn a_restored_session_is_taken_over<F: Face>(face: &F) {
     let socket = sim.manager.socket("/", options());
     sim.manager.restore_session(socket, Some(saved));
     sim.manager.connect(socket, sim.now);
-    sim.expect_lines(&["open w1"]);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
-    sim.closed("w2", unknown_to_websocket());
-    sim.ws_opened("w3");
-    sim.handshake("w3", &[]);
+    take_over(&mut sim);
     // Nobody else may claim it from now on.
     sim.expect_lines(&["open w3", "claim 0", "w3 40<P1@1>"]);
     sim.events();
@@ -225,13 +230,7 @@ pub fn restored_sessions_have_one_connection<F: Face>(face: &F) {
         sim.manager.restore_session(socket, saved);
         sim.manager.connect(socket, sim.now);
     }
-    sim.expect_lines(&["open w1"]);
-    sim.ws_opened("w1");
-    sim.raw("w1", "3probe");
-    sim.expect_lines(&["w1 2probe", "w1 5", "close w1", "open w2"]);
-    sim.closed("w2", unknown_to_websocket());
-    sim.ws_opened("w3");
-    sim.handshake("w3", &[]);
+    take_over(&mut sim);
     sim.expect_lines(&["open w3", "claim 0", "claim 1", "w3 40<P1@1>", "w3 40/a,<P2@2>"]);
 }
 
