@@ -36,6 +36,8 @@ export class Outbox {
   /** Which attempt to lead it is; one of before may still be in a transaction. */
   #term = 0;
   #leader;
+  /** Of what was asked to be erased last. */
+  #erased = Promise.resolve();
   #timer;
   /** What waits for a transaction: `{ run(turn), strict, solo }`, and whom to tell. */
   #queue = [];
@@ -83,11 +85,13 @@ export class Outbox {
   }
 
   erase(seqs) {
-    const run = (turn) => {
-      const left = turn.leader?.erase(turn, seqs) ?? [];
-      if (left.length > 0) turn.after.push(() => this.erase(left));
-    };
-    this.#enqueue({ run }).catch((error) => this.#report(error));
+    this.#erased = this.#erase(seqs).catch((error) => this.#report(error));
+  }
+
+  async #erase(seqs) {
+    const left = await this.#enqueue({ run: (turn) => turn.leader?.erase(turn, seqs) ?? [] });
+    // Stored by that very transaction.
+    if (left.length > 0) await this.#erase(left);
   }
 
   /** That it was never sent is told once it is erased, which was asked for before: the next leader would send it. */
@@ -96,7 +100,7 @@ export class Outbox {
       const asker = this.#leader?.held.get(fate.seq);
       if (asker === undefined || asker.tab === this.tab) continue;
       const post = () => this.#post({ type: "fate", tab: asker.tab, fate: { ...fate, ref: asker.ref } });
-      if (NEVER_SENT.has(fate.fate)) this.flush().then(post, post);
+      if (NEVER_SENT.has(fate.fate)) this.#erased.then(post);
       else post();
     }
   }
