@@ -51,7 +51,7 @@ impl EmitId {
 pub enum Flush {
     /// The server has all of them.
     Delivered,
-    /// A connection ended before that was known of some of them. Told once.
+    /// Of some of them nobody will know: a connection ended before, or they were given up. Told once.
     Uncertain,
     /// [`Event::Flushed`] with this ticket will tell.
     Pending(EmitId),
@@ -366,7 +366,8 @@ pub enum Event<C: Codec + ?Sized> {
         socket: SocketId,
         /// The last emit that it covers.
         emit: EmitId,
-        /// Whether all of them have reached the server; otherwise the connection ended before that was known.
+        /// Whether all of them have reached the server; otherwise the connection ended before that was known, or one that
+        /// is sent until it is answered was given up.
         delivered: bool,
     },
 }

@@ -285,8 +285,9 @@ impl Replays {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
-    /// The connection ended before the server confirmed what was sent: it may or may not have arrived.
-    #[error("the connection ended before the server confirmed what was sent")]
+    /// The connection ended before the server confirmed what was sent, or the last attempt was not answered: it may or may
+    /// not have arrived.
+    #[error("the server did not confirm all that was sent; it may or may not have arrived")]
     Uncertain,
     /// The client was closed.
     #[error("the client was closed")]

@@ -9,7 +9,7 @@ use crate::acks::{Acks, Settled};
 use crate::codec::Codec;
 use crate::config::Config;
 use crate::error::{AckError, EmitError};
-use crate::event::{Event, SocketId};
+use crate::event::{EmitId, Event, SocketId};
 use crate::fate::Fate;
 use crate::gap::Gap;
 use crate::outbox::{Answer, Emit, Outbox};
@@ -377,6 +377,9 @@ impl<C: Codec> Socket<C> {
         {
             retries.erase.push_back(key);
         }
+        // What the application took back does not count for a flush.
+        let doubted = matches!(fate, Fate::Uncertain { .. }) && !matches!(result, Err(AckError::Cancelled));
+        let place = emit.place();
         let unsent = matches!(fate, Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled);
         if reliable.is_some_and(|reliable| reliable.restored) {
             let (result, payload) = (result.ok(), emit.payload);
@@ -388,11 +391,27 @@ impl<C: Codec> Socket<C> {
                 result,
             });
             self.outbox.fates.settle(emit.id, fate, None);
-            return;
+        } else {
+            if result.is_err() || !reliable.is_some_and(|reliable| reliable.unread) {
+                events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+            }
+            self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
         }
-        if result.is_err() || !reliable.is_some_and(|reliable| reliable.unread) {
-            events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+        if doubted {
+            self.doubt(id, place, events);
         }
-        self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
+    }
+
+    /// Nobody will know whether the emit at this place has reached the server: the flushes that cover it are told so, or the
+    /// next one if there is none.
+    fn doubt(&mut self, id: SocketId, place: EmitId, events: &mut VecDeque<Event<C>>) {
+        let mut told = false;
+        while let Some(emit) = self.outbox.doubted(place) {
+            events.push_back(Event::Flushed { socket: id, emit, delivered: false });
+            told = true;
+        }
+        if !told {
+            self.outbox.doubt();
+        }
     }
 }

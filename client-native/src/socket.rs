@@ -187,8 +187,9 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// [`FlushError::Uncertain`] if the connection ends before, or if an earlier one ended with something of which that is
-    /// not known and no flush has been told so yet; the others if the client ends before.
+    /// [`FlushError::Uncertain`] if nobody will know of some of it: the connection ended before, or it was given up after
+    /// its last attempt. A flush is also told so of what was emitted before an earlier one, if that was not told. The others
+    /// if the client ends before.
     pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + Send + Sync + 'static {
         let (waiter, receiver) = oneshot::channel();
         let settled = self.shared().change(|state, _| {

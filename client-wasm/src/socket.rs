@@ -185,7 +185,7 @@ impl Socket {
     /// WebSocket when the browser has taken it, which gives no proof.
     ///
     /// # Errors
-    /// If the connection ended first, so that nothing is known.
+    /// If nobody will know of some of it: the connection ended first, or it was given up after its last attempt.
     pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + 'static {
         let receiver = self.handle.call(|inner, _| {
             let last = match inner.manager.flush(self.id) {

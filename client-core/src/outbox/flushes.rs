@@ -67,6 +67,17 @@ impl<P> Outbox<P> {
         mem::take(&mut self.flushes)
     }
 
+    /// One flush that covers the emit at this place, of which nobody will know whether it has reached the server.
+    pub(crate) fn doubted(&mut self, place: EmitId) -> Option<EmitId> {
+        let &target = self.flushes.back()?;
+        if target >= place { self.flushes.pop_back() } else { None }
+    }
+
+    /// No flush covers what nobody will know: the next one is told ([`Self::take_uncertain`]).
+    pub(crate) const fn doubt(&mut self) {
+        self.uncertain = true;
+    }
+
     /// What a flush is to be told that is asked only now, once.
     pub(crate) const fn take_uncertain(&mut self) -> bool {
         mem::replace(&mut self.uncertain, false)

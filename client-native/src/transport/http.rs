@@ -27,6 +27,9 @@ const IDLE_CONNECTIONS: usize = 2;
 const STATUS_BODY_CHARS: usize = 512;
 /// The server's answer to a POST is `ok`; more than this is not worth reading for the sake of the connection.
 const POST_ANSWER: usize = 4096;
+/// Bytes that are read at a time, and the most that an answer's head may have, as in Node. hyper's own 400 KB hold a thread of
+/// the runtime, and its timers, for as long as a flood of interim answers takes to read.
+const READ: usize = 16 << 10;
 
 /// An HTTP/1.1 client. Clones share connections and cookies. Redirects are not followed.
 #[derive(Debug, Clone)]
@@ -44,8 +47,12 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(READ)
             .build(connector.clone());
-        let fresh = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        let fresh = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .http1_max_buf_size(READ)
+            .build(connector);
         Self { client, fresh, cookies: Cookies::default() }
     }
 

@@ -82,11 +82,11 @@ pub(crate) fn rows() -> Vec<Row> {
             Bound::Message,
         ));
         rows.push(row(
-            "a redirect to 300 KB",
+            "a redirect to 12 KB",
             transports,
             Opening(|peer| {
                 peer.raw(b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: http://")?;
-                peer.repeat(b"m", 300 << 10)?;
+                peer.repeat(b"m", 12 << 10)?;
                 peer.raw(b"\r\n\r\n")
             }),
             Told::NotOpened(
@@ -105,12 +105,12 @@ pub(crate) fn rows() -> Vec<Row> {
             Bound::Message,
         ));
         rows.push(row(
-            "90 cookies of 4 KB, and no session",
+            "90 cookies, and no session",
             transports,
             Opening(|peer| {
                 peer.raw(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n")?;
                 for number in 0..90 {
-                    peer.raw(format!("Set-Cookie: c{number}={}\r\n", "m".repeat(4000)).as_bytes())?;
+                    peer.raw(format!("Set-Cookie: c{number}={}\r\n", "m".repeat(150)).as_bytes())?;
                 }
                 peer.raw(b"\r\n")
             }),

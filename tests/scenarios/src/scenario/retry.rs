@@ -215,7 +215,8 @@ pub fn leaving_ends_an_attempt<F: Face>(face: &F) {
 pub fn the_last_attempt_may_leave_with_its_namespace<F: Face>(face: &F) {
     let (mut sim, socket) = connected(face, 0);
     sim.writable = false;
-    sim.emit(socket, 1);
+    let emit = sim.emit(socket, 1);
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(emit));
     sim.manager.disconnect(socket, sim.now);
     sim.writable = true;
     sim.expect_lines(&["w1 420<1>", "w1 ping"]);
@@ -225,6 +226,7 @@ pub fn the_last_attempt_may_leave_with_its_namespace<F: Face>(face: &F) {
         "closed forced close",
         "disconnected 0 io client disconnect",
         &lost(0, AckError::Disconnected),
+        "flushed 0 #0 false",
     ]);
     assert_eq!(sim.manager.queued(socket), 0);
 }
@@ -275,19 +277,32 @@ pub fn what_was_written_is_not_cancelled<F: Face>(face: &F) {
     sim.expect_lines(&["w1 420<2>"]);
 }
 
-/// A flush is over when the answers are there.
+/// A flush is over when the answers are there. What was given up is uncertain, and so are the flushes that cover it.
 pub fn a_flush_waits_for_the_answers<F: Face>(face: &F) {
     let (mut sim, socket) = connected(face, 0);
-    sim.emit(socket, 1);
-    let second = sim.emit(socket, 2);
+    let first = sim.emit(socket, 1);
     sim.drain();
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(first));
+    let second = sim.emit(socket, 2);
     assert_eq!(sim.manager.flush(socket), Flush::Pending(second));
     sim.server("w1", "430<7>");
-    sim.expect_events(&["ack 0 #0: 7"]);
+    sim.expect_events(&["ack 0 #0: 7", "flushed 0 #0 true"]);
+    sim.drain();
     sim.advance(secs(1));
-    // One that was given up has been told of.
-    sim.expect_events(&[&lost(1, AckError::Timeout), "flushed 0 #1 true"]);
+    sim.expect_events(&[&lost(1, AckError::Timeout), "flushed 0 #1 false"]);
     assert_eq!(sim.manager.flush(socket), Flush::Delivered);
+
+    // The next flush is told, if none waited. What the application itself gave up does not count.
+    for (cancelled, told) in [(false, Flush::Uncertain), (true, Flush::Delivered)] {
+        let emit = sim.emit(socket, 3);
+        sim.drain();
+        if cancelled {
+            sim.manager.cancel(socket, emit);
+        }
+        sim.advance(secs(1));
+        assert!(matches!(sim.manager.fate(socket, emit), Some(Fate::Uncertain { .. })));
+        assert_eq!((sim.manager.flush(socket), sim.manager.flush(socket)), (told, Flush::Delivered));
+    }
 }
 
 /// Those that wait are bounded, and the one that is under way counts once.
