@@ -193,7 +193,8 @@ pub struct Config {
     pub retry_delay: Duration,
     /// The pause doubles up to this (`retryDelayMax`), and is spread by `randomization_factor`. Default 5 s.
     pub retry_delay_max: Duration,
-    /// Emits of one namespace that may wait to be sent or acknowledged (`bufferSize`). Default 10,000.
+    /// Emits of one namespace that may wait to be sent or acknowledged (`bufferSize`). Default 10,000. What comes back because it
+    /// never left ([`Manager::never_left`](crate::Manager::never_left)) is kept beyond it.
     pub buffer_size: usize,
     /// Bytes of those that wait to be sent (`bufferBytes`). Default 16 MiB.
     pub buffer_bytes: usize,

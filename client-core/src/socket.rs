@@ -345,15 +345,12 @@ impl<C: Codec> Socket<C> {
         events.push_back(Event::Ack { socket: id, emit: lost.emit, result: Err(AckError::Disconnected) });
     }
 
-    /// No answers will come to attempts that were written. True if an emit ended with that.
-    pub(crate) fn fail_attempts(&mut self, id: SocketId, events: &mut VecDeque<Event<C>>) -> bool {
-        let failed = self.outbox.attempts_failed();
-        let any = !failed.is_empty();
-        for emit in failed {
+    /// No answers will come to attempts that were written.
+    pub(crate) fn fail_attempts(&mut self, id: SocketId, events: &mut VecDeque<Event<C>>) {
+        for emit in self.outbox.attempts_failed() {
             let fate = emit.uncertain();
             self.finish(id, emit, fate, Err(AckError::Disconnected), events);
         }
-        any
     }
 
     /// An emit that was sent until its ack came is settled.

@@ -11,7 +11,7 @@ use json::JsonFace;
 use scenarios::{Face, Sim, millis, secs};
 use socketio_client_core::codec::Payload;
 use socketio_client_core::{
-    Auth, Config, Delivery, Durability, EmitOptions, Restored, RestoredEmit, SocketId, SocketOptions,
+    Auth, Config, Delivery, Durability, EmitOptions, Fate, Restored, RestoredEmit, SocketId, SocketOptions,
 };
 
 const SYNC: &str = r#"["$delivery",{"sync":1}]"#;
@@ -176,6 +176,19 @@ fn where_nothing_else_is_a_receipt_the_middlewares_word_is() {
 }
 
 #[test]
+fn where_a_ping_is_a_receipt_the_middlewares_word_is_none() {
+    let (mut sim, socket) = connected(|_| {});
+    let options = EmitOptions { volatile: true, watched: true, ..Default::default() };
+    let emit = sim.try_emit(socket, 1, &[], options).unwrap();
+    sim.expect_lines(&["w1 42<1>", "w1 ping"]);
+    // It was asked before.
+    sim.raw("w1", r#"430[{"v":1,"ttl":600000}]"#);
+    assert_eq!(sim.manager.fate(socket, emit), Some(Fate::InFlight { attempt: 1 }));
+    sim.pong("w1");
+    assert_eq!(sim.manager.fate(socket, emit), Some(Fate::Delivered));
+}
+
+#[test]
 fn authentication_data_with_the_librarys_own_field_is_a_mistake_that_is_named() {
     let mut sim = Sim::new(&JsonFace);
     let auth = Payload::object(&std::collections::BTreeMap::from([("$delivery", 1)])).unwrap();
@@ -308,7 +321,7 @@ fn an_outbox_that_is_cleared_tells_what_became_of_each() {
     sim.events();
     sim.manager.clear_outbox(socket);
     let fate = |emit| sim.manager.fate(socket, emit);
-    assert_eq!(fate(mine), Some(socketio_client_core::Fate::Cancelled));
+    assert_eq!(fate(mine), Some(Fate::Cancelled));
     assert_eq!(sim.manager.queued(socket), 0);
     let events = sim.events();
     assert_eq!(events.iter().filter(|event| event.starts_with("settled")).count(), 2, "{events:?}");
@@ -324,7 +337,7 @@ fn what_is_restored_can_be_cleared_alone() {
     let (mut sim, socket) = half_sent(Durability::StoredFirst);
     let mine = sim.emit(socket, 1);
     sim.manager.clear_restored(socket);
-    assert_eq!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::Held));
+    assert_eq!(sim.manager.fate(socket, mine), Some(Fate::Held));
     assert_eq!(sim.manager.queued(socket), 1);
 }
 
@@ -338,7 +351,7 @@ fn what_a_store_did_not_take_is_known_not_to_be_stored() {
     assert_eq!(sim.manager.is_stored(socket, mine), None);
     sim.manager.kept(socket, 2048, Err("full".into()), sim.now);
     assert_eq!(sim.manager.is_stored(socket, mine), Some(false));
-    assert!(matches!(sim.manager.fate(socket, mine), Some(socketio_client_core::Fate::InFlight { .. })));
+    assert!(matches!(sim.manager.fate(socket, mine), Some(Fate::InFlight { .. })));
 }
 
 #[test]

@@ -208,7 +208,7 @@ pub(super) fn tell_sent<C: Codec>(
     }
 }
 
-/// Encodes one attempt of an emit. True if the emit ends with that.
+/// Encodes one attempt of an emit. True if it was refused, and makes way for the next one.
 fn write_attempt<C: Codec>(
     id: SocketId,
     socket: &mut Socket<C>,
@@ -247,7 +247,10 @@ fn write_attempt<C: Codec>(
                 let packet = Some((Outgoing::Attempt { socket: id, emit: ticket }, Some(ack)));
                 engine.keep_written(Written { packet, before: socket.outbox.fates.written(), bytes });
             }
-            !connected && socket.fail_attempts(id, events)
+            if !connected {
+                socket.fail_attempts(id, events);
+            }
+            false
         }
         Err(error) => {
             let error = EmitError::Encode(error.into());

@@ -1,6 +1,6 @@
 //! Acks in both directions.
 
-use socketio_client_core::{AckError, EmitError, EmitOptions, Fate};
+use socketio_client_core::{AckError, EmitError, EmitOptions, Fate, Flush};
 
 use crate::{Face, Sim, millis, secs};
 
@@ -44,10 +44,12 @@ pub fn a_timeout_always_settles<F: Face>(face: &F) {
 pub fn a_timeout_while_offline_takes_the_emit_back<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
     let socket = sim.connect("/");
-    sim.emit_with_ack(socket, 1, Some(millis(200)));
+    let first = sim.emit_with_ack(socket, 1, Some(millis(200)));
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(first));
     sim.emit(socket, 2);
     sim.advance(millis(200));
-    sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Timeout)]);
+    // What is not sent does not count for a flush.
+    sim.expect_events(&[&format!("ack 0 #0: {}", AckError::Timeout), "flushed 0 #0 true"]);
     sim.open_websocket("w1");
     sim.server("w1", "40{S1}");
     sim.expect_lines(&["w1 40", "w1 42<2>"]);

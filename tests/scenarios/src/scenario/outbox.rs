@@ -58,6 +58,21 @@ pub fn fates_of_a_plain_emit<F: Face>(face: &F) {
     sim.expect_events(&["fate 0 #2 cancelled 3"]);
 }
 
+/// A receipt does not tell what an answer will.
+pub fn watched_while_it_awaits_its_answer<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    let emit = sim.emit_with_ack(socket, 1, None);
+    sim.drain();
+    assert_eq!(sim.manager.watch(socket, emit), Some(Fate::InFlight { attempt: 1 }));
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(emit));
+    sim.expect_lines(&["w1 420<1>", "w1 ping"]);
+    sim.pong("w1");
+    sim.expect_events(&["flushed 0 #0 true"]);
+    sim.server("w1", "430<7>");
+    sim.expect_events(&["ack 0 #0: 7", "fate 0 #0 acknowledged"]);
+}
+
 /// The answer is what counts, or that none came.
 pub fn fates_of_an_acked_emit<F: Face>(face: &F) {
     let mut sim = Sim::new(face);

@@ -198,6 +198,7 @@ pub fn leaving_ends_an_attempt<F: Face>(face: &F) {
     sim.pong("w1");
     sim.expect_lines(&["w1 41", "close w1"]);
     sim.expect_events(&["closed forced close", "disconnected 0 io client disconnect"]);
+    assert_eq!(sim.manager.pending_acks(socket).count(), 0);
     sim.manager.connect(socket, sim.now);
     sim.open_websocket("w2");
     sim.server("w2", "40{S2}");

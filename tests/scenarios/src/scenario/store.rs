@@ -140,6 +140,28 @@ pub fn a_store_that_refuses<F: Face>(face: &F) {
     sim.expect_events(&["outbox set aside: 2 Some(1)"]);
 }
 
+/// What is on its way, or was, goes on from memory where the store refuses it.
+pub fn what_left_before_it_was_refused<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face, Durability::WriteBehind);
+    restore(&mut sim, socket, 0, &[]);
+    sim.manager.reserved(socket, 1024, sim.now);
+    sim.emit(socket, 1);
+    sim.lines();
+    sim.events();
+    sim.writable = false;
+    sim.emit(socket, 2);
+    sim.expect_lines(&["keep 0 1 2"]);
+    sim.manager.kept(socket, 1, Err("disk full".into()), sim.now);
+    sim.cut("w1");
+    sim.manager.kept(socket, 0, Err("disk full".into()), sim.now);
+    sim.writable = true;
+    assert_eq!(sim.manager.queued(socket), 2);
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.expect_lines(&["w2 40", "w2 420<1>", "w2 421<2>"]);
+}
+
 /// No id is used that another process might use too: more are asked for in time, and emits wait if they do not come.
 pub fn ids_are_reserved<F: Face>(face: &F) {
     let (mut sim, socket) = open(face, Durability::WriteBehind);

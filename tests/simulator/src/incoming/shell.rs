@@ -1,5 +1,7 @@
 //! The client's shell: what it hands in, and when. A lazy one lets things wait.
 
+use std::collections::BTreeMap;
+
 use socketio_client_core::codec::Json;
 use socketio_client_core::{DisconnectReason, Holding, Input, Message, TransportId};
 
@@ -20,6 +22,8 @@ pub(super) struct Shell {
     pub(super) heard: u64,
     /// When the newest session has said last that it lives.
     lived: u64,
+    /// How far a namespace is above a bound, by what came back because it never left.
+    above: BTreeMap<(usize, &'static str), usize>,
 }
 
 /// Which session a transport belongs to, and where a session has joined.
@@ -126,6 +130,14 @@ impl World {
         let transport = self.wire.conns[&conn].transport;
         self.journal.tell(self.now, || format!("the last {bytes} bytes never left {conn}"));
         self.manager.never_left(transport, bytes);
+        // It was accepted, and had made room: it is kept, and nothing else is taken beside it.
+        let above = self.holdings().filter(|(_, holding)| holding.much > holding.most);
+        self.shell.above = above.map(|(space, it)| ((space, it.what), it.much - it.most)).collect();
+    }
+
+    fn holdings(&self) -> impl Iterator<Item = (usize, Holding)> {
+        let spaces = self.sockets.iter().enumerate();
+        spaces.flat_map(|(space, socket)| self.manager.holdings(*socket).map(move |holding| (space, holding)))
     }
 
     /// It looks at what waits, later.
@@ -170,16 +182,22 @@ impl World {
 
     /// No buffer holds more than it may, whatever waits in the shell.
     pub(super) fn check_bounds(&mut self) {
-        for (space, socket) in self.sockets.iter().enumerate() {
-            for Holding { what, much, most } in self.manager.holdings(*socket) {
-                assert!(much <= most, "{much} {what} in {}, of at most {most}", NAMESPACES[space]);
-                if much == most {
-                    self.figures.count(if what.starts_with("emits") { "full of emits" } else { "full" });
-                } else if what.starts_with("attachments") && much > 0 {
-                    self.figures.count("half a packet");
-                }
+        let (mut above, mut full) = (BTreeMap::new(), Vec::new());
+        for (space, Holding { what, much, most }) in self.holdings() {
+            let over = much.saturating_sub(most);
+            let came_back = self.shell.above.get(&(space, what)).copied().unwrap_or_default();
+            assert!(over <= came_back, "{much} {what} in {}, of at most {most}", NAMESPACES[space]);
+            if over > 0 {
+                above.insert((space, what), over);
+            }
+            if much == most {
+                full.push(if what.starts_with("emits") { "full of emits" } else { "full" });
+            } else if what.starts_with("attachments") && much > 0 {
+                full.push("half a packet");
             }
         }
+        self.shell.above = above;
+        full.into_iter().for_each(|figure| self.figures.count(figure));
     }
 
     /// Nothing is sent on a connection that is gone.
