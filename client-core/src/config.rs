@@ -196,7 +196,7 @@ pub struct Config {
     /// Emits of one namespace that may wait to be sent or acknowledged (`bufferSize`). Default 10,000. What comes back because it
     /// never left ([`Manager::never_left`](crate::Manager::never_left)) is kept beyond it.
     pub buffer_size: usize,
-    /// Bytes of those that wait to be sent (`bufferBytes`). Default 16 MiB.
+    /// Bytes of those that wait to be sent (`bufferBytes`), and the same of what comes back. Default 16 MiB.
     pub buffer_bytes: usize,
     /// How long an emit is held before it is too old to be sent (`bufferMaxAge`). Default none: for ever.
     pub buffer_max_age: Option<Duration>,

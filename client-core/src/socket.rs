@@ -374,9 +374,6 @@ impl<C: Codec> Socket<C> {
         {
             retries.erase.push_back(key);
         }
-        // What the application took back does not count for a flush.
-        let doubted = matches!(fate, Fate::Uncertain { .. }) && !matches!(result, Err(AckError::Cancelled));
-        let place = emit.place();
         let unsent = matches!(fate, Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled);
         if reliable.is_some_and(|reliable| reliable.restored) {
             let (result, payload) = (result.ok(), emit.payload);
@@ -388,12 +385,15 @@ impl<C: Codec> Socket<C> {
                 result,
             });
             self.outbox.fates.settle(emit.id, fate, None);
-        } else {
-            if result.is_err() || !reliable.is_some_and(|reliable| reliable.unread) {
-                events.push_back(Event::Ack { socket: id, emit: emit.id, result });
-            }
-            self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
+            return;
         }
+        let place = emit.place();
+        // What the application took back does not count for a flush.
+        let doubted = matches!(fate, Fate::Uncertain { .. }) && !matches!(result, Err(AckError::Cancelled));
+        if result.is_err() || !reliable.is_some_and(|reliable| reliable.unread) {
+            events.push_back(Event::Ack { socket: id, emit: emit.id, result });
+        }
+        self.outbox.fates.settle(emit.id, fate, unsent.then_some(emit.payload));
         if doubted {
             self.doubt(id, place, events);
         }
@@ -401,14 +401,9 @@ impl<C: Codec> Socket<C> {
 
     /// Nobody will know whether the emit at this place has reached the server: the flushes that cover it are told so, or the
     /// next one if there is none.
-    fn doubt(&mut self, id: SocketId, place: EmitId, events: &mut VecDeque<Event<C>>) {
-        let mut told = false;
-        while let Some(emit) = self.outbox.doubted(place) {
+    pub(crate) fn doubt(&mut self, id: SocketId, place: EmitId, events: &mut VecDeque<Event<C>>) {
+        while let Some(emit) = self.outbox.doubt(place) {
             events.push_back(Event::Flushed { socket: id, emit, delivered: false });
-            told = true;
-        }
-        if !told {
-            self.outbox.doubt();
         }
     }
 }

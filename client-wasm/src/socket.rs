@@ -185,7 +185,8 @@ impl Socket {
     /// WebSocket when the browser has taken it, which gives no proof.
     ///
     /// # Errors
-    /// If nobody will know of some of it: the connection ended first, or it was given up after its last attempt.
+    /// If nobody will know of some of it: the connection ended first, or it was given up after its last attempt. A flush is also
+    /// told so of what was emitted before an earlier one, if that was not told.
     pub fn flushed(&self) -> impl Future<Output = Result<(), FlushError>> + 'static {
         let receiver = self.handle.call(|inner, _| {
             let last = match inner.manager.flush(self.id) {

@@ -260,8 +260,15 @@ impl<C: Codec> Manager<C> {
         self.release(socket);
     }
 
-    /// What is held goes on its way, as far as the namespace may send now.
+    /// What is held goes on its way, as far as the namespace may send now; flushes that have nothing left to wait for are told.
     pub(super) fn release(&mut self, socket: SocketId) {
+        self.send_held(socket);
+        if let Some(target) = self.sockets.get_mut(socket.0 as usize) {
+            target.report_flushes(socket, &mut self.events);
+        }
+    }
+
+    fn send_held(&mut self, socket: SocketId) {
         let (Some(target), Phase::Open(engine)) = (self.sockets.get_mut(socket.0 as usize), &mut self.phase)
         else {
             return;
@@ -284,7 +291,6 @@ impl<C: Codec> Manager<C> {
             }
         }
         delivery::queue_attempts(socket, target, engine, &self.codec, &mut self.events, self.now);
-        target.report_flushes(socket, &mut self.events);
     }
 
     /// The namespace is not tried again until the application asks for it.

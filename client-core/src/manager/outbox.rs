@@ -203,6 +203,7 @@ impl<C: Codec> Manager<C> {
         while let Some(emit) = target.outbox.take(0) {
             target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
         }
+        self.report_flushes();
         self.join(socket, now);
     }
 
@@ -222,6 +223,7 @@ impl<C: Codec> Manager<C> {
         for emit in refused.into_iter().rev() {
             target.not_sent(socket, emit, EmitError::Storage { cause: cause.into() }, &mut self.events);
         }
+        self.report_flushes();
     }
 
     /// Tells the application of something that happened to a store ([`Event::OutboxError`]).

@@ -60,6 +60,9 @@ impl<C: Codec> Manager<C> {
             {
                 target.acks.settled(emit.id);
                 target.outbox.fates.settle(emit.id, Fate::UNCERTAIN, None);
+                if emit.reliable().is_some_and(|reliable| !reliable.restored) {
+                    target.doubt(socket, emit.place(), &mut self.events);
+                }
             }
         }
         if named {

@@ -63,19 +63,22 @@ impl<P> Outbox<P> {
         }
         self.covered = written;
         self.flushed = written;
-        self.uncertain = self.flushes.back().copied() < written;
+        let last = self.flushes.back().copied();
+        self.uncertain |= last < written;
+        self.doubted = self.doubted.max(last);
         mem::take(&mut self.flushes)
     }
 
-    /// One flush that covers the emit at this place, of which nobody will know whether it has reached the server.
-    pub(crate) fn doubted(&mut self, place: EmitId) -> Option<EmitId> {
-        let &target = self.flushes.back()?;
-        if target >= place { self.flushes.pop_back() } else { None }
-    }
-
-    /// No flush covers what nobody will know: the next one is told ([`Self::take_uncertain`]).
-    pub(crate) const fn doubt(&mut self) {
-        self.uncertain = true;
+    /// Nobody will know whether the emit at this place has reached the server. Returns one flush that covers it, until there
+    /// is none; if there was none, the next flush is told ([`Self::take_uncertain`]).
+    pub(crate) fn doubt(&mut self, place: EmitId) -> Option<EmitId> {
+        let told = self.flushes.back().copied().filter(|&target| target >= place);
+        if told.is_some() {
+            self.flushes.pop_back();
+        }
+        self.doubted = self.doubted.max(told);
+        self.uncertain |= self.doubted < Some(place);
+        told
     }
 
     /// What a flush is to be told that is asked only now, once.

@@ -39,8 +39,10 @@ pub(crate) struct Outbox<P> {
     covered: Option<EmitId>,
     /// Who waits for `flushed`.
     flushes: VecDeque<EmitId>,
-    /// Of something in `flushed` it will never be known, and no flush has been told so yet.
+    /// Of something it will never be known whether the server has it, and no flush has been told so yet.
     uncertain: bool,
+    /// The last that a flush covered that was told so.
+    doubted: Option<EmitId>,
     /// Of held emits, in order of time; entries of those that are held no longer are passed over.
     expiries: Deadlines,
     /// An emit has taken the place of another one before.
@@ -65,6 +67,7 @@ impl<P> Outbox<P> {
             covered: None,
             flushes: VecDeque::new(),
             uncertain: false,
+            doubted: None,
             expiries: Deadlines::default(),
             replaced: false,
             fates: Fates::default(),

@@ -296,6 +296,11 @@ pub(super) fn classify(error: &(dyn Error + 'static), target: &Target) -> Transp
         link = error.source();
     }
     let address = target.address();
+    // hyper tells it from others in servers only.
+    if http.is_some_and(hyper::Error::is_parse) && text.contains("head is too large") {
+        let cause = format!("the head of the answer of {address} is longer than {} KiB", READ >> 10);
+        return TransportError::Http { cause };
+    }
     if http.is_some_and(hyper::Error::is_parse) {
         let cause =
             format!("{address} did not answer in HTTP/1.1 ({text}); is this the port of a Socket.IO server?");

@@ -306,6 +306,60 @@ pub fn a_flush_waits_for_the_answers<F: Face>(face: &F) {
     }
 }
 
+/// Each flush is told of what it covers, and the next one of nothing that an earlier one was told.
+pub fn flushes_are_told_once<F: Face>(face: &F) {
+    // Two that are given up together.
+    let mut sim = Sim::with(face, |config| config.ack_timeout = Some(secs(1)));
+    let options = SocketOptions { retries: Some(0), retry_window: Some(2), ..SocketOptions::default() };
+    let socket = sim.manager.socket("/", options);
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.emit(socket, 1);
+    let second = sim.emit(socket, 2);
+    sim.drain();
+    sim.events();
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(second));
+    sim.advance(secs(1));
+    sim.expect_events(&[&lost(0, AckError::Timeout), "flushed 0 #1 false", &lost(1, AckError::Timeout)]);
+    assert_eq!(sim.manager.flush(socket), Flush::Delivered);
+    // And with the connection.
+    let volatile = EmitOptions { volatile: true, ..EmitOptions::default() };
+    sim.emit(socket, 3);
+    sim.drain();
+    let fourth = sim.try_emit(socket, 4, &[], volatile).unwrap();
+    sim.drain();
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(fourth));
+    sim.cut("w1");
+    assert_eq!(sim.events().iter().filter(|event| *event == "flushed 0 #3 false").count(), 1);
+    assert_eq!(sim.manager.flush(socket), Flush::Delivered);
+
+    // What came behind a flush is not forgotten with its end.
+    let (mut sim, socket) = connected(face, 0);
+    let first = sim.try_emit(socket, 1, &[], volatile).unwrap();
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(first));
+    sim.emit(socket, 2);
+    sim.drain();
+    sim.advance(secs(1));
+    sim.expect_events(&[&lost(1, AckError::Timeout)]);
+    sim.cut("w1");
+    assert!(sim.events().contains(&"flushed 0 #0 false".to_string()));
+    assert_eq!((sim.manager.flush(socket), sim.manager.flush(socket)), (Flush::Uncertain, Flush::Delivered));
+}
+
+/// It waits for what is sent again, and for nothing else, connected or not.
+pub fn a_flush_ends_while_offline<F: Face>(face: &F) {
+    let (mut sim, socket) = connected(face, 3);
+    let emit = sim.emit(socket, 1);
+    sim.drain();
+    sim.cut("w1");
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(emit));
+    sim.manager.disconnect(socket, sim.now);
+    sim.events();
+    sim.manager.cancel(socket, emit);
+    sim.expect_events(&[&lost(0, AckError::Cancelled), "flushed 0 #0 true"]);
+}
+
 /// Those that wait are bounded, and the one that is under way counts once.
 pub fn what_waits_is_bounded<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.buffer_size = 2);

@@ -129,10 +129,18 @@ impl World {
         let bytes = self.dice.roll(self.wire.never_left(conn) as u64 + 1) as usize;
         let transport = self.wire.conns[&conn].transport;
         self.journal.tell(self.now, || format!("the last {bytes} bytes never left {conn}"));
+        let before: Vec<_> = self.holdings().map(|(_, holding)| holding.much).collect();
         self.manager.never_left(transport, bytes);
         // It was accepted, and had made room: it is kept, and nothing else is taken beside it.
-        let above = self.holdings().filter(|(_, holding)| holding.much > holding.most);
-        self.shell.above = above.map(|(space, it)| ((space, it.what), it.much - it.most)).collect();
+        let mut came_back = Vec::new();
+        for ((space, Holding { what, much, most }), before) in self.holdings().zip(before) {
+            if what.contains("emits") && much > most {
+                came_back.push(((space, what), (much - most).min(much - before)));
+            }
+        }
+        for (of, emits) in came_back {
+            *self.shell.above.entry(of).or_default() += emits;
+        }
     }
 
     fn holdings(&self) -> impl Iterator<Item = (usize, Holding)> {
