@@ -202,8 +202,8 @@ async fn sum(socket: &Socket, a: u32, b: u32) -> Result<u32, AckError> {
 async fn connect(stage: &Stage<'_>) -> Outcome {
     let client = stage.open(|builder| builder.auth(Token { token: "good" }))?;
     let socket = client.socket("/");
-    stage.note(format!("connected {}", socket.is_connected()));
     let mut welcome = socket.stream("welcome");
+    stage.note(format!("connected {}", socket.is_connected()));
     socket.connected().await?;
     stage.note(format!("connected {}", socket.is_connected()));
     let who = who(&socket).await?;
@@ -396,8 +396,9 @@ fn ordered(n: u32, answer: Result<(u32, u32), AckError>) -> String {
 async fn namespaces(stage: &Stage<'_>) -> Outcome {
     let allowed = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&allowed);
+    // Listeners come first: natively the server's answer may be there at once.
     let client = stage.open(|builder| {
-        builder.transports([Transport::WebSocket]).auth_with(move || {
+        builder.auto_connect(false).transports([Transport::WebSocket]).auth_with(move || {
             let token = if asked.load(Ordering::Relaxed) { "good" } else { "bad" };
             async move { Token { token } }
         })
@@ -411,8 +412,10 @@ async fn namespaces(stage: &Stage<'_>) -> Outcome {
         })
     };
     let (main, welcome) = enter("/");
+    main.connect();
     stage.note(format!("/ welcome {}", welcome.await?));
     let (admin, welcome) = enter("/admin");
+    admin.connect();
     stage.note(format!("/admin welcome {}", welcome.await?));
     let (secret, welcome) = enter("/secret");
     let log = stage.log.clone();
@@ -425,6 +428,7 @@ async fn namespaces(stage: &Stage<'_>) -> Outcome {
         };
         log.note(format!("/secret refused: {message} {code}, active {}", refused.is_active()));
     });
+    secret.connect();
     stage.log.len(3).await;
     allowed.store(true, Ordering::Relaxed);
     secret.connect();
