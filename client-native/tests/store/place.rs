@@ -31,6 +31,26 @@ fn a_second_opener_is_told() {
     assert_eq!(dir.names(), ["outbox"]);
 }
 
+/// A process that is being started holds copies of all files for a moment.
+#[test]
+fn a_lock_ends_with_its_store_whatever_is_being_started() {
+    let dir = Dir::new();
+    let path = dir.file();
+    let starting = std::thread::spawn(|| {
+        for _ in 0..200 {
+            std::process::Command::new("true").status().unwrap();
+        }
+    });
+    let mut opened = 0;
+    while !starting.is_finished() {
+        drop(open(&path));
+        std::fs::File::open(&path).unwrap().try_lock().unwrap();
+        opened += 1;
+    }
+    starting.join().unwrap();
+    assert!(opened > 0);
+}
+
 pub(crate) fn hold() {
     let (_store, opened) = open(&place());
     say(&format!("open {}", opened.records.len()));

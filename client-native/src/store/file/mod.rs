@@ -96,6 +96,16 @@ impl Open {
     }
 }
 
+impl Drop for Open {
+    // redb asks for a newer Rust than the rest as well.
+    #[allow(clippy::incompatible_msrv)]
+    fn drop(&mut self) {
+        self.connection = None;
+        // By name: a process that is started at this moment has a copy of the file until it runs, and the lock with it.
+        let _ = self.file.unlock();
+    }
+}
+
 /// How often a lock is asked for, and the pause between.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(10);
