@@ -222,9 +222,7 @@ impl Shared {
                 let settled = self.read(|inner| {
                     let flushes = inner.namespaces.get_mut(&socket).map(|namespace| &mut namespace.flushes);
                     flushes.map_or_else(Vec::new, |flushes| {
-                        let (settled, rest) = flushes.drain(..).partition(|(last, _)| *last == emit);
-                        *flushes = rest;
-                        settled
+                        flushes.extract_if(.., |(last, _)| *last == emit).collect()
                     })
                 });
                 for (_, sender) in settled {

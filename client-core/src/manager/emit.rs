@@ -270,7 +270,7 @@ impl<C: Codec> Manager<C> {
 
     /// Asks whether all that the namespace has emitted so far has reached the server. The proof is a WebSocket pong or the
     /// answer to a POST; without [`Config::websocket_ping`](crate::Config::websocket_ping) it is only that the WebSocket
-    /// took it; of emits that are sent until they are answered it is the answer, or what counts is that they were given up.
+    /// took it. For an emit that is sent until it is answered it is the answer; one that was given up is uncertain.
     /// Emits that were cancelled, or not sent for another reason, do not count: they have had an event of their own. Nor do
     /// those that a store has kept of another process.
     pub fn flush(&mut self, socket: SocketId) -> Flush {

@@ -378,8 +378,7 @@ impl<C: Codec> Manager<C> {
         }
         if attempted {
             self.release(socket);
-        }
-        if removed || attempted {
+        } else if removed {
             self.report_flushes();
         }
     }

@@ -296,14 +296,13 @@ pub(super) fn classify(error: &(dyn Error + 'static), target: &Target) -> Transp
         link = error.source();
     }
     let address = target.address();
-    // hyper tells it from others in servers only.
-    if http.is_some_and(hyper::Error::is_parse) && text.contains("head is too large") {
-        let cause = format!("the head of the answer of {address} is longer than {} KiB", READ >> 10);
-        return TransportError::Http { cause };
-    }
     if http.is_some_and(hyper::Error::is_parse) {
-        let cause =
-            format!("{address} did not answer in HTTP/1.1 ({text}); is this the port of a Socket.IO server?");
+        // hyper tells this one from others in servers only.
+        let cause = if text.contains("head is too large") {
+            format!("the head of the answer of {address} is longer than {} KiB", READ >> 10)
+        } else {
+            format!("{address} did not answer in HTTP/1.1 ({text}); is this the port of a Socket.IO server?")
+        };
         return TransportError::Http { cause };
     }
     // Either end of the stream inside an answer: hyper reports a body's as an error of the stream.

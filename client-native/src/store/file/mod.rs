@@ -97,8 +97,6 @@ impl Open {
 }
 
 impl Drop for Open {
-    // redb asks for a newer Rust than the rest as well.
-    #[allow(clippy::incompatible_msrv)]
     fn drop(&mut self) {
         self.connection = None;
         // By name: a process that is started at this moment has a copy of the file until it runs, and the lock with it.

@@ -108,8 +108,6 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Err(StoreError::corrupt(path, "no name is free to set it aside"))
 }
 
-// redb asks for a newer Rust than the rest as well.
-#[allow(clippy::incompatible_msrv)]
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StoreError::Locked { path: path.to_owned() },
