@@ -230,6 +230,9 @@ impl World {
             }
             Event::Disconnected { socket, reason, .. } => {
                 self.laws[space(socket)].joined = None;
+                if reason == DisconnectReason::ClientDisconnect {
+                    self.shell.session.leave(space(socket));
+                }
                 if matches!(reason, DisconnectReason::ServerDisconnect | DisconnectReason::ClientDisconnect) {
                     self.leave(socket);
                     self.rejoin(space(socket));

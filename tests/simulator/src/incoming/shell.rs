@@ -31,6 +31,8 @@ pub(super) struct Shell {
 pub(super) struct Sessions {
     of: Vec<(TransportId, String)>,
     joined: Vec<(String, usize)>,
+    /// Namespaces that the application has left, though what was emitted before is still to leave.
+    leaving: Vec<usize>,
     /// Transports that are gone.
     pub(super) ended: Vec<TransportId>,
     /// The newest session.
@@ -58,6 +60,11 @@ impl Sessions {
         }
     }
 
+    /// From now on nobody listens to what the server says of it, until it is joined again.
+    pub(super) fn leave(&mut self, space: usize) {
+        self.leaving.push(space);
+    }
+
     pub(super) fn end(&mut self, transport: TransportId) {
         if !self.ended.contains(&transport) {
             self.ended.push(transport);
@@ -82,9 +89,14 @@ impl Sessions {
         } else if packet == "2" {
             self.lived |= self.sid(transport) == Some(&self.newest);
         } else if let Some(rest) = packet.strip_prefix("40") {
-            self.set(transport, space_of(rest).0, true);
+            let (space, _) = space_of(rest);
+            self.leaving.retain(|left| *left != space);
+            self.set(transport, space, true);
         } else if let Some(rest) = packet.strip_prefix("41").or_else(|| packet.strip_prefix("44")) {
-            self.set(transport, space_of(rest).0, false);
+            let (space, _) = space_of(rest);
+            if !self.leaving.contains(&space) {
+                self.set(transport, space, false);
+            }
         }
     }
 
