@@ -36,6 +36,7 @@ fn a_second_opener_is_told() {
 fn a_lock_ends_with_its_store_whatever_is_being_started() {
     let dir = Dir::new();
     let path = dir.file();
+    let is_free = |path| std::fs::File::open(path).unwrap().try_lock().unwrap();
     let starting = std::thread::spawn(|| {
         for _ in 0..200 {
             std::process::Command::new("true").status().unwrap();
@@ -44,7 +45,12 @@ fn a_lock_ends_with_its_store_whatever_is_being_started() {
     let mut opened = 0;
     while !starting.is_finished() {
         drop(open(&path));
-        std::fs::File::open(&path).unwrap().try_lock().unwrap();
+        is_free(path.clone());
+        // One that is set aside is free as soon as that is told.
+        std::fs::write(&path, "damaged").unwrap();
+        let (store, told) = open(&path);
+        is_free(told.aside.unwrap());
+        drop(store);
         opened += 1;
     }
     starting.join().unwrap();

@@ -21,7 +21,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTran
 use socketio_client_core::Record;
 
 use self::disk::Connection;
-use self::place::{Before, Created};
+use self::place::{Before, Created, Locked};
 use super::{Opened, Store, StoreError};
 use crate::dispatcher::panic_message;
 
@@ -51,11 +51,11 @@ pub struct FileStore {
     open: Option<Open>,
 }
 
+/// Dropped in this order: nobody else has the file before the connection has ended.
 struct Open {
-    /// Holds the lock.
-    file: File,
     /// `None` after an error.
     connection: Option<Connection>,
+    file: Locked,
     /// The delivery id.
     id: String,
     /// The first ack id that is not reserved.
@@ -90,17 +90,9 @@ impl Addition {
 }
 
 impl Open {
-    fn new(file: File, connection: Connection, id: &str, next: u64) -> Self {
+    fn new(file: Locked, connection: Connection, id: &str, next: u64) -> Self {
         let (id, erased) = (id.to_owned(), BTreeSet::new());
-        Self { file, connection: Some(connection), id, next, erased, unproved: PROOF }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.connection = None;
-        // By name: a process that is started at this moment has a copy of the file until it runs, and the lock with it.
-        let _ = self.file.unlock();
+        Self { connection: Some(connection), file, id, next, erased, unproved: PROOF }
     }
 }
 
@@ -166,7 +158,7 @@ impl FileStore {
     }
 
     /// Goes on with a file.
-    fn take(&mut self, file: Option<File>, contents: Contents) -> Result<Opened, StoreError> {
+    fn take(&mut self, file: Option<Locked>, contents: Contents) -> Result<Opened, StoreError> {
         let Contents { connection, identity, records, lost } = contents;
         let opened = Opened::new(identity, records, Some(lost));
         self.commit(&connection, |transaction| write_identity(transaction, &opened.id, opened.next))?;

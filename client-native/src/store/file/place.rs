@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -12,8 +13,26 @@ use super::StoreError;
 /// How often another client may take the file away from under the path before it counts as locked.
 pub(super) const ATTEMPTS: usize = 10;
 
-/// The file at `path`, locked; `None` if there is none.
-pub(super) fn open(path: &Path) -> Result<Option<File>, StoreError> {
+/// A file that nobody else may use until this is dropped.
+pub(super) struct Locked(File);
+
+impl Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // By name: a process that is started at this moment has a copy of the file until it runs, and the lock with it.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The file at `path`; `None` if there is none.
+pub(super) fn open(path: &Path) -> Result<Option<Locked>, StoreError> {
     for _ in 0..ATTEMPTS {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
@@ -23,7 +42,7 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, StoreError> {
         if !file.metadata().map_err(|error| StoreError::io(path, &error))?.is_file() {
             return Err(StoreError::Io { path: path.to_owned(), cause: "it is not a file".to_owned() });
         }
-        lock(&file, path)?;
+        let file = lock(file, path)?;
         if is_at(&file, path) {
             return Ok(Some(file));
         }
@@ -43,7 +62,7 @@ pub(super) enum Before {
 
 /// A file that was put at a path.
 pub(super) struct Created<T> {
-    pub(super) file: File,
+    pub(super) file: Locked,
     pub(super) filled: T,
     /// Where the damaged one is.
     pub(super) aside: Option<PathBuf>,
@@ -64,8 +83,7 @@ pub(super) fn create<T>(
     // It holds what users have written.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&new).map_err(|error| io(&error))?;
-    lock(&file, path)?;
+    let file = lock(options.open(&new).map_err(|error| io(&error))?, path)?;
     if !is_at(&file, &new) {
         return Ok(None);
     }
@@ -108,11 +126,12 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Err(StoreError::corrupt(path, "no name is free to set it aside"))
 }
 
-fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::Locked { path: path.to_owned() },
-        TryLockError::Error(error) => StoreError::io(path, &error),
-    })
+fn lock(file: File, path: &Path) -> Result<Locked, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(Locked(file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(path, &error)),
+    }
 }
 
 /// Whether the path still leads to this file, which was opened before it was locked.
