@@ -343,11 +343,18 @@ impl<'f, F: Face> Sim<'f, F> {
     /// Does what a shell does after every call.
     pub fn drain(&mut self) {
         self.manager.tell_time(self.now);
+        let mut pulled = true;
         loop {
-            let before = self.lines.len();
+            // First and last: a message that is not there may still have queued a command.
+            let mut obeyed = false;
             while let Some(command) = self.manager.poll_command() {
                 self.obey(command);
+                obeyed = true;
             }
+            if !pulled && !obeyed {
+                break;
+            }
+            let before = self.lines.len();
             let names: Vec<_> =
                 self.transports.iter().filter(|(_, name)| self.open.contains(name)).cloned().collect();
             for (transport, name) in names {
@@ -365,9 +372,7 @@ impl<'f, F: Face> Sim<'f, F> {
                     self.lines.push_back(line);
                 }
             }
-            if self.lines.len() == before {
-                break;
-            }
+            pulled = self.lines.len() > before;
         }
         while let Some(event) = self.manager.poll_event() {
             if let Some(line) = self.tell(event) {

@@ -26,14 +26,13 @@ impl World {
             })
     }
 
-    /// Nothing leaves that is to be stored first, and is not.
-    pub(crate) fn check_order(&self, text: &str) {
-        let (Some(Durability::StoredFirst), Some(packet)) = (self.plan.store, Packet::of(text)) else {
-            return;
-        };
-        if packet.is_event() && packet.namespace == NAMESPACES[1] {
-            let args: Value = serde_json::from_str(packet.data).unwrap();
-            let Some(number) = args[1].as_u64() else { return };
+    /// It leaves. Nothing does that is to be stored first, and is not.
+    pub(crate) fn leaves(&mut self, text: &str) {
+        let Some(packet) = Packet::of(text).filter(Packet::is_event) else { return };
+        let args: Value = serde_json::from_str(packet.data).unwrap();
+        let Some(number) = args[1].as_u64() else { return };
+        self.sent.insert(number);
+        if self.plan.store == Some(Durability::StoredFirst) && packet.namespace == NAMESPACES[1] {
             let stored = self.disk.ever.contains(&number) || self.passing.contains(&number);
             assert!(stored, "{number} left before it was stored");
         }
@@ -151,8 +150,8 @@ impl World {
             }
             Fate::Uncertain { .. } => {
                 // Only of what another process may have sent it cannot be known that it never left.
-                let known = self.large.contains(&number) && !self.disk.ever.contains(&number);
-                assert!(!known, "{number} is too large, and was never sent");
+                let known = !self.sent.contains(&number) && !self.disk.ever.contains(&number);
+                assert!(!known, "{number} was never sent");
                 self.owed.remove(&number);
                 self.ordered.remove(&number);
             }

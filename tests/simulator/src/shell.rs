@@ -85,13 +85,19 @@ impl World {
     /// Does what a core wants, and hears what it tells.
     pub(crate) fn drain_now(&mut self, at: usize) {
         let mut full = BTreeSet::new();
+        let mut pulled = true;
         loop {
-            let mut quiet = true;
+            // First and last: a message that is not there may still have queued a command.
+            let mut obeyed = false;
             while let Some(command) = self.clients[at].manager.poll_command() {
-                quiet = false;
+                obeyed = true;
                 self.journal.tell(self.now, || format!("client {at}: {command:?}"));
                 self.command(at, command);
             }
+            if !pulled && !obeyed {
+                break;
+            }
+            pulled = false;
             for (transport, link) in self.clients[at].links.clone() {
                 // Sometimes the transport takes no more for a while.
                 while !full.contains(&transport) {
@@ -100,10 +106,10 @@ impl World {
                         break;
                     }
                     let Some(frame) = self.clients[at].manager.poll_message(transport) else { break };
-                    quiet = false;
+                    pulled = true;
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
-                            self.check_order(&text);
+                            self.leaves(&text);
                             self.check_joined(link, &text);
                             Arrival::ToServer(link, text.to_string())
                         }
@@ -113,9 +119,6 @@ impl World {
                     self.journal.tell(self.now, || format!("client {at} -> {link}: {arrival:?}"));
                     self.network.to_server(link, arrival, self.now, &mut self.dice);
                 }
-            }
-            if quiet {
-                break;
             }
         }
         let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];

@@ -55,6 +55,8 @@ pub struct World {
     pub(crate) revived: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
     pub(crate) open: BTreeSet<u64>,
+    /// What has left, if only to be lost on its way.
+    pub(crate) sent: BTreeSet<u64>,
     /// Where the client has been told that it has joined.
     pub(crate) joined: BTreeSet<(Link, &'static str)>,
     next_emit: u64,
@@ -98,6 +100,7 @@ impl World {
             ordered: BTreeMap::new(),
             revived: BTreeSet::new(),
             open: BTreeSet::new(),
+            sent: BTreeSet::new(),
             joined: BTreeSet::new(),
             next_emit: 0,
             wishes: 0,

@@ -49,3 +49,17 @@ fn seeds_of_today_that_once_failed() {
         World::new(Plan::new(seed), seed, Journal::new(Chosen::All, false)).run();
     }
 }
+
+/// Of emits.
+const EMITS: [(u64, &str); 1] = [(
+    3_117_030_142,
+    "a full sink kept a connection that nobody wanted, and its end came with the last look for frames",
+)];
+
+#[test]
+fn seeds_of_emits_that_once_failed() {
+    for (seed, what) in EMITS {
+        println!("{seed}: {what}");
+        simulator::World::new(simulator::Plan::new(seed), seed, Journal::new(Chosen::All, false)).run();
+    }
+}

@@ -100,14 +100,20 @@ impl World {
 
     /// Does what the core wants.
     pub(super) fn obey_client(&mut self) {
+        let mut pulled = true;
         loop {
-            let mut quiet = true;
+            // First and last: a message that is not there may still have queued a command.
+            let mut obeyed = false;
             while let Some(command) = self.manager.poll_command() {
-                quiet = false;
+                obeyed = true;
                 self.doings += 1;
                 self.journal.tell(self.now, || format!("client: {command:?}"));
                 self.command(command);
             }
+            if !pulled && !obeyed {
+                break;
+            }
+            pulled = false;
             for conn in self.wire.live.iter().copied().collect::<Vec<_>>() {
                 let Some(of) = self.wire.conns.get(&conn) else { continue };
                 let (transport, kind) = (of.transport, of.kind);
@@ -115,7 +121,7 @@ impl World {
                     continue;
                 }
                 while let Some(frame) = self.manager.poll_message(transport) {
-                    quiet = false;
+                    pulled = true;
                     self.doings += 1;
                     self.journal.tell(self.now, || format!("client -> {conn}: {}", text_of(&frame)));
                     let arrival = match frame {
@@ -134,9 +140,6 @@ impl World {
                 if self.plan.tells_unsent {
                     self.manager.unsent(transport, self.wire.conns[&conn].unsent);
                 }
-            }
-            if quiet {
-                break;
             }
         }
         self.check_dead();
@@ -234,6 +237,7 @@ impl World {
                     self.shell.session.leave(space(socket));
                 }
                 if matches!(reason, DisconnectReason::ServerDisconnect | DisconnectReason::ClientDisconnect) {
+                    self.laws[space(socket)].left = true;
                     self.leave(socket);
                     self.rejoin(space(socket));
                 }

@@ -41,6 +41,8 @@ pub(super) struct Law {
     pub(super) began: bool,
     /// Since when the client is connected.
     pub(super) joined: Option<u64>,
+    /// The namespace was left, by whomever.
+    pub(super) left: bool,
     pub(super) resyncing: Option<ResyncId>,
     /// It is made good what was missed: what waited is delivered.
     pub(super) releases: bool,
@@ -162,6 +164,7 @@ impl World {
         let joined = self.now - self.lateness();
         let law = &mut self.laws[space];
         assert!(law.joined.replace(joined).is_none(), "joined twice");
+        law.left = false;
         law.began = true;
         law.may_tell = true;
         if recovered {

@@ -186,7 +186,7 @@ impl World {
         let is_sent = matches!(fate, Fate::Uncertain { .. });
         assert!(!emitted.stayed() || !emitted.handed, "{of} was sent: {emitted:?}");
         // For an answer nobody waits where the namespace is left, though the emit may still be about to leave.
-        let left = emitted.asks && self.laws[ticket.0].joined.is_none();
+        let left = emitted.asks && self.laws[ticket.0].left;
         assert!(!is_sent || emitted.handed || left, "{of} was not sent: {emitted:?}");
         assert!(!fate.is_final() || emitted.cancelled == (fate == Fate::Cancelled), "{of}: {emitted:?}");
         let back = payload.map(number);
