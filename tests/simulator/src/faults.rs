@@ -44,7 +44,7 @@ mod search {
     use crate::report::Report;
     use crate::run::{Failure, Kind};
 
-    /// As many as CI simulates.
+    /// Half of those that CI simulates.
     const SEEDS: std::ops::Range<u64> = 0..300;
 
     /// Each of them in turn, until a law breaks; and without any no law may.
