@@ -46,6 +46,7 @@ impl World {
 
     fn emit_one(&mut self, space: usize, options: EmitOptions<'_>) {
         let dice = &mut self.dice;
+        let again = self.plan.window.is_some() && space == 0 && !options.volatile;
         let options = EmitOptions {
             ack: dice.one_in(3),
             timeout: dice.one_in(6).then(|| Duration::from_millis(dice.roll(5000))),
@@ -54,6 +55,7 @@ impl World {
             coalesce: dice.one_in(10).then_some("key"),
             ..options
         };
+        let options = if again { EmitOptions { coalesce: None, timeout: None, ..options } } else { options };
         let of = self.ledger.emits.len();
         let payload = match self.dice.roll(120) {
             0 => Payload::event("call", &(of, "x".repeat(TOO_LARGE))).unwrap(),
@@ -63,7 +65,7 @@ impl World {
         };
         self.journal.action(self.now, || format!("emits {of} to {} {}", NAMESPACES[space], words(&options)));
         self.figures.count("emits");
-        self.ledger.emits.push(Emitted::new(space, &options));
+        self.ledger.emits.push(Emitted::new(space, &options, again));
         match self.manager.emit(self.sockets[space], payload, options, self.instant()) {
             Ok(emit) => self.ledger.accepted((space, emit), of),
             Err(refused) => {
@@ -91,5 +93,6 @@ impl World {
         let cancelled = self.manager.cancel(self.sockets[space], emit);
         self.journal.action(self.now, || format!("cancels {of}: {cancelled}"));
         self.ledger.emits[of].cancelled |= cancelled;
+        self.ledger.emits[of].unwanted = true;
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Sent {
     again: bool,
     /// It waited where the namespace was left.
     thrown_away: bool,
+    /// The core has it.
+    handed_in: bool,
     /// The server's clock was set back before it: its offset is below one that went before.
     behind: bool,
     attached: bool,
@@ -65,6 +67,13 @@ impl Law {
     pub(super) fn delay(&mut self, now: u64, until: u64) {
         for sent in self.sent.iter_mut().filter(|sent| sent.due >= now && !sent.delivered) {
             sent.due = sent.due.max(until);
+        }
+    }
+
+    /// The core has it, on a connection where the namespace is joined.
+    pub(super) fn handed_in(&mut self, number: u64) {
+        if self.joined.is_some() && self.resyncing.is_none() {
+            self.sent[number as usize].handed_in = true;
         }
     }
 
@@ -120,6 +129,7 @@ impl World {
             before: false,
             again: false,
             thrown_away: false,
+            handed_in: false,
             behind,
             attached,
         });
@@ -281,7 +291,9 @@ impl World {
             self.figures.add("polling sessions ended", node.server.ended_by_post);
         }
         for (law, name) in self.laws.iter().zip(NAMESPACES) {
-            for (number, Sent { at, due, how, delivered, thrown_away, .. }) in law.sent.iter().enumerate() {
+            for (number, Sent { at, due, how, came, delivered, thrown_away, handed_in, .. }) in
+                law.sent.iter().enumerate()
+            {
                 if *delivered {
                     continue;
                 }
@@ -294,6 +306,9 @@ impl World {
                     (true, _) => "in a gap",
                     (false, How::Kept) => {
                         panic!("{number} of {name} is lost: sent at {at}, due at {due}, gaps {:?}", law.gaps)
+                    }
+                    (false, _) if *handed_in && !came => {
+                        panic!("{number} of {name}, sent at {at}, was read and is lost")
                     }
                     (false, _) => "passed by",
                 });

@@ -4,7 +4,8 @@
 //!   had both. A process that is killed takes its emits with it;
 //! - a server has read what is delivered, and run what is acknowledged; what is said never to have left was not even handed
 //!   to a transport, and what is uncertain was;
-//! - nothing is sent twice, nor read twice, and of a namespace all is read in the order in which it was emitted.
+//! - nothing is sent twice, nor read twice, and of a namespace all is read in the order in which it was emitted; where emits are
+//!   sent again until they are answered, each session reads them so, but for what was read before.
 //!
 //! An emit that does not wait for others has no place in that order: a volatile one, and one that takes the place of another.
 //! And connections have no order among each other: what is still on its way over one that the client has given up may come after
@@ -32,6 +33,10 @@ pub(super) struct Emitted {
     /// It does not wait for others.
     pub(super) passes: bool,
     pub(super) asks: bool,
+    /// It is sent again until it is answered.
+    again: bool,
+    /// Even so the application wants it no more, or no more after a while.
+    pub(super) unwanted: bool,
     /// If it is dropped, its answer is awaited all the same.
     quiet: bool,
     pub(super) cancelled: bool,
@@ -43,6 +48,8 @@ pub(super) struct Emitted {
     orphaned: bool,
     /// It was handed to a transport.
     handed: bool,
+    /// Perhaps it never left.
+    came_back: bool,
     /// A server has read it, and has run its listener.
     read: bool,
     ran: bool,
@@ -51,11 +58,13 @@ pub(super) struct Emitted {
 }
 
 impl Emitted {
-    pub(super) const fn new(space: usize, options: &EmitOptions<'_>) -> Self {
+    pub(super) const fn new(space: usize, options: &EmitOptions<'_>, again: bool) -> Self {
         Self {
             space,
             passes: options.volatile || options.coalesce.is_some(),
-            asks: options.ack,
+            asks: options.ack || again,
+            again,
+            unwanted: options.max_age.is_some(),
             quiet: options.quiet_drop,
             cancelled: false,
             forgotten: false,
@@ -63,6 +72,7 @@ impl Emitted {
             answer: None,
             orphaned: false,
             handed: false,
+            came_back: false,
             read: false,
             ran: false,
             overtaken: false,
@@ -118,6 +128,10 @@ impl Ledger {
         self.tickets.range(from..=to).rev().map(|((_, emit), number)| (*emit, *number))
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.emits.iter().all(|emitted| emitted.orphaned || emitted.is_over())
+    }
+
     fn of(&mut self, ticket: Ticket) -> (usize, &mut Emitted) {
         let number = *self.tickets.get(&ticket).unwrap_or_else(|| panic!("{ticket:?} was never given"));
         (number, &mut self.emits[number])
@@ -136,22 +150,21 @@ impl Ledger {
         let packet = Packet::of(text).filter(Packet::is_event);
         let Some(number) = packet.and_then(|packet| called(packet.data)) else { return };
         let emitted = &mut self.emits[number as usize];
-        assert!(!std::mem::replace(&mut emitted.handed, true), "{number} is sent again: {emitted:?}");
+        let before = std::mem::replace(&mut emitted.handed, true);
+        emitted.came_back = false;
+        assert!(!before || emitted.again, "{number} is sent again: {emitted:?}");
         assert!(!emitted.stayed(), "{number} is sent: {emitted:?}");
     }
 
     fn read(&mut self, Call { session, space, number }: Call) {
         let emitted = &mut self.emits[number as usize];
         assert_eq!(emitted.space, space, "{number} came to another namespace");
-        assert!(
-            !std::mem::replace(&mut emitted.read, true),
-            "{number} of {} was read twice",
-            NAMESPACES[space]
-        );
-        if emitted.passes {
+        let before = std::mem::replace(&mut emitted.read, true);
+        assert!(!before || emitted.again, "{number} of {} was read twice", NAMESPACES[space]);
+        if emitted.passes || before {
             return;
         }
-        emitted.overtaken = self.newest[space].is_some_and(|newest| newest > number);
+        emitted.overtaken = !emitted.again && self.newest[space].is_some_and(|newest| newest > number);
         self.newest[space] = self.newest[space].max(Some(number));
         let before = self.in_session.insert((session, space), number);
         let in_order = before.is_none_or(|before| before < number);
@@ -175,19 +188,26 @@ impl World {
         let (of, emitted) = self.ledger.of(ticket);
         let before = emitted.fate.replace(fate);
         self.coverage.fate(before, fate);
+        self.figures.add("emits sent again", u64::from(matches!(fate, Fate::InFlight { attempt: 2.. })));
         if fate == Fate::Held && before.is_some() {
-            assert!(!emitted.read && self.plan.tells_unsent, "{of} came back: {emitted:?}");
-            emitted.handed = false;
+            assert!(
+                emitted.again || (!emitted.read && self.plan.tells_unsent),
+                "{of} came back: {emitted:?}"
+            );
+            emitted.came_back = self.plan.tells_unsent;
+            emitted.handed &= emitted.again;
             self.figures.count("emits that came back");
         }
         assert!(!before.is_some_and(Fate::is_final), "{of}, {emitted:?}, had an end: {before:?}");
         assert!(fate != Fate::Delivered || emitted.read, "{of} was not delivered: {emitted:?}");
         assert!(fate != Fate::Acknowledged || emitted.ran, "{of} was not handled: {emitted:?}");
         let is_sent = matches!(fate, Fate::Uncertain { .. });
-        assert!(!emitted.stayed() || !emitted.handed, "{of} was sent: {emitted:?}");
+        let sent = emitted.handed && (emitted.read || !emitted.came_back);
+        assert!(!emitted.stayed() || !sent, "{of} was sent: {emitted:?}");
         // For an answer nobody waits where the namespace is left, though the emit may still be about to leave.
         let left = emitted.asks && self.laws[ticket.0].left;
         assert!(!is_sent || emitted.handed || left, "{of} was not sent: {emitted:?}");
+        assert!(!emitted.again || !is_sent || left || emitted.unwanted, "{of} was given up: {emitted:?}");
         assert!(!fate.is_final() || emitted.cancelled == (fate == Fate::Cancelled), "{of}: {emitted:?}");
         let back = payload.map(number);
         assert!(back.is_none_or(|back| back == of as u64), "{back:?} came back for {of}");

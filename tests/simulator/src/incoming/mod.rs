@@ -58,7 +58,7 @@ const NAMESPACES: [&str; SPACES] = ["/", "/n", "/3", "/fourth", "/fifth"];
 const SPACES: usize = 5;
 
 /// What must have happened in so many runs.
-pub(crate) const NEEDED: [&str; 52] = [
+pub(crate) const NEEDED: [&str; 53] = [
     "cuts",
     "cut inside a frame",
     "cut inside a packet",
@@ -104,6 +104,7 @@ pub(crate) const NEEDED: [&str; 52] = [
     "emits",
     "emits refused at once",
     "emits that came back",
+    "emits sent again",
     "fate: delivered",
     "fate: acknowledged",
     "fate: refused",

@@ -15,6 +15,8 @@ pub struct Plan {
     pub tells_unsent: bool,
     /// What happens where an emit finds no room.
     pub policy: BufferPolicy,
+    /// How many emits of the first namespace may be on their way, if they are sent again until they are answered.
+    pub window: Option<u32>,
     /// How many the client has.
     pub namespaces: usize,
     pub transports: Vec<TransportKind>,
@@ -85,6 +87,7 @@ impl Plan {
             plan.policy = policies[dice.roll(3) as usize];
             // A lazy shell would be told too late.
             plan.tells_unsent = dice.one_in(4) && plan.late == 0;
+            plan.window = dice.one_in(3).then(|| [1, 4, 16][dice.roll(3) as usize]);
         }
         plan
     }
@@ -92,7 +95,7 @@ impl Plan {
     /// As it was before what becomes of emits was judged.
     #[must_use]
     pub fn unjudged(self) -> Self {
-        Self { judged: false, tells_unsent: false, policy: BufferPolicy::Refuse, ..self }
+        Self { judged: false, tells_unsent: false, policy: BufferPolicy::Refuse, window: None, ..self }
     }
 
     /// One client that lives for so many hours.
@@ -123,6 +126,7 @@ impl Plan {
             judged: false,
             tells_unsent: false,
             policy: BufferPolicy::Refuse,
+            window: None,
             namespaces: 2,
             transports,
             tells_status,

@@ -31,9 +31,13 @@ pub(super) fn start(plan: &Plan, dice: &mut Dice) -> (Manager<Json>, Vec<SocketI
     config.gap = if plan.is_cluster { GapLevel::All } else { GapLevel::Likely };
     config.reconnection_delay = Duration::from_millis(20 + dice.roll(1000));
     let mut manager = Manager::new(Json, config, dice.roll(1 << 30));
-    let options = || Delivery::default().options(Auth::None, "");
-    let socket = |name: &&str| manager.socket(name, SocketOptions { saves: plan.stores, ..options() });
-    let sockets: Vec<_> = NAMESPACES[..plan.namespaces].iter().map(socket).collect();
+    let socket = |(space, name): (usize, &&str)| {
+        let window = plan.window.filter(|_| space == 0);
+        let delivery =
+            Delivery { retries: window.map(|_| u32::MAX), retry_window: window, ..Delivery::default() };
+        manager.socket(name, SocketOptions { saves: plan.stores, ..delivery.options(Auth::None, "") })
+    };
+    let sockets: Vec<_> = NAMESPACES[..plan.namespaces].iter().enumerate().map(socket).collect();
     for (socket, on) in sockets.iter().zip(&plan.resyncs) {
         manager.set_resync(*socket, *on);
         manager.observe_fates(*socket, plan.judged);

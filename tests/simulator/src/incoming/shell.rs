@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{DisconnectReason, Holding, Input, Message, TransportId};
+use socketio_client_core::{DisconnectReason, Holding, Input, Message, State, TransportId};
 
 use super::NAMESPACES;
 use super::rooms::space_of;
@@ -39,6 +39,11 @@ pub(super) struct Sessions {
     newest: String,
     /// It has begun, or said that it lives.
     pub(super) lived: bool,
+}
+
+/// Of an event.
+fn number_of(rest: &str) -> Option<u64> {
+    rest.split_once(r#"["e","#)?.1.split([',', ']']).next()?.parse().ok()
 }
 
 impl Sessions {
@@ -79,6 +84,24 @@ impl Sessions {
             }
             _ => {}
         }
+    }
+
+    /// Those without attachments that it brings from the newest session, where it has joined.
+    fn events(&self, input: &Input<Json>) -> Vec<(usize, u64)> {
+        let (transport, text) = match input {
+            Input::Message { transport, message: Message::Text(text) } => (*transport, &**text),
+            Input::Got { transport, body } => (*transport, &**body),
+            _ => return Vec::new(),
+        };
+        let events = text.split('\u{1e}').filter_map(|packet| packet.strip_prefix("42")).map(space_of);
+        let heard = |space| {
+            let of = |(sid, at): &(String, usize)| *sid == self.newest && *at == space;
+            self.sid(transport) == Some(&self.newest) && self.joined.iter().any(of)
+        };
+        events
+            .filter(|(space, _)| heard(*space))
+            .filter_map(|(space, rest)| Some((space, number_of(rest)?)))
+            .collect()
     }
 
     fn hear_packet(&mut self, transport: TransportId, packet: &str) {
@@ -122,6 +145,7 @@ impl World {
             return self.wake_shell();
         }
         self.shell.session.hear(&input);
+        let events = self.shell.session.events(&input);
         if std::mem::take(&mut self.shell.session.lived) {
             self.shell.lived = self.now;
         }
@@ -130,6 +154,12 @@ impl World {
             self.shell.session.end(*transport);
         }
         self.manager.handle_input(input, self.instant());
+        // Behind what ends a connection nothing is read.
+        for (space, number) in
+            events.into_iter().filter(|_| matches!(self.manager.state(), State::Connected { .. }))
+        {
+            self.laws[space].handed_in(number);
+        }
         self.check_bounds();
     }
 

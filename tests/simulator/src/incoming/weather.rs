@@ -41,6 +41,11 @@ impl World {
             _ => &[To::Client],
         };
         ways.iter().for_each(|way| self.wire.stall(*way, until));
+        // What was on its way before a silence comes later.
+        let patience = self.patience();
+        for (deadline, conn) in &mut self.silent {
+            *deadline = (*deadline).max(self.wire.last_to_client(*conn) + patience);
+        }
         self.delay(until);
     }
 
