@@ -79,6 +79,19 @@ impl Judge {
         }
     }
 
+    /// What is not observed any longer is not told of.
+    pub(super) fn observes(&mut self, socket: SocketId, on: bool) {
+        self.fates.retain(|(of, _), fate| on || *of != socket || fate.is_final());
+    }
+
+    /// What has not left, though its namespace is connected.
+    pub(super) fn held(&self) -> Option<EmitId> {
+        let is_held = |((socket, emit), fate): (&(SocketId, EmitId), &Fate)| {
+            (*fate == Fate::Held && self.connected.contains(socket)).then_some(*emit)
+        };
+        self.fates.iter().find_map(is_held)
+    }
+
     /// Everything that was to have an end has had it.
     pub(super) fn all_settled(&self) {
         let open: Vec<_> = self
@@ -88,6 +101,7 @@ impl Judge {
             .map(|(at, _)| at)
             .collect();
         assert!(open.is_empty(), "no end: {open:?}");
+        assert_eq!(self.held(), None, "held to the end");
         assert!(self.flushes.is_empty(), "flushes without an end: {:?}", self.flushes);
         assert!(self.restored.is_empty(), "stored emits without an end: {:?}", self.restored);
     }

@@ -239,7 +239,7 @@ fn switches(shell: &mut Shell, source: &mut Source<'_>) {
         }
         5 => {
             let socket = socket(shell, source);
-            shell.manager.observe_fates(socket, on);
+            shell.observe_fates(socket, on);
         }
         _ => {
             let host = if on { "http://one" } else { "https://two:81/n?q=1" };

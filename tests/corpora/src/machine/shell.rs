@@ -115,6 +115,11 @@ impl Shell {
         assert!(self.judge.open.insert((socket, emit), promise).is_none(), "a ticket twice");
     }
 
+    pub(super) fn observe_fates(&mut self, socket: SocketId, on: bool) {
+        self.manager.observe_fates(socket, on);
+        self.judge.observes(socket, on);
+    }
+
     pub(super) fn cancel(&mut self, pick: u8) {
         let at = usize::from(pick) % self.judge.open.len().max(1);
         let Some((&(socket, emit), _)) = self.judge.open.iter().nth(at) else { return };
@@ -431,5 +436,6 @@ impl Shell {
                 self.manager.queued(*socket) == 0 && self.manager.pending_acks(*socket).next().is_none()
             })
             && self.judge.flushes.is_empty()
+            && self.judge.held().is_none()
     }
 }
