@@ -155,10 +155,10 @@ impl World {
         }
         self.manager.handle_input(input, self.instant());
         // Behind what ends a connection nothing is read.
-        for (space, number) in
-            events.into_iter().filter(|_| matches!(self.manager.state(), State::Connected { .. }))
-        {
-            self.laws[space].handed_in(number);
+        if self.manager.state() == State::Connected {
+            for (space, number) in events {
+                self.laws[space].handed_in(number);
+            }
         }
         self.check_bounds();
     }
