@@ -75,6 +75,8 @@ const ITSELF: usize = 1 << 20;
 const EACH: usize = 512;
 /// The native client's queue (`client-native/src/lib.rs`, "Tasks").
 const QUEUE: (usize, usize) = (4096, 16 << 20);
+/// What waits to be told, and what is just being told, which change places: two queues, and both double.
+const WAITING: usize = 2 * QUEUE.0 * EACH;
 
 impl Bound {
     pub(crate) const fn bytes(self) -> usize {
@@ -85,12 +87,12 @@ impl Bound {
             Self::Attachments => message + 2 * LIMITS.attachment_bytes,
             // Queues double too.
             Self::Packets => message + 2 * (LIMITS.packets + QUEUE.0) * EACH,
-            Self::Queue => message + QUEUE.0 * EACH + QUEUE.1,
+            Self::Queue => message + WAITING + QUEUE.1,
             Self::Placeholders => message + 4 * LIMITS.message,
-            Self::Events => ITSELF + QUEUE.0 * EACH,
+            Self::Events => ITSELF + WAITING,
             // A text that is written doubles its buffer, and so does what is on its way out.
             Self::Written => ITSELF + 2 * BUFFER,
-            Self::Answers => ITSELF + QUEUE.0 * EACH + 4 * BUFFER,
+            Self::Answers => ITSELF + WAITING + 4 * BUFFER,
         }
     }
 }
