@@ -288,6 +288,30 @@ pub fn leaving_waits_for_the_receipt_of_a_flush<F: Face>(face: &F) {
     }
 }
 
+/// One that is late, of a connection that is gone, proves nothing; nor while the next one is being left.
+pub fn a_pong_proves_what_its_own_connection_carried<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connected();
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    sim.emit(socket, 1);
+    assert!(matches!(sim.manager.flush(socket), Flush::Pending(_)));
+    sim.expect_lines(&["w2 40", "w2 42<1>", "w2 ping"]);
+    sim.events();
+    sim.pong("w1");
+    sim.expect_events(&[]);
+    sim.manager.disconnect(socket, sim.now);
+    sim.events();
+    sim.pong("w1");
+    sim.expect_lines(&[]);
+    sim.expect_events(&[]);
+    sim.pong("w2");
+    sim.expect_lines(&["w2 41", "close w2"]);
+    sim.expect_events(&["flushed 0 #0 true"]);
+}
+
 /// A session that was left and the next one go on side by side: each proves only what was handed to it.
 pub fn a_receipt_of_the_next_session_proves_nothing_about_the_one_before<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.transports = vec![TransportKind::Polling]);

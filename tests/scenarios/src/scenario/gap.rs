@@ -190,6 +190,22 @@ pub fn a_gap_says_what_is_known<F: Face>(face: &F) {
     assert_eq!((gap.possibly_missed, gap.server_knew), (None, true));
 }
 
+/// An application that leaves on a silent connection.
+pub fn who_leaves_misses_what_came_after_the_last_word<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = connected_as(&mut sim, "40{S1 P1}");
+    sim.server("w1", "42<1@7>");
+    let since = Duration::from_millis(EPOCH) + sim.now.since_epoch();
+    sim.advance(secs(3));
+    sim.manager.disconnect(socket, sim.now);
+    sim.advance(secs(2));
+    sim.lines();
+    sim.manager.connect(socket, sim.now);
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2 P2}");
+    assert_eq!(last(&sim, socket).since, since);
+}
+
 fn resyncing<F: Face>(sim: &mut Sim<'_, F>) -> SocketId {
     let socket = sim.connect("/");
     sim.manager.set_resync(socket, true);

@@ -1,6 +1,8 @@
 //! A store that several processes share: one of them leads, and sends what all of them have stored.
 
-use socketio_client_core::{Durability, EmitId, EmitOptions, Fate, RestoredEmit, SocketId, SocketOptions};
+use socketio_client_core::{
+    Durability, EmitId, EmitOptions, Fate, Flush, RestoredEmit, SocketId, SocketOptions,
+};
 
 use crate::{Face, Sim, secs};
 
@@ -144,6 +146,27 @@ pub fn ids_are_given_once<F: Face>(face: &F) {
     first.manager.lead(socket, None, 7, first.now);
     assert_eq!(first.manager.take_id(socket), Some(2049));
     assert_eq!(first.lines().last().map(String::as_str), Some("reserve 0 3073"));
+}
+
+/// Nor one that the leader learns of only with what another process has stored.
+pub fn an_id_of_another_process_is_not_given_again<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face);
+    lead(&mut sim, socket, 0);
+    adopt(&mut sim, socket, 5, 10, true);
+    assert_eq!(sim.manager.take_id(socket), Some(6));
+}
+
+/// What becomes of what the one before has stored is not known any longer.
+pub fn a_flush_ends_with_the_lead<F: Face>(face: &F) {
+    let (mut sim, socket) = open(face);
+    lead(&mut sim, socket, 0);
+    let emit = sim.emit(socket, 1);
+    assert_eq!(sim.manager.flush(socket), Flush::Pending(emit));
+    sim.lines();
+    sim.events();
+    sim.manager.follow(socket, sim.now);
+    let told = sim.events();
+    assert!(told.contains(&format!("flushed 0 #{} false", emit.number())), "{told:?}");
 }
 
 /// Acks that a follower asks for have ids that the leader has used, too. An answer to one of them must not settle what has
