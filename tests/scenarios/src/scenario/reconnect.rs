@@ -394,6 +394,18 @@ pub fn waking_up_probes_the_connection<F: Face>(face: &F) {
     sim.expect_lines(&["close w1", "open w2"]);
 }
 
+/// After a sleep that the heartbeat did not survive there is nothing to ask.
+pub fn waking_up_too_late_asks_nobody<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    sim.connected();
+    sim.lines();
+    sim.now = sim.now + secs(3600);
+    sim.manager.resume(sim.now);
+    sim.expect_lines(&[]);
+    sim.manager.handle_timeout(sim.now);
+    sim.expect_lines(&["close w1", "open w2"]);
+}
+
 /// Where there is no way to ask, the heartbeat decides. After a sleep that it did not survive, nothing waits.
 pub fn waking_up_late_reconnects_at_once<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| config.websocket_ping = false);

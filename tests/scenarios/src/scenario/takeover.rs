@@ -138,6 +138,20 @@ pub fn a_takeover_that_comes_too_late<F: Face>(face: &F) {
     }
 }
 
+/// The server has it still, and nothing will end it: its word is the last.
+pub fn what_could_not_be_taken_over_is_not_waited_for<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    lost_again(&mut sim);
+    sim.ws_opened("w4");
+    sim.cut("w4");
+    sim.expect_lines(&["w4 2probe", "open w5"]);
+    sim.ws_opened("w5");
+    sim.expect_lines(&["close w5", "open w6"]);
+    sim.ws_opened("w6");
+    sim.handshake("w6", &[]);
+    sim.expect_lines(&["w6 40"]);
+}
+
 /// One that never notices is not asked to resume a session that it may have resumed before.
 pub fn a_server_that_does_not_let_go<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
@@ -201,6 +215,28 @@ pub fn a_shell_without_status_asks_first<F: Face>(face: &F) {
     sim.ws_opened("w2");
     sim.handshake("w2", &[]);
     sim.expect_lines(&["w2 40<P1@1>"]);
+}
+
+/// It had it, and has noticed: what was resumed once is asked for again.
+pub fn a_shell_without_status_hears_the_servers_word<F: Face>(face: &F) {
+    let mut sim = Sim::with(face, |config| config.tells_status = false);
+    offered(&mut sim);
+    sim.cut("w1");
+    sim.advance(secs(1));
+    sim.closed("p1", unknown());
+    sim.ws_opened("w2");
+    sim.handshake("w2", &[]);
+    resumed(&mut sim, "w2");
+    sim.cut("w2");
+    sim.advance(secs(1));
+    sim.closed("p2", status(3, "Bad request"));
+    sim.ws_opened("w3");
+    sim.raw("w3", "3probe");
+    sim.closed("p3", unknown());
+    sim.lines();
+    sim.ws_opened("w4");
+    sim.handshake("w4", &[]);
+    sim.expect_lines(&["w4 40<P1@1>"]);
 }
 
 /// A session that has moved to WebSocket cannot move again. Once, it is asked for all the same: nothing can go wrong with
