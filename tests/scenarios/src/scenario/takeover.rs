@@ -152,6 +152,16 @@ pub fn what_could_not_be_taken_over_is_not_waited_for<F: Face>(face: &F) {
     sim.expect_lines(&["w6 40"]);
 }
 
+/// Where there is one server, it has noticed by itself: what was resumed once is asked for again.
+pub fn what_the_server_has_not_any_more_is_not_taken_over<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    lost_again(&mut sim);
+    sim.closed("w4", unknown_to_websocket());
+    sim.ws_opened("w5");
+    sim.handshake("w5", &[]);
+    sim.expect_lines(&["open w5", "w5 40<P1@1>"]);
+}
+
 /// One that never notices is not asked to resume a session that it may have resumed before.
 pub fn a_server_that_does_not_let_go<F: Face>(face: &F) {
     let mut sim = Sim::new(face);
