@@ -231,12 +231,14 @@ impl Peer {
                     self.shared.joined.store(false, SeqCst);
                     self.body(&offered)?;
                 }
-                _ if !self.shared.joined.swap(true, SeqCst) => {
+                _ if !self.shared.joined.load(SeqCst) => {
                     while !self.shared.asked.load(SeqCst) && !self.shared.ended.load(SeqCst) {
                         // As below.
                         std::thread::sleep(Duration::from_millis(2));
                     }
                     self.body(r#"40{"sid":"n"}"#)?;
+                    // A browser asks again where its connection was gone.
+                    self.shared.joined.store(true, SeqCst);
                 }
                 Attack::Polling(answer) => {
                     let number = self.shared.gets.fetch_add(1, SeqCst);
