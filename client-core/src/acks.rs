@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn answers_come_in_any_order() {
-        for step in 1..97 {
+        for step in (1..97).step_by(if cfg!(miri) { 32 } else { 1 }) {
             let mut acks = sent(97);
             for answered in 1..=97 {
                 let id = answered * step % 97;
