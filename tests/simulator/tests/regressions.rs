@@ -6,6 +6,13 @@
 use simulator::incoming::{Plan, World};
 use simulator::{Chosen, Journal};
 
+fn again(seeds: &[(u64, &str)], plan: impl Fn(u64) -> Plan) {
+    for (seed, what) in seeds {
+        println!("{seed}: {what}");
+        World::new(plan(*seed), *seed, Journal::new(Chosen::All, false)).run();
+    }
+}
+
 /// Of the first worlds, whose plans and troubles stay as they were for this.
 const PLAIN: [(u64, &str); 2] = [
     (1_774_932_356, "a server's clock was set back, and another process heard an event twice"),
@@ -14,10 +21,7 @@ const PLAIN: [(u64, &str); 2] = [
 
 #[test]
 fn seeds_of_the_first_worlds_that_once_failed() {
-    for (seed, what) in PLAIN {
-        println!("{seed}: {what}");
-        World::new(Plan::plain(seed), seed, Journal::new(Chosen::All, false)).run();
-    }
+    again(&PLAIN, Plan::plain);
 }
 
 /// Of the worlds that grew, before what becomes of emits was judged in them.
@@ -32,10 +36,7 @@ const GROWN: [(u64, &str); 3] = [
 
 #[test]
 fn seeds_that_once_failed() {
-    for (seed, what) in GROWN {
-        println!("{seed}: {what}");
-        World::new(Plan::new(seed).unjudged(), seed, Journal::new(Chosen::All, false)).run();
-    }
+    again(&GROWN, |seed| Plan::new(seed).unjudged());
 }
 
 /// Of those, before emits were sent again in them.
@@ -46,10 +47,7 @@ const JUDGED: [(u64, &str); 2] = [
 
 #[test]
 fn seeds_of_emits_among_events_that_once_failed() {
-    for (seed, what) in JUDGED {
-        println!("{seed}: {what}");
-        World::new(Plan { window: None, ..Plan::new(seed) }, seed, Journal::new(Chosen::All, false)).run();
-    }
+    again(&JUDGED, |seed| Plan { window: None, ..Plan::new(seed) });
 }
 
 /// Of emits.

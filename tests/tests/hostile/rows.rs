@@ -85,8 +85,8 @@ impl Bound {
             Self::Nothing => ITSELF,
             Self::Message => message,
             Self::Attachments => message + 2 * LIMITS.attachment_bytes,
-            // Queues double too.
-            Self::Packets => message + 2 * (LIMITS.packets + QUEUE.0) * EACH,
+            // These double too.
+            Self::Packets => message + 2 * LIMITS.packets * EACH + WAITING,
             Self::Queue => message + WAITING + QUEUE.1,
             Self::Placeholders => message + 4 * LIMITS.message,
             Self::Events => ITSELF + WAITING,

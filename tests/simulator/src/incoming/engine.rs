@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::wire::Conn;
 use super::{EPOCH, SPACES};
 use crate::packet::Message;
-pub(super) use events::called;
+pub(super) use events::{called, number_of};
 use sessions::Session;
 
 /// What the server wants done.

@@ -6,10 +6,11 @@ use socketio_client_core::codec::Json;
 use socketio_client_core::{DisconnectReason, Holding, Input, Message, State, TransportId};
 
 use super::NAMESPACES;
+use super::engine::number_of;
 use super::rooms::space_of;
 use super::wire::Conn;
 use super::world::World;
-use crate::packet;
+use crate::packet::{self, Packet};
 
 /// What waits in a shell, and what it knows of sessions.
 #[derive(Debug, Default)]
@@ -41,9 +42,13 @@ pub(super) struct Sessions {
     pub(super) lived: bool,
 }
 
-/// Of an event.
-fn number_of(rest: &str) -> Option<u64> {
-    rest.split_once(r#"["e","#)?.1.split([',', ']']).next()?.parse().ok()
+/// What comes as text: a packet, or a body of them.
+fn text_of(input: &Input<Json>) -> Option<(TransportId, &str)> {
+    match input {
+        Input::Message { transport, message: Message::Text(text) } => Some((*transport, text)),
+        Input::Got { transport, body } => Some((*transport, body)),
+        _ => None,
+    }
 }
 
 impl Sessions {
@@ -77,31 +82,25 @@ impl Sessions {
     }
 
     fn hear(&mut self, input: &Input<Json>) {
-        match input {
-            Input::Message { transport, message: Message::Text(text) } => self.hear_packet(*transport, text),
-            Input::Got { transport, body } => {
-                body.split('\u{1e}').for_each(|packet| self.hear_packet(*transport, packet));
-            }
-            _ => {}
+        if let Some((transport, text)) = text_of(input) {
+            text.split('\u{1e}').for_each(|packet| self.hear_packet(transport, packet));
         }
     }
 
-    /// Those without attachments that it brings from the newest session, where it has joined.
+    /// Events without attachments that it brings from the newest session, where it has joined.
     fn events(&self, input: &Input<Json>) -> Vec<(usize, u64)> {
-        let (transport, text) = match input {
-            Input::Message { transport, message: Message::Text(text) } => (*transport, &**text),
-            Input::Got { transport, body } => (*transport, &**body),
-            _ => return Vec::new(),
+        let Some((_, text)) = text_of(input).filter(|(of, _)| self.sid(*of) == Some(&self.newest)) else {
+            return Vec::new();
         };
-        let events = text.split('\u{1e}').filter_map(|packet| packet.strip_prefix("42")).map(space_of);
-        let heard = |space| {
-            let of = |(sid, at): &(String, usize)| *sid == self.newest && *at == space;
-            self.sid(transport) == Some(&self.newest) && self.joined.iter().any(of)
+        let event = |text| {
+            let packet = Packet::of(text).filter(|packet| packet.kind == "2")?;
+            let of = |(sid, space): &&(String, usize)| {
+                *sid == self.newest && NAMESPACES[*space] == packet.namespace
+            };
+            let (_, space) = self.joined.iter().find(of)?;
+            Some((*space, number_of("e", packet.data)?))
         };
-        events
-            .filter(|(space, _)| heard(*space))
-            .filter_map(|(space, rest)| Some((space, number_of(rest)?)))
-            .collect()
+        text.split('\u{1e}').filter_map(event).collect()
     }
 
     fn hear_packet(&mut self, transport: TransportId, packet: &str) {

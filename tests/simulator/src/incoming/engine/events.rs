@@ -12,8 +12,13 @@ const EARLIER: u64 = 2 * 3_600_000;
 
 /// The number with which `call` is emitted.
 pub(in crate::incoming) fn called(data: &str) -> Option<u64> {
+    number_of("call", data)
+}
+
+/// The number of an event of that name.
+pub(in crate::incoming) fn number_of(name: &str, data: &str) -> Option<u64> {
     let args: Value = serde_json::from_str(data).ok()?;
-    args[1].as_u64().filter(|_| args[0] == "call")
+    args[1].as_u64().filter(|_| args[0] == name)
 }
 
 impl Server {
