@@ -147,7 +147,8 @@ mod tests {
 
     /// Any order of 0..97 but the ordinary one.
     fn orders() -> impl Iterator<Item = Vec<u64>> {
-        (1..97).map(|step| (0..97).map(|at| at * step % 97).collect())
+        let steps = (1..97).step_by(if cfg!(miri) { 32 } else { 1 });
+        steps.map(|step| (0..97).map(|at| at * step % 97).collect())
     }
 
     #[test]
