@@ -4,6 +4,7 @@
 //! [`placeholder`](super::placeholder) has brought every one into that form, and every other object out of it.
 
 use alloc::string::String;
+use core::cell::Cell;
 use core::fmt;
 
 use bytes::Bytes;
@@ -13,23 +14,60 @@ use serde::de::{
 };
 
 use super::key::Key;
+use super::payload::Payload;
+
+/// No encoder lets placeholders share an attachment; where a server does, the application has a copy for each. All together
+/// may be so many times what came.
+const COPIES: usize = 16;
+
+/// What placeholders stand for.
+pub(super) struct Attachments<'de> {
+    all: &'de [Bytes],
+    /// So many bytes more may be read.
+    left: Cell<usize>,
+}
+
+impl<'de> Attachments<'de> {
+    pub(super) fn of(payload: &'de Payload) -> Self {
+        let all = payload.attachments();
+        let came = if all.is_empty() { 0 } else { payload.size() };
+        Self { all, left: Cell::new(came.saturating_mul(COPIES)) }
+    }
+
+    /// The one that the rest of a placeholder refers to.
+    fn read<A: MapAccess<'de>>(&self, mut rest: A) -> Result<&'de [u8], A::Error> {
+        if rest.next_value()?
+            && let Some((Key::Borrowed("num"), number)) = rest.next_entry::<Key<'de>, usize>()?
+            && let Some(bytes) = self.all.get(number)
+        {
+            let many = || {
+                Error::custom(format_args!(
+                    "placeholders that share attachments: more than {COPIES} times what came"
+                ))
+            };
+            self.left.set(self.left.get().checked_sub(bytes.len()).ok_or_else(many)?);
+            return Ok(bytes);
+        }
+        Err(Error::custom("a placeholder that refers to no attachment"))
+    }
+}
 
 /// A deserialiser, a visitor, a seed, or a part of a value, that passes attachments on to what is inside.
-pub(super) struct With<'de, T> {
+pub(super) struct With<'a, 'de, T> {
     inner: T,
-    attachments: &'de [Bytes],
+    attachments: &'a Attachments<'de>,
     /// Of a visitor: it expects a sequence, so bytes come one by one.
     sequence: bool,
 }
 
-impl<'de, T> With<'de, T> {
+impl<'a, 'de, T> With<'a, 'de, T> {
     #[inline]
-    pub(super) const fn new(inner: T, attachments: &'de [Bytes]) -> Self {
+    pub(super) const fn new(inner: T, attachments: &'a Attachments<'de>) -> Self {
         Self { inner, attachments, sequence: false }
     }
 
     #[inline]
-    const fn around<U>(&self, inner: U) -> With<'de, U> {
+    const fn around<U>(&self, inner: U) -> With<'a, 'de, U> {
         With::new(inner, self.attachments)
     }
 }
@@ -54,7 +92,7 @@ macro_rules! forward_to_any {
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for With<'de, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for With<'_, 'de, D> {
     type Error = D::Error;
 
     forward! {
@@ -98,7 +136,7 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for With<'de, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for With<'_, 'de, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,10 +180,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for With<'de, V> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, mut inner: A) -> Result<V::Value, A::Error> {
         let mut first = None;
-        if !self.attachments.is_empty() {
+        if !self.attachments.all.is_empty() {
             first = inner.next_key::<Key<'de>>()?;
             if first.as_ref().is_some_and(Key::is_placeholder) {
-                let bytes = attachment(inner, self.attachments)?;
+                let bytes = self.attachments.read(inner)?;
                 return if self.sequence {
                     self.inner.visit_seq(SeqDeserializer::new(bytes.iter().copied()))
                 } else {
@@ -164,24 +202,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for With<'de, V> {
     }
 }
 
-/// What the rest of a placeholder refers to.
-fn attachment<'de, A: MapAccess<'de>>(mut rest: A, attachments: &'de [Bytes]) -> Result<&'de [u8], A::Error> {
-    if rest.next_value()?
-        && let Some((Key::Borrowed("num"), number)) = rest.next_entry::<Key<'de>, usize>()?
-        && let Some(bytes) = attachments.get(number)
-    {
-        return Ok(bytes);
-    }
-    Err(Error::custom("a placeholder that refers to no attachment"))
-}
-
 /// The entries of an object of which the first key may have been read.
 struct Entries<'de, A> {
     inner: A,
     first: Option<Key<'de>>,
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for With<'de, Entries<'de, A>> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for With<'_, 'de, Entries<'de, A>> {
     type Error = A::Error;
 
     #[inline]
@@ -204,7 +231,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for With<'de, Entries<'de, A>> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for With<'de, A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for With<'_, 'de, A> {
     type Error = A::Error;
 
     #[inline]
@@ -219,7 +246,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for With<'de, A> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for With<'de, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for With<'_, 'de, S> {
     type Value = S::Value;
 
     #[inline]
@@ -229,9 +256,9 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for With<'de, S> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for With<'de, A> {
+impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for With<'a, 'de, A> {
     type Error = A::Error;
-    type Variant = With<'de, A::Variant>;
+    type Variant = With<'a, 'de, A::Variant>;
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
@@ -240,7 +267,7 @@ impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for With<'de, A> {
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for With<'de, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for With<'_, 'de, A> {
     type Error = A::Error;
 
     #[inline]

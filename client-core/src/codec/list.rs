@@ -4,21 +4,20 @@ use alloc::format;
 use core::fmt;
 use core::marker::PhantomData;
 
-use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::de::With;
+use super::de::{Attachments, With};
 
 /// Reads an array as an argument list. Arguments that the type has no place for are ignored, as in JavaScript.
-pub(super) struct List<'de, T> {
+pub(super) struct List<'a, 'de, T> {
     /// An event's name comes first.
     pub(super) named: bool,
-    pub(super) attachments: &'de [Bytes],
+    pub(super) attachments: &'a Attachments<'de>,
     pub(super) target: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for List<'de, T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for List<'_, 'de, T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

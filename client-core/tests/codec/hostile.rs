@@ -92,3 +92,19 @@ fn mutated_packets_never_panic() {
     }
     assert!(accepted > 1000, "mutations that stay valid are part of the test: {accepted}");
 }
+
+#[test]
+fn places_that_share_an_attachment_do_not_multiply_it() {
+    let places = |count: usize| {
+        let text = format!("451-[\"e\"{}]", r#",{"_placeholder":true,"num":0}"#.repeat(count));
+        super::payload(&text, &[&[7; 100_000]])
+    };
+    let read = |count| places(count).parse::<Arguments<Vec<Bytes>>>().map(|args| args.0.len());
+    assert_eq!(read(16), Ok(16));
+    assert!(read(17).unwrap_err().to_string().contains("16 times what came"));
+    let again = places(16);
+    for _ in 0..3 {
+        assert!(again.parse::<Arguments<Vec<Value>>>().is_ok(), "each reading is one of its own");
+    }
+    assert!(places(1000).parse::<Value>().is_ok(), "what is not read is not counted");
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use socketio_client_core::codec::{Arguments, Json, Payload, Value};
-use socketio_client_core::{EmitOptions, Input as Any, Message, TransportKind};
+use socketio_client_core::{Codec, Decoded, EmitOptions, Input as Any, Limits, Message, TransportKind};
 
 use super::machine::Machine;
 
@@ -97,9 +97,21 @@ fn namespaces(count: usize, joined: bool) -> Machine {
 
 fn read(payload: Payload) -> (usize, Work) {
     (
-        payload.json().len(),
+        payload.size(),
         Box::new(move || payload.parse::<Arguments<Vec<Value>>>().map_or(0, |args| args.0.len())),
     )
+}
+
+/// An attachment of 100 bytes that stands in so many places, which no encoder writes.
+fn shared(places: usize) -> Payload {
+    let text = format!("451-[\"e\"{}]", r#",{"_placeholder":true,"num":0}"#.repeat(places));
+    let Ok(Decoded::Partial(partial)) = Json.decode(text.into(), &Limits::default()) else {
+        panic!("a packet that wants an attachment");
+    };
+    match Json.attach(partial, Bytes::from(vec![0; 100]), &Limits::default()) {
+        Ok(Decoded::Packet(_, Some(payload))) => payload,
+        _ => panic!("a packet that is complete"),
+    }
 }
 
 pub(crate) const SHAPES: &[Shape] = &[
@@ -187,13 +199,19 @@ pub(crate) const SHAPES: &[Shape] = &[
         make: |n| one(format!("451-[\"e\",{{\"a\":0{}}}]", ",\"\\u005fplaceholder\":0".repeat(n))),
     },
     Shape {
-        name: "one attachment in many places, read by the application",
-        unit: "places",
-        first: 125,
+        name: "attachments, read by the application",
+        unit: "attachments",
+        first: 250,
         make: |n| {
-            let part = Bytes::from(vec![0; 1000]);
+            let part = Bytes::from(vec![0; 100]);
             read(Payload::event("e", &Arguments(vec![Value::Bytes(part); n])).expect("a payload"))
         },
+    },
+    Shape {
+        name: "one attachment in many places, read by the application",
+        unit: "places",
+        first: 250,
+        make: |n| read(shared(n)),
     },
     Shape {
         name: "half-built packets, completed",
