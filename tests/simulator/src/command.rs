@@ -101,10 +101,10 @@ fn range(options: &Options) -> bool {
     for (kind, seed, failure) in report.failures.iter().take(NAMED) {
         println!("{} {seed}: {}: {}", kind.name(), failure.law, failure.message);
     }
-    let missing = report.missing();
-    missing.iter().for_each(|missing| println!("{missing}"));
+    let wrong = report.wrong();
+    wrong.iter().for_each(|wrong| println!("{wrong}"));
     println!("figures: {}", report.summary());
-    report.failures.is_empty() && missing.is_empty()
+    report.failures.is_empty() && wrong.is_empty()
 }
 
 /// The whole of one run.

@@ -209,6 +209,8 @@ impl World {
     pub(super) fn run_shell(&mut self) {
         self.shell.next = None;
         let inputs = std::mem::take(&mut self.shell.inputs);
+        self.figures.add("late looks", u64::from(!inputs.is_empty()));
+        self.figures.add("late looks at several inputs", u64::from(inputs.len() > 1));
         inputs.iter().for_each(|input| self.shell.session.hear(input));
         let now = self.instant();
         self.manager.handle_inputs(inputs, now);
