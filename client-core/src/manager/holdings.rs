@@ -7,11 +7,32 @@ use crate::codec::Codec;
 use crate::event::SocketId;
 use crate::known::MOST as MOST_KNOWN;
 
+/// What has a bound.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// With those that wait for an answer.
+    Emits,
+    EmitBytes,
+    /// Events before the answer to CONNECT.
+    Early,
+    EarlyBytes,
+    /// Events while what was missed is made good.
+    Resync,
+    ResyncBytes,
+    /// Events that are known again.
+    Known,
+    /// Attachments of half a packet.
+    Attachments,
+    /// Connections that are gone.
+    Ghosts,
+}
+
 /// Something that is kept, and how much of it may be.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
-    pub what: &'static str,
+    pub what: Kept,
     pub much: usize,
     pub most: usize,
 }
@@ -28,17 +49,13 @@ impl<C: Codec> Manager<C> {
             let (early, resync) = (&recovery.early, recovery.resync.as_ref().map(|resync| &resync.held));
             let known = recovery.session.as_ref().map_or(0, |session| session.known.len());
             [
-                ("emits and unanswered ones", emits + target.acks.in_flight(), config.buffer_size),
-                ("bytes of emits", emit_bytes, config.buffer_bytes),
-                ("events before the answer to CONNECT", early.events.len(), events),
-                ("bytes of these", early.bytes, bytes),
-                (
-                    "events while what was missed is made good",
-                    resync.map_or(0, |held| held.events.len()),
-                    events,
-                ),
-                ("bytes of those", resync.map_or(0, |held| held.bytes), bytes),
-                ("events that are known again", known, MOST_KNOWN),
+                (Kept::Emits, emits + target.acks.in_flight(), config.buffer_size),
+                (Kept::EmitBytes, emit_bytes, config.buffer_bytes),
+                (Kept::Early, early.events.len(), events),
+                (Kept::EarlyBytes, early.bytes, bytes),
+                (Kept::Resync, resync.map_or(0, |held| held.events.len()), events),
+                (Kept::ResyncBytes, resync.map_or(0, |held| held.bytes), bytes),
+                (Kept::Known, known, MOST_KNOWN),
             ]
         });
         let engine = match (&self.phase, &self.lingering) {
@@ -47,8 +64,8 @@ impl<C: Codec> Manager<C> {
         };
         let missing = engine.map_or(0, |engine| engine.missing(&self.codec));
         let of_all = [
-            ("attachments of half a packet", missing, config.limits.attachments),
-            ("connections that are gone", self.ghosts.len(), MOST_GHOSTS),
+            (Kept::Attachments, missing, config.limits.attachments),
+            (Kept::Ghosts, self.ghosts.len(), MOST_GHOSTS),
         ];
         let all = of_socket.into_iter().flatten().chain(of_all);
         all.map(|(what, much, most)| Holding { what, much, most })

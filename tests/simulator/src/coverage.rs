@@ -17,6 +17,10 @@ pub(crate) enum Part {
 
 type Way = (&'static str, &'static str);
 
+/// One run of a hundred or so has one of these; so many runs have all of them.
+const RARE: [Way; 1] = [("connecting", "disconnected")];
+const MANY: u64 = 2000;
+
 impl Part {
     const ALL: [Self; 3] = [Self::Connection, Self::Namespace, Self::Fate];
 
@@ -88,6 +92,13 @@ impl Coverage {
         self.add(Part::Fate, before.map_or("new", Fate::as_str), fate.as_str());
     }
 
+    /// Every way once.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let ways = Part::ALL.into_iter().flat_map(|part| part.ways().iter().map(move |way| (part, *way)));
+        Self(ways.map(|way| (way, 1)).collect())
+    }
+
     fn of(&self, part: Part, way: Way) -> u64 {
         self.0.get(&(part, way)).copied().unwrap_or_default()
     }
@@ -118,18 +129,28 @@ impl fmt::Display for Coverage {
 }
 
 impl Coverage {
-    /// Ways that nobody went.
-    pub fn never(&self) -> impl Iterator<Item = Way> {
+    /// Ways that nobody went, of those that are gone in so many runs.
+    pub(crate) fn never(&self, runs: u64) -> impl Iterator<Item = String> {
         let ways = Part::ALL.into_iter().flat_map(|part| part.ways().iter().map(move |way| (part, *way)));
-        ways.filter(|(part, way)| self.of(*part, *way) == 0).map(|(_, way)| way)
+        let is_gone = move |(_, way): &(Part, Way)| runs >= MANY || !RARE.contains(way);
+        ways.filter(|(part, way)| self.of(*part, *way) == 0).filter(is_gone).map(words)
+    }
+
+    /// Ways that were gone, though there are none.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = String> {
+        self.0.keys().filter(|(part, way)| !part.ways().contains(way)).copied().map(words)
     }
 
     /// Ways that were gone, and that there are.
     #[must_use]
     pub fn share(&self) -> (usize, usize) {
         let all = Part::ALL.into_iter().map(|part| part.ways().len()).sum();
-        (all - self.never().count(), all)
+        (all - self.never(MANY).count(), all)
     }
+}
+
+fn words((part, (from, to)): (Part, Way)) -> String {
+    format!("{}, {from} to {to}", part.name())
 }
 
 /// Looks at one client as it goes.

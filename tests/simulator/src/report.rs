@@ -98,21 +98,28 @@ impl Report {
         from(at as u64)..from(at as u64 + 1)
     }
 
-    /// Kinds of things that a part of the range should have and has not.
-    pub(crate) fn missing(&self) -> Vec<String> {
-        let mut missing = Vec::new();
-        if self.seeds.end - self.seeds.start < ENOUGH {
-            return missing;
+    /// What must not be missing, and is; and what must not be there.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let mut wrong: Vec<_> =
+            self.coverage.unknown().map(|way| format!("not in the list of transitions: {way}")).collect();
+        let count = self.seeds.end - self.seeds.start;
+        if count < ENOUGH {
+            return wrong;
+        }
+        // One world alone does not go every way.
+        if self.kinds == Kind::ALL {
+            let never = self.coverage.never(count);
+            wrong.extend(never.map(|way| format!("never seen in {:?}: {way}", self.seeds)));
         }
         for (column, figures) in self.figures.iter().enumerate() {
             for (kind, figures) in self.kinds.iter().zip(figures) {
                 let lacks = kind.needed().iter().filter(|what| figures.of(what) == 0);
-                missing.extend(
+                wrong.extend(
                     lacks.map(|what| format!("{}: no {what:?} in {:?}", kind.name(), self.column(column))),
                 );
             }
         }
-        missing
+        wrong
     }
 
     /// How much of it there was, in one line.
@@ -137,7 +144,8 @@ impl Report {
         }
         let _ = writeln!(text, "\n|---|---{}|", "|---".repeat(self.figures.len()));
         for (at, kind) in self.kinds.iter().enumerate() {
-            let whats: BTreeSet<_> = self.figures.iter().flat_map(|of| of[at].kinds()).collect();
+            let seen = self.figures.iter().flat_map(|of| of[at].kinds());
+            let whats: BTreeSet<_> = seen.chain(kind.needed().iter().copied()).collect();
             for what in whats {
                 let mark = if kind.needed().contains(&what) { "" } else { " (may be 0)" };
                 let _ = write!(text, "| {} | {what}{mark} |", kind.name());
@@ -147,9 +155,66 @@ impl Report {
                 text.push('\n');
             }
         }
-        let never: Vec<_> = self.coverage.never().map(|(from, to)| format!("{from} to {to}")).collect();
-        let never = if never.is_empty() { "none".into() } else { never.join(", ") };
+        let never: Vec<_> = self.coverage.never(u64::MAX).collect();
+        let never = if never.is_empty() { "none".into() } else { never.join("; ") };
         let _ = write!(text, "\n{}\nTransitions that were never seen: {never}.", self.coverage);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::Part;
+
+    /// Everything happened once.
+    fn full(count: u64, kinds: &[Kind]) -> Report {
+        let mut report = Report::empty(0..count, kinds);
+        for column in &mut report.figures {
+            for (kind, figures) in kinds.iter().zip(column) {
+                kind.needed().iter().for_each(|what| figures.count(what));
+            }
+        }
+        report.coverage = Coverage::full();
+        report
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(full(2 * ENOUGH, &Kind::ALL).wrong(), Vec::<String>::new());
+
+        let mut report = full(2 * ENOUGH, &Kind::ALL);
+        report.figures[1][0] = Figures::default();
+        let wrong = report.wrong();
+        assert_eq!(wrong.len(), Kind::Emits.needed().len());
+        assert!(wrong.contains(&r#"emits: no "cuts" in 200..400"#.into()), "{wrong:?}");
+
+        report = full(ENOUGH, &Kind::ALL);
+        report.coverage = Coverage::default();
+        let wrong = report.wrong();
+        assert!(wrong.contains(&"never seen in 0..200: namespace, waiting to joined".into()), "{wrong:?}");
+        // All but those that are rare.
+        let all = Coverage::default().share().1;
+        assert_eq!(wrong.len(), all - 1, "{wrong:?}");
+        let many = Report { coverage: Coverage::default(), ..full(10 * ENOUGH, &Kind::ALL) };
+        assert_eq!(many.wrong().len(), all);
+        // Fewer seeds need not have everything in them, nor one world alone all of the other's.
+        assert_eq!(Report { seeds: 0..ENOUGH - 1, ..report }.wrong(), Vec::<String>::new());
+        let alone = Report { coverage: Coverage::default(), ..full(ENOUGH, &[Kind::Incoming]) };
+        assert_eq!(alone.wrong(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_transition_that_is_not_in_the_list_is_named() {
+        let mut report = full(1, &[Kind::Emits]);
+        report.coverage.add(Part::Fate, "delivered", "held");
+        assert_eq!(report.wrong(), ["not in the list of transitions: fate of an emit, delivered to held"]);
+    }
+
+    #[test]
+    fn what_is_needed_has_a_row_though_it_never_happened() {
+        let tables = Report::empty(0..1, &Kind::ALL).tables();
+        assert!(tables.contains("| emits | cuts | 0 |\n"), "{tables}");
+        assert!(tables.contains("| incoming | full | 0 |\n"), "{tables}");
     }
 }

@@ -98,7 +98,7 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 24] = [
+const EMITS: [&str; 26] = [
     "cuts",
     "cuts inside a frame",
     "cuts inside a packet",
@@ -112,6 +112,8 @@ const EMITS: [&str; 24] = [
     "too large",
     "with an attachment",
     "strays",
+    "late looks",
+    "late looks at several inputs",
     "dropped without a word",
     "reconnects",
     "retries",
@@ -162,10 +164,13 @@ pub fn share(kind: Kind, runs: u64) {
         std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
     };
     let (first, runs) = (variable("SIMULATOR_SEED", 1), variable("SIMULATOR_RUNS", runs));
-    let mut figures = Figures::default();
+    let (mut figures, mut coverage) = (Figures::default(), Coverage::default());
     for seed in first..first + runs {
         match kind.try_seed(seed) {
-            Ok(outcome) => figures += outcome.figures,
+            Ok(outcome) => {
+                figures += outcome.figures;
+                coverage += outcome.coverage;
+            }
             Err(Failure { law, message }) => panic!(
                 "SIMULATOR_SEED={seed} SIMULATOR_RUNS=1 shows it again, and simulate --seed {seed} --world {} every step \
                  of it:\n{law}: {message}\n{}",
@@ -175,6 +180,7 @@ pub fn share(kind: Kind, runs: u64) {
         }
     }
     println!("seeds {first}..{}: {figures}", first + runs);
+    assert_eq!(coverage.unknown().next(), None, "a transition that is not in the list");
     if runs >= ENOUGH {
         assert_eq!(figures.lacks(kind.needed()), None, "in {runs} runs");
     }

@@ -49,6 +49,8 @@ impl World {
                 return self.drain(at);
             }
             let inputs = std::mem::take(&mut client.inputs);
+            self.figures.add("late looks", u64::from(!inputs.is_empty()));
+            self.figures.add("late looks at several inputs", u64::from(inputs.len() > 1));
             client.manager.handle_inputs(inputs, now);
         }
         if client.manager.poll_timeout().is_some_and(|due| due <= now) {
@@ -170,6 +172,9 @@ impl World {
         };
         if self.clients[at].wakes.is_none() {
             self.figures.count("strays");
+            let is_next = |of: Link| of > link && self.clients[at].transport(of).is_some();
+            let late = self.joined.iter().any(|(of, _)| is_next(*of));
+            self.figures.add("strays overtaken by the next connection", u64::from(late));
             self.tell_client(at, Input::Message { transport, message });
         }
     }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::{Action, Chosen, Journal};
-use crate::run::{Failure, Kind};
+use crate::journal::Action;
 
 /// Runs that it may take.
 const RUNS: usize = 200;
 
-/// Leaves out whatever the same law is broken without (delta debugging). What is left is done, in their order.
-pub(crate) fn shrink(kind: Kind, seed: u64, failure: &Failure, actions: Vec<Action>) -> Vec<Action> {
+/// Leaves out whatever a run fails without in the same way (delta debugging). What is left is done, in their order. `fails` tells
+/// what a run with these actions alone has done until then, if it does.
+pub(crate) fn shrink(
+    actions: Vec<Action>,
+    mut fails: impl FnMut(BTreeSet<u32>) -> Option<Vec<Action>>,
+) -> Vec<Action> {
     let mut left = actions;
     let mut runs = 0;
     let mut parts = 2;
@@ -22,12 +25,10 @@ pub(crate) fn shrink(kind: Kind, seed: u64, failure: &Failure, actions: Vec<Acti
             }
             runs += 1;
             let (from, to) = (part * size, ((part + 1) * size).min(left.len()));
-            let numbers: BTreeSet<_> =
-                left[..from].iter().chain(&left[to..]).map(|action| action.number).collect();
-            let journal = Journal::new(Chosen::Only(numbers), false);
-            if kind.run(seed, &journal).is_err_and(|other| other.law == failure.law) {
-                // Those after the end are not needed either.
-                shrunk = Some(journal.actions());
+            let numbers = left[..from].iter().chain(&left[to..]).map(|action| action.number).collect();
+            // Those after the end are not needed either.
+            shrunk = fails(numbers);
+            if shrunk.is_some() {
                 break;
             }
         }
@@ -41,4 +42,53 @@ pub(crate) fn shrink(kind: Kind, seed: u64, failure: &Failure, actions: Vec<Acti
         }
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run of these actions has done when the last of those that it fails by is done.
+    fn run(numbers: &BTreeSet<u32>, needed: &[u32]) -> Option<Vec<Action>> {
+        let end = needed.iter().max().copied().unwrap_or_default();
+        let action = |number: &u32| Action { number: *number, at: 0, what: String::new() };
+        let fails = needed.iter().all(|number| numbers.contains(number));
+        fails.then(|| numbers.range(..=end).map(action).collect())
+    }
+
+    /// What is left, and in how many runs.
+    fn shrunk(all: u32, needed: &[u32]) -> (Vec<u32>, usize) {
+        let actions = run(&(1..=all).collect(), needed).unwrap();
+        let mut runs = 0;
+        let left = shrink(actions, |numbers| {
+            runs += 1;
+            run(&numbers, needed)
+        });
+        (left.iter().map(|action| action.number).collect(), runs)
+    }
+
+    #[test]
+    fn what_is_left_is_what_it_takes() {
+        let cases: [(u32, &[u32]); 7] = [
+            (1, &[1]),
+            (2, &[2]),
+            (100, &[1]),
+            (100, &[100]),
+            (1000, &[3, 17, 40]),
+            (1000, &[1, 500, 1000]),
+            (7, &[1, 2, 3, 4, 5, 6, 7]),
+        ];
+        for (all, needed) in cases {
+            let (left, runs) = shrunk(all, needed);
+            assert_eq!(left, needed, "of {all}, in {runs} runs");
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_left() {
+        let needed: Vec<_> = (1..=1000).step_by(2).collect();
+        let (left, runs) = shrunk(1000, &needed);
+        assert_eq!(runs, RUNS);
+        assert!(needed.iter().all(|number| left.contains(number)), "{left:?}");
+    }
 }

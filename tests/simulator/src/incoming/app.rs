@@ -54,7 +54,11 @@ impl World {
                 self.last(conn, |transport| Input::Closed { transport, error });
             }
             Arrival::Rejoin(_) if self.over => {}
-            Arrival::Rejoin(space) => self.manager.connect(self.sockets[space], self.instant()),
+            Arrival::Rejoin(space) => {
+                // A lazy shell has not looked since the last namespace was left.
+                self.watcher.look(&self.manager, &self.sockets, &mut self.coverage);
+                self.manager.connect(self.sockets[space], self.instant());
+            }
             Arrival::Resynced(resync) => {
                 let space = resync.parts().0.number() as usize;
                 // Nothing is told of what waits before.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{DisconnectReason, Holding, Input, Message, State, TransportId};
+use socketio_client_core::{DisconnectReason, Holding, Input, Kept, Message, State, TransportId};
 
 use super::NAMESPACES;
 use super::engine::number_of;
@@ -24,7 +24,7 @@ pub(super) struct Shell {
     /// When the newest session has said last that it lives.
     lived: u64,
     /// How far a namespace is above a bound, by what came back because it never left.
-    above: BTreeMap<(usize, &'static str), usize>,
+    above: BTreeMap<(usize, Kept), usize>,
 }
 
 /// Which session a transport belongs to, and where a session has joined.
@@ -175,7 +175,7 @@ impl World {
         // It was accepted, and had made room: it is kept, and nothing else is taken beside it.
         let mut came_back = Vec::new();
         for ((space, Holding { what, much, most }), before) in self.holdings().zip(before) {
-            if what.contains("emits") && much > most {
+            if matches!(what, Kept::Emits | Kept::EmitBytes) && much > most {
                 came_back.push(((space, what), (much - most).min(much - before)));
             }
         }
@@ -209,6 +209,8 @@ impl World {
     pub(super) fn run_shell(&mut self) {
         self.shell.next = None;
         let inputs = std::mem::take(&mut self.shell.inputs);
+        self.figures.add("late looks", u64::from(!inputs.is_empty()));
+        self.figures.add("late looks at several inputs", u64::from(inputs.len() > 1));
         inputs.iter().for_each(|input| self.shell.session.hear(input));
         let now = self.instant();
         self.manager.handle_inputs(inputs, now);
@@ -235,14 +237,15 @@ impl World {
         for (space, Holding { what, much, most }) in self.holdings() {
             let over = much.saturating_sub(most);
             let came_back = self.shell.above.get(&(space, what)).copied().unwrap_or_default();
-            assert!(over <= came_back, "{much} {what} in {}, of at most {most}", NAMESPACES[space]);
+            assert!(over <= came_back, "{much} {what:?} in {}, of at most {most}", NAMESPACES[space]);
             if over > 0 {
                 above.insert((space, what), over);
             }
-            if much == most {
-                full.push(if what.starts_with("emits") { "full of emits" } else { "full" });
-            } else if what.starts_with("attachments") && much > 0 {
-                full.push("half a packet");
+            match what {
+                Kept::Emits if much == most => full.push("full of emits"),
+                _ if much == most => full.push("full"),
+                Kept::Attachments if much > 0 => full.push("half a packet"),
+                _ => {}
             }
         }
         self.shell.above = above;

@@ -50,6 +50,11 @@ impl Arrival {
 const HANDSHAKE: usize = 150;
 
 impl Arrival {
+    /// What one side has to say to the other.
+    const fn is_data(&self) -> bool {
+        matches!(self, Self::Request(_) | Self::ToServer(..) | Self::ToClient(..) | Self::Answer(..))
+    }
+
     /// Bytes that the client has handed over.
     const fn handed(&self) -> usize {
         match self {
@@ -149,6 +154,24 @@ pub(super) enum To {
     Client,
 }
 
+/// The last that has come over a transport which takes the place of older ones.
+#[derive(Debug)]
+struct Came {
+    transport: TransportId,
+    /// Its number, in the order of what was sent.
+    count: u64,
+    node: usize,
+    lag: u64,
+}
+
+/// How often something came that was sent before what had already come over the next transport.
+#[derive(Debug, Default)]
+pub(super) struct Overtaken {
+    pub(super) times: u64,
+    /// By one whose connection is faster as a whole.
+    pub(super) by_faster: u64,
+}
+
 /// On which way, if it can be lost.
 type Travelling = (Option<(Conn, To)>, Arrival);
 
@@ -171,6 +194,9 @@ pub(super) struct Wire {
     stalled: [u64; 2],
     /// What still arrives on connections that are dead.
     spared: BTreeSet<u64>,
+    /// At the server, and at the client: of two the older transport has come further.
+    came: [Vec<Came>; 2],
+    pub(super) overtaken: Overtaken,
 }
 
 impl Wire {
@@ -189,6 +215,8 @@ impl Wire {
             latest: 0,
             stalled: [0; 2],
             spared: BTreeSet::new(),
+            came: Default::default(),
+            overtaken: Overtaken::default(),
         }
     }
 
@@ -296,6 +324,21 @@ impl Wire {
         flying.map(|((at, _), _)| *at).max().unwrap_or_default()
     }
 
+    /// A WebSocket that goes on with a session takes the place of older transports, which may still be heard.
+    fn note_order(&mut self, conn: Conn, to: To, count: u64, arrival: &Arrival) {
+        let Some(of) = self.conns.get(&conn).filter(|_| arrival.is_data()) else { return };
+        let Connection { transport, node, lag, .. } = *of;
+        let came = &mut self.came[to as usize];
+        let before = |came: &&Came| came.node == node && came.transport > transport && came.count > count;
+        self.overtaken.times += u64::from(came.iter().any(|came| before(&came)));
+        self.overtaken.by_faster += u64::from(came.iter().filter(before).any(|came| came.lag < lag));
+        if of.kind == Kind::WebSocket && of.sid.is_some() && !matches!(arrival, Arrival::Request(_)) {
+            // Whom these have overtaken, it has too.
+            came.retain(|other| other.node != node || other.transport > transport || other.count > count);
+            came.push(Came { transport, count, node, lag });
+        }
+    }
+
     /// Those of a transport that the client has open.
     pub(super) fn of(&self, transport: TransportId) -> Vec<Conn> {
         let is_of = |conn: &&Conn| self.conns.get(*conn).is_some_and(|of| of.transport == transport);
@@ -321,6 +364,9 @@ impl Wire {
                 connection.unsent -= arrival.handed();
             }
             if !lost || spared {
+                if let Some((conn, to)) = way {
+                    self.note_order(conn, to, count, &arrival);
+                }
                 self.taken = count;
                 return Some(arrival);
             }

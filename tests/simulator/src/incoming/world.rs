@@ -14,7 +14,7 @@ use super::nodes::Node;
 use super::plan::Plan;
 use super::process;
 use super::shell::Shell;
-use super::wire::{Arrival, Conn, Kind, To, Wire};
+use super::wire::{Arrival, Conn, Kind, Overtaken, To, Wire};
 use crate::coverage::{Coverage, Watcher};
 use crate::day::{Allocated, Weight};
 use crate::dice::Dice;
@@ -131,7 +131,10 @@ impl World {
     }
 
     #[must_use]
-    pub fn outcome(self) -> Outcome {
+    pub fn outcome(mut self) -> Outcome {
+        let Overtaken { times, by_faster } = self.wire.overtaken;
+        self.figures.add("overtaken by the next transport", times);
+        self.figures.add("overtaken by a faster transport", by_faster);
         Outcome { figures: self.figures, coverage: self.coverage, simulated: self.now }
     }
 
