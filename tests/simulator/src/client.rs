@@ -12,6 +12,7 @@ use socketio_client_core::{
 
 use crate::coverage::Watcher;
 use crate::dice::Dice;
+use crate::fates::Terms;
 use crate::network::Link;
 use crate::pace::Pace;
 use crate::plan::Plan;
@@ -35,6 +36,30 @@ pub(crate) struct Emitted {
     pub(crate) quiet: bool,
     pub(crate) answered: bool,
     pub(crate) fate: Option<Fate>,
+    pub(crate) terms: Terms,
+    /// The application did not want it any more, and that was in time.
+    pub(crate) unwanted: bool,
+    pub(crate) cancelled: bool,
+    /// It has ended, and takes room all the same, where it stands in a queue or waits for its answer; until it is gone.
+    pub(crate) lingers: bool,
+    pub(crate) gone: bool,
+}
+
+impl Emitted {
+    pub(crate) const fn new(number: u64, size: usize, quiet: bool, terms: Terms) -> Self {
+        Self {
+            number,
+            size,
+            quiet,
+            answered: false,
+            fate: None,
+            terms,
+            unwanted: false,
+            cancelled: false,
+            lingers: false,
+            gone: false,
+        }
+    }
 }
 
 pub(crate) struct Client {
@@ -45,6 +70,19 @@ pub(crate) struct Client {
     pub(crate) links: BTreeMap<TransportId, Link>,
     pub(crate) dead: Vec<TransportId>,
     pub(crate) emits: BTreeMap<(usize, EmitId), Emitted>,
+    /// By namespace: the emit of which something was heard last.
+    pub(crate) told: [Option<EmitId>; 2],
+    /// By namespace: how often it was left, or its session ended.
+    pub(crate) partings: [u32; 2],
+    /// The newest link that there was then: over it only what waits there still leaves.
+    pub(crate) left: Option<Link>,
+    /// Since all was heard: the namespaces and sizes of emits that found no room, emits that stand in the queue no longer, and
+    /// those that were answered.
+    pub(crate) refused: Vec<(usize, usize)>,
+    pub(crate) gone: Vec<(usize, EmitId)>,
+    pub(crate) answered: Vec<(usize, EmitId)>,
+    /// A transport takes no more for the moment.
+    pub(crate) full: bool,
     pub(crate) watcher: Watcher,
     pub(crate) pace: Pace,
     /// What waits in a lazy shell, and when it looks.
@@ -117,6 +155,13 @@ impl Client {
             links,
             dead,
             emits,
+            told: [None; 2],
+            partings: [0; 2],
+            left: None,
+            refused: Vec::new(),
+            gone: Vec::new(),
+            answered: Vec::new(),
+            full: false,
             watcher: Watcher::default(),
             pace: Pace::default(),
             inputs: Vec::new(),

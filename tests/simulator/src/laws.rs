@@ -1,4 +1,4 @@
-//! What the application is told must be true, and complete at the end.
+//! What the application is told must be true, and complete at the end. That it has its reason stands in `fates.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,11 +27,13 @@ impl World {
     }
 
     /// It leaves. Nothing does that is to be stored first, and is not.
-    pub(crate) fn leaves(&mut self, text: &str) {
+    pub(crate) fn leaves(&mut self, client: usize, link: Link, text: &str) {
         let Some(packet) = Packet::of(text).filter(Packet::is_event) else { return };
         let args: Value = serde_json::from_str(packet.data).unwrap();
         let Some(number) = args[1].as_u64() else { return };
-        self.sent.insert(number);
+        let at = usize::from(packet.namespace == NAMESPACES[1]);
+        self.sent.insert(number, (link, self.clients[client].partings[at]));
+        self.passes_by(client, number);
         if self.plan.store == Some(Durability::StoredFirst) && packet.namespace == NAMESPACES[1] {
             let stored = self.disk.ever.contains(&number) || self.passing.contains(&number);
             assert!(stored, "{number} left before it was stored");
@@ -84,6 +86,7 @@ impl World {
         match event {
             Event::Fate { socket, emit, fate, payload } => {
                 let at = usize::from(socket == reliable);
+                self.check_reason(client, at, emit, fate);
                 // Those of an earlier process, or of another one, have no ticket that this one has given.
                 let Some(emitted) = self.clients[client].emits.get_mut(&(at, emit)) else { return };
                 let before = emitted.fate.replace(fate);
@@ -102,12 +105,15 @@ impl World {
             }
             Event::OutboxSettled { fate, payload, result, .. } => {
                 self.open.remove(&number(&payload));
+                self.check_stored_reason(number(&payload), fate);
                 self.ended(1, number(&payload), fate);
                 self.answered(number(&payload), result);
             }
             Event::Ack { socket, emit, result } => {
                 let at = usize::from(socket == reliable);
-                let Some(emitted) = self.clients[client].emits.get_mut(&(at, emit)) else { return };
+                let client = &mut self.clients[client];
+                let Some(emitted) = client.emits.get_mut(&(at, emit)) else { return };
+                client.answered.push((at, emit));
                 assert!(!std::mem::replace(&mut emitted.answered, true), "{emitted:?} was answered twice");
                 let number = emitted.number;
                 match result {
@@ -119,6 +125,11 @@ impl World {
                         self.figures.add("dropped without a word", u64::from(quiet));
                     }
                 }
+            }
+            Event::Disconnected { socket, .. } => {
+                let client = &mut self.clients[client];
+                client.partings[usize::from(socket == reliable)] += 1;
+                client.left = client.left.max(client.links.values().max().copied());
             }
             Event::Reconnected { .. } => self.figures.count("reconnects"),
             Event::Connected { recovered: true, .. } => self.figures.count("recoveries"),
@@ -143,6 +154,7 @@ impl World {
                 assert!(self.server.ran[&namespace].contains(&number), "{number} was not handled");
             }
             Fate::Refused | Fate::Expired | Fate::Dropped | Fate::Cancelled => {
+                assert!(!self.sent.contains_key(&number), "{number} is {fate}, and was handed over");
                 self.never[at].insert(number);
                 self.owed.remove(&number);
                 self.figures
@@ -150,7 +162,7 @@ impl World {
             }
             Fate::Uncertain { .. } => {
                 // Only of what another process may have sent it cannot be known that it never left.
-                let known = !self.sent.contains(&number) && !self.disk.ever.contains(&number);
+                let known = !self.sent.contains_key(&number) && !self.disk.ever.contains(&number);
                 assert!(!known, "{number} was never sent");
                 self.owed.remove(&number);
                 self.ordered.remove(&number);

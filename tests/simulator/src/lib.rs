@@ -14,6 +14,7 @@ mod cut;
 pub mod day;
 pub mod dice;
 mod disk;
+mod fates;
 pub mod faults;
 mod figures;
 pub mod incoming;

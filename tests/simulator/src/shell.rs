@@ -111,7 +111,7 @@ impl World {
                     pulled = true;
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
-                            self.leaves(&text);
+                            self.leaves(at, link, &text);
                             self.check_joined(link, &text);
                             Arrival::ToServer(link, text.to_string())
                         }
@@ -123,6 +123,7 @@ impl World {
                 }
             }
         }
+        self.clients[at].full = !full.is_empty();
         let Client { manager, sockets, dead, watcher, .. } = &mut self.clients[at];
         watcher.look(manager, sockets, &mut self.coverage);
         for transport in dead {
@@ -135,6 +136,7 @@ impl World {
             client.pace.hear(&event, client.manager.config_mut(), self.now, late);
             self.hear(at, event);
         }
+        self.note_heard(at);
     }
 
     fn command(&mut self, at: usize, command: Command<Json>) {

@@ -55,8 +55,11 @@ pub struct World {
     pub(crate) revived: BTreeSet<u64>,
     /// Numbers in a shared store, or on their way there, of whose end nobody was told.
     pub(crate) open: BTreeSet<u64>,
-    /// What has left, if only to be lost on its way.
-    pub(crate) sent: BTreeSet<u64>,
+    /// What has left, if only to be lost on its way: on which link last, and how often its namespace had been left then, or its
+    /// session had ended.
+    pub(crate) sent: BTreeMap<u64, (Link, u32)>,
+    /// When a number is too old to be sent.
+    pub(crate) expires: BTreeMap<u64, u64>,
     /// Where the client has been told that it has joined.
     pub(crate) joined: BTreeSet<(Link, &'static str)>,
     next_emit: u64,
@@ -100,7 +103,8 @@ impl World {
             ordered: BTreeMap::new(),
             revived: BTreeSet::new(),
             open: BTreeSet::new(),
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            expires: BTreeMap::new(),
             joined: BTreeSet::new(),
             next_emit: 0,
             wishes: 0,
@@ -155,7 +159,10 @@ impl World {
     /// What came to its end is not looked at again, nor are connections that are gone.
     fn forget_ended(&mut self) {
         for client in &mut self.clients {
-            client.emits.retain(|_, emitted| !emitted.fate.is_some_and(Fate::is_final));
+            // One that was dropped without a word takes room until it is answered.
+            client.emits.retain(|_, emitted| {
+                !emitted.fate.is_some_and(Fate::is_final) || (emitted.quiet && !emitted.answered)
+            });
             client.dead.clear();
         }
         let (links, joined) = (&self.clients, &mut self.joined);
@@ -275,6 +282,9 @@ impl World {
                 client.emits.range((at, EmitId::from_number(0))..).next_back().map(|((_, emit), _)| *emit);
             if let Some(emit) = last {
                 let cancelled = client.manager.cancel(socket, emit);
+                if let Some(emitted) = client.emits.get_mut(&(at, emit)) {
+                    (emitted.unwanted, emitted.cancelled) = (true, emitted.cancelled || cancelled);
+                }
                 self.journal.action(self.now, || {
                     format!("client {of} cancels emit {}: {cancelled:?}", emit.number())
                 });
@@ -305,6 +315,9 @@ impl World {
         self.journal.action(self.now, || {
             format!("client {of} emits {number} to {} {}", NAMESPACES[at], words(&options))
         });
+        if let Some(age) = options.max_age {
+            self.expires.insert(number, self.now + age.as_millis() as u64);
+        }
         if at == 0 && !volatile && options.coalesce.is_none() {
             self.ordered.insert(number, self.clients[of].process);
         } else if at == 1 && volatile {
@@ -321,20 +334,23 @@ impl World {
     }
 
     fn emit(&mut self, of: usize, at: usize, payload: Payload, options: EmitOptions<'_>) {
-        let client = &mut self.clients[of];
         let number = number(&payload);
         let quiet = options.ack && options.volatile && options.quiet_drop;
         let size = payload.size();
+        let (terms, load) = (self.terms(of, at, &options), self.load(of, at, true));
+        let client = &mut self.clients[of];
         match client.manager.emit(client.sockets[at], payload.clone(), options, instant(self.now)) {
             Ok(emit) => {
-                let emitted = Emitted { number, size, quiet, answered: false, fate: None };
-                let known = client.emits.insert((at, emit), emitted);
+                let known = client.emits.insert((at, emit), Emitted::new(number, size, quiet, terms));
                 assert!(known.is_none(), "a ticket twice");
             }
             Err(refused) => {
                 assert!(refused.payload == payload, "{number} came back as another one");
                 let too_large = matches!(refused.error, EmitError::TooLarge { .. });
-                assert!(!too_large || self.large.contains(&number), "{number} is not too large");
+                if !too_large {
+                    client.refused.push((at, size));
+                }
+                self.check_refused((of, at), number, size, &refused.error, load);
                 self.figures.add("too large", u64::from(too_large));
                 self.never[at].insert(number);
                 self.owed.remove(&number);

@@ -131,7 +131,7 @@ impl World {
                     let arrival = match frame {
                         Frame::Message(Message::Text(text)) => {
                             self.shell.session.check(transport, &text);
-                            self.ledger.handed_over(&text);
+                            self.ledger.handed_over(transport, &text);
                             Arrival::ToServer(conn, packet::Message::Text(text.to_string()))
                         }
                         Frame::Message(Message::Binary(bytes)) => {
@@ -146,6 +146,7 @@ impl World {
                 }
             }
         }
+        self.ledger.room.touched = false;
         self.check_dead();
         self.watcher.look(&self.manager, &self.sockets, &mut self.coverage);
     }
@@ -153,12 +154,14 @@ impl World {
     /// Hears what the core tells.
     pub(super) fn hear_client(&mut self) {
         self.listen();
+        self.ledger.room.hearing = true;
         while let Some(event) = self.manager.poll_event() {
             let late = self.lateness();
             self.pace.hear(&event, self.manager.config_mut(), self.now, late);
             self.journal.tell(self.now, || format!("client hears {event:?}"));
             self.hear(event);
         }
+        self.ledger.all_heard();
         self.shell.heard = self.now;
         self.store();
     }
@@ -193,7 +196,7 @@ impl World {
         if kind == Kind::Post {
             for packet in connection.body.split('\u{1e}') {
                 self.shell.session.check(transport, packet);
-                self.ledger.handed_over(packet);
+                self.ledger.handed_over(transport, packet);
             }
         }
         connection.lag = if self.plan.lag > 0 { self.dice.roll(self.plan.lag) } else { 0 };
@@ -218,6 +221,7 @@ impl World {
         match event {
             Event::Connected { socket, recovered, replayed, .. } => {
                 self.holding.joined(socket);
+                self.ledger.joined();
                 self.joined(space(socket), recovered, replayed);
                 self.emit_at_once(space(socket));
             }
@@ -237,6 +241,7 @@ impl World {
             }
             Event::Disconnected { socket, reason, .. } => {
                 self.laws[space(socket)].joined = None;
+                self.ledger.parted(Some(space(socket)));
                 if reason == DisconnectReason::ClientDisconnect {
                     self.shell.session.leave(space(socket));
                 }
@@ -250,7 +255,10 @@ impl World {
                 self.figures.count("refused");
                 self.rejoin(space(socket));
             }
-            Event::Closed { reason, .. } => self.check_heartbeat(reason),
+            Event::Closed { reason, .. } => {
+                self.ledger.parted(None);
+                self.check_heartbeat(reason);
+            }
             Event::Reconnected { .. } => self.figures.count("reconnects"),
             Event::Upgrading { .. } | Event::Upgraded { .. } if self.plan.judged => {
                 let space = self.some_space();
@@ -266,7 +274,10 @@ impl World {
 
     pub(super) fn answer(&mut self, ack: Option<AckId>) {
         if let Some(ack) = ack {
-            let _ = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
+            let answered = self.manager.ack(ack, Payload::args(&1).unwrap(), self.instant());
+            if answered.is_ok() {
+                self.ledger.answers(ack.parts().0.number() as usize);
+            }
         }
     }
 

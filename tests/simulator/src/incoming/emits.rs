@@ -8,6 +8,7 @@ use socketio_client_core::{EmitOptions, Fate};
 
 use super::NAMESPACES;
 use super::engine::MAX_PAYLOAD;
+use super::fates::Terms;
 use super::ledger::Emitted;
 use super::world::World;
 use crate::client::{number, words};
@@ -65,12 +66,14 @@ impl World {
         };
         self.journal.action(self.now, || format!("emits {of} to {} {}", NAMESPACES[space], words(&options)));
         self.figures.count("emits");
-        self.ledger.emits.push(Emitted::new(space, &options, again));
+        let terms = Terms::new(self, space, &options, again, payload.size());
+        self.ledger.emits.push(Emitted::new(space, &options, again, terms));
         match self.manager.emit(self.sockets[space], payload, options, self.instant()) {
             Ok(emit) => self.ledger.accepted((space, emit), of),
             Err(refused) => {
                 assert_eq!(number(&refused.payload), of as u64, "{of} came back as another one");
                 self.figures.count("emits refused at once");
+                self.check_refused(of, &refused.error);
                 let emitted = &mut self.ledger.emits[of];
                 (emitted.asks, emitted.fate) = (false, Some(Fate::Refused));
             }
@@ -88,6 +91,7 @@ impl World {
             self.manager.forget_ack(self.sockets[space], emit);
             self.journal.action(self.now, || format!("forgets the ack of {of}"));
             self.ledger.emits[of].forgotten = true;
+            self.ledger.room.settled.push(of);
             return;
         }
         let cancelled = self.manager.cancel(self.sockets[space], emit);

@@ -4,6 +4,7 @@
 //!   had both. A process that is killed takes its emits with it;
 //! - a server has read what is delivered, and run what is acknowledged; what is said never to have left was not even handed
 //!   to a transport, and what is uncertain was;
+//! - each of these ends has its reason (`fates.rs`);
 //! - nothing is sent twice, nor read twice, and of a namespace all is read in the order in which it was emitted; where emits are
 //!   sent again until they are answered, each session reads them so, but for what was read before.
 //!
@@ -15,9 +16,10 @@
 use std::collections::BTreeMap;
 
 use socketio_client_core::codec::Payload;
-use socketio_client_core::{AckError, EmitId, EmitOptions, Fate};
+use socketio_client_core::{AckError, EmitId, EmitOptions, Fate, TransportId};
 
 use super::engine::{Call, called};
+use super::fates::{Room, Terms};
 use super::world::World;
 use super::{NAMESPACES, SPACES};
 use crate::client::number;
@@ -34,11 +36,11 @@ pub(super) struct Emitted {
     pub(super) passes: bool,
     pub(super) asks: bool,
     /// It is sent again until it is answered.
-    again: bool,
-    /// Even so the application wants it no more, or no more after a while.
+    pub(super) again: bool,
+    /// Even so the application wants it no more.
     pub(super) unwanted: bool,
     /// If it is dropped, its answer is awaited all the same.
-    quiet: bool,
+    pub(super) quiet: bool,
     pub(super) cancelled: bool,
     /// Nobody waits for its answer any longer.
     pub(super) forgotten: bool,
@@ -55,16 +57,24 @@ pub(super) struct Emitted {
     ran: bool,
     /// It was read after one that was emitted later.
     overtaken: bool,
+    pub(super) terms: Terms,
+    /// The transport that it was handed to last, and how often its namespace had been left then, or its session had ended.
+    pub(super) carried: Option<(TransportId, u64)>,
+    /// It has ended, and stands in the queue all the same; until it is gone from there.
+    pub(super) lingers: bool,
+    pub(super) gone: bool,
+    /// Its answer takes no room.
+    pub(super) settled: bool,
 }
 
 impl Emitted {
-    pub(super) const fn new(space: usize, options: &EmitOptions<'_>, again: bool) -> Self {
+    pub(super) const fn new(space: usize, options: &EmitOptions<'_>, again: bool, terms: Terms) -> Self {
         Self {
             space,
             passes: options.volatile || options.coalesce.is_some(),
             asks: options.ack || again,
             again,
-            unwanted: options.max_age.is_some(),
+            unwanted: false,
             quiet: options.quiet_drop,
             cancelled: false,
             forgotten: false,
@@ -76,6 +86,11 @@ impl Emitted {
             read: false,
             ran: false,
             overtaken: false,
+            terms,
+            carried: None,
+            lingers: false,
+            gone: false,
+            settled: false,
         }
     }
 
@@ -114,11 +129,13 @@ pub(super) struct Ledger {
     /// The newest that was read: of all, and in each session.
     newest: [Option<u64>; SPACES],
     in_session: BTreeMap<(u32, usize), u64>,
+    pub(super) room: Room,
 }
 
 impl Ledger {
     pub(super) fn accepted(&mut self, ticket: Ticket, number: usize) {
         assert!(self.tickets.insert(ticket, number).is_none(), "{ticket:?} twice");
+        self.waits(ticket.0, number);
     }
 
     /// The last ones of the process that lives.
@@ -139,6 +156,7 @@ impl Ledger {
 
     /// Its process is gone.
     pub(super) fn ended(&mut self) {
+        self.room = Room::default();
         for number in std::mem::take(&mut self.tickets).into_values() {
             let emitted = &mut self.emits[number];
             emitted.orphaned = !emitted.is_over();
@@ -146,9 +164,13 @@ impl Ledger {
     }
 
     /// A packet leaves.
-    pub(super) fn handed_over(&mut self, text: &str) {
-        let packet = Packet::of(text).filter(Packet::is_event);
-        let Some(number) = packet.and_then(|packet| called(packet.data)) else { return };
+    pub(super) fn handed_over(&mut self, transport: TransportId, text: &str) {
+        let Some(packet) = Packet::of(text) else { return };
+        if matches!(packet.kind, "3" | "6") {
+            return self.answer_passes(&packet);
+        }
+        let Some(number) = called(packet.data).filter(|_| packet.is_event()) else { return };
+        self.passes(transport, number as usize);
         let emitted = &mut self.emits[number as usize];
         let before = std::mem::replace(&mut emitted.handed, true);
         emitted.came_back = false;
@@ -185,7 +207,9 @@ impl World {
 
     /// What became of an emit is told.
     pub(super) fn settled(&mut self, ticket: Ticket, fate: Fate, payload: Option<&Payload>) {
-        let (of, emitted) = self.ledger.of(ticket);
+        let (of, _) = self.ledger.of(ticket);
+        self.check_reason(of, fate);
+        let (_, emitted) = self.ledger.of(ticket);
         let before = emitted.fate.replace(fate);
         self.coverage.fate(before, fate);
         self.figures.add("emits sent again", u64::from(matches!(fate, Fate::InFlight { attempt: 2.. })));
@@ -207,7 +231,6 @@ impl World {
         // For an answer nobody waits where the namespace is left, though the emit may still be about to leave.
         let left = emitted.asks && self.laws[ticket.0].left;
         assert!(!is_sent || emitted.handed || left, "{of} was not sent: {emitted:?}");
-        assert!(!emitted.again || !is_sent || left || emitted.unwanted, "{of} was given up: {emitted:?}");
         assert!(!fate.is_final() || emitted.cancelled == (fate == Fate::Cancelled), "{of}: {emitted:?}");
         let back = payload.map(number);
         assert!(back.is_none_or(|back| back == of as u64), "{back:?} came back for {of}");
@@ -228,6 +251,7 @@ impl World {
         });
         let before = emitted.answer.replace(result);
         assert!(before.is_none(), "{of}, {emitted:?}, was answered: {before:?}");
+        self.ledger.room.settled.push(of);
     }
 
     /// Everything has come to its end.

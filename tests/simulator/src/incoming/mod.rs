@@ -31,6 +31,7 @@
 mod app;
 mod emits;
 mod engine;
+mod fates;
 mod held;
 mod laws;
 mod ledger;

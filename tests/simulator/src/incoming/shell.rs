@@ -22,7 +22,7 @@ pub(super) struct Shell {
     /// When the application has heard everything.
     pub(super) heard: u64,
     /// When the newest session has said last that it lives.
-    lived: u64,
+    pub(super) lived: u64,
     /// How far a namespace is above a bound, by what came back because it never left.
     above: BTreeMap<(usize, Kept), usize>,
 }

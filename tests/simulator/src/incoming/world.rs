@@ -359,6 +359,7 @@ impl World {
             return if self.shell.next.is_some() { self.run_shell() } else { self.wake_shell() };
         }
         self.manager.handle_timeout(self.instant());
+        self.ledger.room.touched = true;
         self.pace.fired(self.now);
     }
 
