@@ -273,7 +273,7 @@ impl<C: Codec> Socket<C> {
     }
 
     /// Drops the oldest emits that were never sent until one of `size` bytes fits, or fits in the place of one with its key.
-    /// False if it cannot.
+    /// False if it cannot: then it drops none.
     pub(crate) fn make_room(
         &mut self,
         id: SocketId,
@@ -285,11 +285,13 @@ impl<C: Codec> Socket<C> {
         if size > config.buffer_bytes {
             return false;
         }
-        while self.outbox.room(size, self.acks.in_flight(), config).is_err()
-            && !key.is_some_and(|key| self.outbox.fits_in_place(key, size, config))
-        {
-            let Some(old) = self.outbox.make_room() else { return false };
-            self.not_sent(id, old, EmitError::Displaced, events);
+        let Some(count) = self.outbox.in_the_way(size, key, self.acks.in_flight(), config) else {
+            return false;
+        };
+        for _ in 0..count {
+            if let Some(old) = self.outbox.take_oldest() {
+                self.not_sent(id, old, EmitError::Displaced, events);
+            }
         }
         true
     }

@@ -107,14 +107,35 @@ impl<P> Outbox<P> {
     pub(crate) fn room(&self, size: usize, in_flight: usize, config: &Config) -> Result<(), EmitError> {
         let (kept, bytes) = self.load();
         let held = kept + in_flight;
-        if held >= config.buffer_size || bytes.saturating_add(size) > config.buffer_bytes {
-            return Err(EmitError::BufferFull { held, bytes });
-        }
-        Ok(())
+        if has_room(held, bytes, size, config) { Ok(()) } else { Err(EmitError::BufferFull { held, bytes }) }
     }
 
-    /// Takes out the oldest that was never sent, to make room.
-    pub(crate) fn make_room(&mut self) -> Option<Emit<P>> {
+    /// How many of the oldest that were never sent must go, so that one of `size` bytes fits, or fits in the place of one with
+    /// its key. `None` if all of them are not enough.
+    pub(crate) fn in_the_way(
+        &self,
+        size: usize,
+        key: Option<&str>,
+        in_flight: usize,
+        config: &Config,
+    ) -> Option<usize> {
+        let (kept, mut bytes) = self.load();
+        let mut held = kept + in_flight;
+        let mut replaced = key.and_then(|key| self.fresh_with(key));
+        let mut fresh = self.held.iter().filter(|emit| emit.is_fresh());
+        let mut count = 0;
+        while !has_room(held, bytes, size, config)
+            && !replaced.is_some_and(|old| fits_for(old, bytes, size, config))
+        {
+            let old = fresh.next()?;
+            (count, held, bytes) = (count + 1, held - 1, bytes - old.size);
+            replaced = replaced.filter(|replaced| replaced.id != old.id);
+        }
+        Some(count)
+    }
+
+    /// Takes out the oldest that was never sent.
+    pub(crate) fn take_oldest(&mut self) -> Option<Emit<P>> {
         let at = self.held.iter().position(Emit::is_fresh)?;
         self.take(at)
     }
@@ -145,10 +166,11 @@ impl<P> Outbox<P> {
     /// Whether an emit with this key is held that a newer one of `size` bytes may replace: there are no more of them then, but
     /// perhaps more bytes.
     pub(crate) fn fits_in_place(&self, key: &str, size: usize, config: &Config) -> bool {
-        let old = self.held.iter().find(|emit| emit.key() == Some(key) && emit.is_fresh());
-        old.is_some_and(|old| {
-            size <= old.size || (self.bytes - old.size).saturating_add(size) <= config.buffer_bytes
-        })
+        self.fresh_with(key).is_some_and(|old| fits_for(old, self.bytes, size, config))
+    }
+
+    fn fresh_with(&self, key: &str) -> Option<&Emit<P>> {
+        self.held.iter().find(|emit| emit.key() == Some(key) && emit.is_fresh())
     }
 
     /// The emit takes the place of an older one with the same key that is held and was never sent, if there is one.
@@ -337,6 +359,16 @@ impl<P> Outbox<P> {
         self.answers -= 1;
         self.bytes -= size;
     }
+}
+
+/// Whether one more of `size` bytes fits beside `held` emits of `bytes`.
+const fn has_room(held: usize, bytes: usize, size: usize, config: &Config) -> bool {
+    held < config.buffer_size && bytes.saturating_add(size) <= config.buffer_bytes
+}
+
+/// Whether one of `size` bytes fits for `old`, which is one of those with `bytes`.
+const fn fits_for<P>(old: &Emit<P>, bytes: usize, size: usize, config: &Config) -> bool {
+    size <= old.size || (bytes - old.size).saturating_add(size) <= config.buffer_bytes
 }
 
 #[cfg(test)]

@@ -76,9 +76,7 @@ pub(crate) struct Client {
     pub(crate) partings: [u32; 2],
     /// The newest link that there was then: over it only what waits there still leaves.
     pub(crate) left: Option<Link>,
-    /// Since all was heard: the namespaces and sizes of emits that found no room, emits that stand in the queue no longer, and
-    /// those that were answered.
-    pub(crate) refused: Vec<(usize, usize)>,
+    /// Since all was heard: emits that stand in the queue no longer, and those that were answered.
     pub(crate) gone: Vec<(usize, EmitId)>,
     pub(crate) answered: Vec<(usize, EmitId)>,
     /// A transport takes no more for the moment.
@@ -158,7 +156,6 @@ impl Client {
             told: [None; 2],
             partings: [0; 2],
             left: None,
-            refused: Vec::new(),
             gone: Vec::new(),
             answered: Vec::new(),
             full: false,

@@ -259,15 +259,13 @@ impl World {
             && newer.is_some_and(|newer| newer.terms.coalesced && newer.fate == Some(Fate::Held))
     }
 
-    /// The next emit of which nothing was heard needs room. It may have been refused all the same, if that did not do.
+    /// The next emit of which nothing was heard needs room.
     fn makes_room(&self, client: usize, at: usize) -> bool {
         let load = self.load(client, at, false);
-        let Client { emits, refused, .. } = &self.clients[client];
+        let emits = &self.clients[client].emits;
         let mut unheard = emits.iter().filter(|((of, _), emitted)| *of == at && emitted.fate.is_none());
-        let next = unheard.next().map(|(_, emitted)| emitted.size);
-        let refused = refused.iter().filter(|(of, _)| *of == at).map(|(_, size)| *size);
         self.plan.policy == BufferPolicy::DropOldest
-            && next.into_iter().chain(refused).any(|size| load.is_full(size))
+            && unheard.next().is_some_and(|(_, emitted)| load.is_full(emitted.size))
     }
 
     /// An emit is handed over: those before it stand in the queue no longer. What that makes of the room counts when all of it
@@ -286,8 +284,7 @@ impl World {
 
     /// All of it was heard.
     pub(crate) fn note_heard(&mut self, client: usize) {
-        let Client { emits, refused, gone, answered, .. } = &mut self.clients[client];
-        refused.clear();
+        let Client { emits, gone, answered, .. } = &mut self.clients[client];
         for ticket in gone.drain(..) {
             if let Some(emitted) = emits.get_mut(&ticket) {
                 emitted.gone = true;

@@ -347,9 +347,6 @@ impl World {
             Err(refused) => {
                 assert!(refused.payload == payload, "{number} came back as another one");
                 let too_large = matches!(refused.error, EmitError::TooLarge { .. });
-                if !too_large {
-                    client.refused.push((at, size));
-                }
                 self.check_refused((of, at), number, size, &refused.error, load);
                 self.figures.add("too large", u64::from(too_large));
                 self.never[at].insert(number);

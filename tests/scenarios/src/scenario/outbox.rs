@@ -272,6 +272,28 @@ pub fn the_oldest_makes_room<F: Face>(face: &F) {
     }
 }
 
+/// Where all that may be dropped is not enough nothing is: it would be lost for one that is refused.
+pub fn what_cannot_make_room_is_not_dropped<F: Face>(face: &F) {
+    let [small, large] = [&[][..], &[9; 3]].map(|parts| face.codec().size(&face.event(1, parts)));
+    for (bytes, fits) in [(small + large, true), (small + large - 1, false)] {
+        let mut sim = Sim::with(face, |config| {
+            config.buffer_bytes = bytes;
+            config.buffer_policy = BufferPolicy::DropOldest;
+        });
+        let socket = sim.connect_retrying(9);
+        sim.open_websocket("w1");
+        sim.server("w1", "40{S1}");
+        let sent = sim.emit(socket, 1);
+        sim.drain();
+        sim.cut("w1");
+        let held = sim.emit(socket, 1);
+        assert!(2 * small <= bytes);
+        assert_eq!(sim.try_emit(socket, 1, &[9; 3], EmitOptions::default()).is_ok(), fits);
+        assert_eq!(sim.manager.fate(socket, sent), Some(Fate::Held));
+        assert_eq!(sim.manager.fate(socket, held) == Some(Fate::Dropped), fits);
+    }
+}
+
 /// The new one is dropped, and told; what is held stays.
 pub fn the_newest_is_dropped<F: Face>(face: &F) {
     let mut sim = Sim::with(face, |config| {

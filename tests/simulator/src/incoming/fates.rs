@@ -37,8 +37,7 @@ pub(super) struct Room {
     told: [Option<usize>; SPACES],
     /// Answers to the server's events that may wait.
     answers: [usize; SPACES],
-    /// Since then: emits that found no room, those that stand in a queue no longer, and those that wait for no answer.
-    refused: Vec<usize>,
+    /// Since then: those that stand in a queue no longer, and those that wait for no answer.
     gone: Vec<usize>,
     pub(super) settled: Vec<usize>,
     /// And so many answers have left, or never will.
@@ -166,7 +165,6 @@ impl Ledger {
     pub(super) fn all_heard(&mut self) {
         let Self { emits, room, .. } = self;
         room.hearing = false;
-        room.refused.clear();
         room.gone.drain(..).for_each(|number| emits[number].gone = true);
         room.settled.drain(..).for_each(|number| emits[number].settled = true);
         for (answers, gone) in room.answers.iter_mut().zip(&mut room.answers_gone) {
@@ -206,7 +204,6 @@ impl World {
                 let full = self.is_full(space, size, true);
                 assert!(full, "{number} was refused although there is room");
                 assert!(self.plan.policy != BufferPolicy::DropNewest, "{number} was refused, not dropped");
-                self.ledger.room.refused.push(number);
             }
             other => panic!("{number} was refused: {other}"),
         }
@@ -269,13 +266,11 @@ impl World {
         emits[number].terms.coalesced && newer.is_some_and(holds)
     }
 
-    /// The next emit of which nothing was heard needs room. It may have been refused all the same, if that did not do.
+    /// The next emit of which nothing was heard needs room.
     fn makes_room(&mut self, space: usize) -> bool {
         let load = self.ledger.load(space, false);
         let Ledger { emits, room, .. } = &self.ledger;
-        let next = room.waiting[space].iter().find(|number| emits[**number].fate.is_none());
-        let refused = room.refused.iter().filter(|number| emits[**number].space == space);
-        let mut sizes = next.into_iter().chain(refused).map(|number| emits[*number].terms.size);
-        sizes.any(|size| load.exceeds(size, (self.plan.held, BYTES)))
+        let mut unheard = room.waiting[space].iter().filter(|number| emits[**number].fate.is_none());
+        unheard.next().is_some_and(|number| load.exceeds(emits[*number].terms.size, (self.plan.held, BYTES)))
     }
 }
