@@ -117,6 +117,7 @@ impl World {
                 if let Some(record) = self.disk.records.get(&key) {
                     let number = number(&record.payload);
                     self.never[1].remove(&number);
+                    self.told.remove(&number);
                     self.revived.insert(number);
                 }
             }

@@ -141,16 +141,7 @@ impl Network {
         }
         let (mut inside_frame, mut inside_packet, mut last) = (false, false, now);
         for to_client in [false, true] {
-            let mut flying: Vec<_> = self
-                .arrivals
-                .iter()
-                .filter_map(|Reverse((time, count, arrival))| {
-                    let (bytes, is_attachment) = arrival.frame(link, to_client)?;
-                    Some(Frame { at: *time, count: *count, bytes, is_attachment })
-                })
-                .collect();
-            flying.sort_by_key(|frame| (frame.at, frame.count));
-            let cut = cut(&flying, dice);
+            let cut = cut(&self.flying(link, to_client), dice);
             inside_frame |= cut.inside_frame;
             inside_packet |= cut.inside_packet;
             last = last.max(cut.last);
@@ -161,6 +152,33 @@ impl Network {
             self.at(last + dice.roll(200), Arrival::ServerSees(link));
         }
         (inside_frame, inside_packet)
+    }
+
+    /// What is on its way on a link, in order.
+    fn flying(&self, link: Link, to_client: bool) -> Vec<Frame> {
+        let frame = |Reverse((time, count, arrival)): &Reverse<(u64, u64, Arrival)>| {
+            let (bytes, is_attachment) = arrival.frame(link, to_client)?;
+            Some(Frame { at: *time, count: *count, bytes, is_attachment })
+        };
+        let mut flying: Vec<_> = self.arrivals.iter().filter_map(frame).collect();
+        flying.sort_by_key(|frame| (frame.at, frame.count));
+        flying
+    }
+
+    /// The server's process has ended: nothing arrives there any more. What it has sent does, all of it or up to some byte, and
+    /// then the client learns of the end.
+    pub fn orphan(&mut self, link: Link, whole: bool, now: u64, dice: &mut Dice) {
+        if self.cut.insert(link, ()).is_some() {
+            return;
+        }
+        let mut flying = self.flying(link, true);
+        if !whole {
+            let spared = cut(&flying, dice).spared.len();
+            flying.truncate(spared);
+        }
+        let last = flying.last().map_or(now, |frame| frame.at);
+        self.spared.extend(flying.iter().map(|frame| frame.count));
+        self.at(last + dice.roll(50), Arrival::ClientSees(link));
     }
 
     /// The client has closed it. What is on its way to it is still handed in.

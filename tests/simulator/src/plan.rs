@@ -18,6 +18,8 @@ pub struct Plan {
     pub policy: BufferPolicy,
     /// Connections are cut once in so many milliseconds, about.
     pub cuts: u64,
+    /// Whether the server restarts now and then, and once in so many milliseconds, about.
+    pub restarts: Option<u64>,
     /// Time for an answer.
     pub ack_timeout: Option<u64>,
     /// The server's `pingInterval` and `pingTimeout`.
@@ -51,6 +53,7 @@ impl Plan {
             policy: [BufferPolicy::Refuse, BufferPolicy::DropOldest, BufferPolicy::DropNewest]
                 [dice.roll(3) as usize],
             cuts: 50 + dice.roll(400),
+            restarts: restarts(seed),
             ack_timeout: (dice.roll(2) == 0).then(|| 40 + dice.roll(200)),
             heartbeat: [(3000, 2000), (300, 200)][dice.roll(2) as usize],
             late: if dice.one_in(4) { 1 + dice.roll(40) } else { 0 },
@@ -67,6 +70,7 @@ impl Plan {
             store: None,
             clients: 1,
             cuts: 20_000,
+            restarts: None,
             heartbeat: (25_000, 20_000),
             pause,
             emits: hours * 3_600_000 / pause,
@@ -77,4 +81,10 @@ impl Plan {
     pub(crate) const fn is_shared(&self) -> bool {
         self.clients > 1
     }
+}
+
+/// By a chance of its own: the rest of a plan is what it would be without.
+fn restarts(seed: u64) -> Option<u64> {
+    let mut dice = Dice::of(seed, 0);
+    dice.one_in(3).then(|| 100 + dice.roll(300))
 }

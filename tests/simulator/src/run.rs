@@ -98,7 +98,7 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 26] = [
+const EMITS: [&str; 29] = [
     "cuts",
     "cuts inside a frame",
     "cuts inside a packet",
@@ -108,6 +108,9 @@ const EMITS: [&str; 26] = [
     "killed",
     "took the lead",
     "lost the lead",
+    "restarts with memory",
+    "restarts without memory",
+    "run again by a server that forgot",
     "emits",
     "too large",
     "with an attachment",

@@ -51,6 +51,27 @@ struct Job {
     key: Option<Key>,
 }
 
+/// How the server's process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Its handlers come to their end, and their results are kept.
+    Ordered,
+    /// At once: what its handlers were working on has no result, and runs again if it comes again.
+    Killed,
+    /// That, and no result was kept.
+    Forgetful,
+}
+
+/// When it ended.
+#[derive(Debug)]
+pub struct Stopped {
+    pub how: Stop,
+    /// How many handlers of `/r` had begun by then.
+    pub runs: usize,
+    /// Numbers of `/r` whose handlers had not come to their end.
+    pub in_doubt: BTreeSet<u64>,
+}
+
 #[derive(Debug, Default)]
 pub struct Server {
     /// Whether it has the middleware.
@@ -69,6 +90,9 @@ pub struct Server {
     pub read: BTreeSet<(String, u64)>,
     /// Numbers whose handler ran, in order, on each namespace.
     pub ran: BTreeMap<String, Vec<u64>>,
+    /// Numbers whose handler came to its end, and had somebody to answer.
+    pub answered: BTreeSet<u64>,
+    pub stops: Vec<Stopped>,
 }
 
 /// What a handler answers to a number.
@@ -129,6 +153,21 @@ impl Server {
 
     pub fn gone(&mut self, link: Link) {
         self.sessions.remove(&link);
+    }
+
+    /// Its process ends, and the next one knows of events by their ids what stands in a database. Returns its connections.
+    pub fn stop(&mut self, how: Stop) -> Vec<Link> {
+        // What a killed process has claimed is free for the next one, as if the lease had ended.
+        let mut in_doubt = BTreeSet::new();
+        if how != Stop::Ordered {
+            let jobs = std::mem::take(&mut self.jobs).into_values();
+            in_doubt.extend(jobs.filter(|job| job.namespace == "/r").map(|job| job.number));
+            self.claims.retain(|_, claim| how == Stop::Killed && matches!(claim, Claim::Done(_)));
+        }
+        self.waiting.clear();
+        let runs = self.ran.get("/r").map_or(0, Vec::len);
+        self.stops.push(Stopped { how, runs, in_doubt });
+        std::mem::take(&mut self.sessions).into_keys().collect()
     }
 
     /// A message on a link.
@@ -227,6 +266,7 @@ impl Server {
         let Some(Job { link, namespace, id, number, key }) = self.jobs.remove(&job) else { return vec![] };
         let Some(id) = id else { return vec![] };
         let value = answer(number);
+        self.answered.insert(number);
         let mut target = (link, id);
         if let Some(key) = key {
             target = self.waiting.remove(&key).unwrap_or(target);

@@ -20,7 +20,7 @@ use crate::network::{Arrival, Link, Network};
 use crate::packet::attachment;
 use crate::plan::Plan;
 use crate::run::Outcome;
-use crate::server::{Doing, MAX_PAYLOAD, Server};
+use crate::server::{Doing, MAX_PAYLOAD, Server, Stop};
 
 /// Wishes after which the world forgets what is over. More than most runs have.
 const FORGOTTEN: u64 = 1000;
@@ -30,6 +30,8 @@ pub struct World {
     pub(crate) dice: Dice,
     /// When applications want something, and something goes wrong: whatever becomes of it.
     schedule: Dice,
+    /// The same for the server's restarts, so that worlds without them stay what they are.
+    restarts: Dice,
     pub(crate) journal: Journal,
     pub(crate) plan: Plan,
     pub(crate) now: u64,
@@ -62,8 +64,14 @@ pub struct World {
     pub(crate) expires: BTreeMap<u64, u64>,
     /// Where the client has been told that it has joined.
     pub(crate) joined: BTreeSet<(Link, &'static str)>,
+    /// Of `/r`: numbers of whose answer somebody was told, and how many handlers had begun by then.
+    pub(crate) told: BTreeMap<u64, usize>,
+    /// Until then there is no server, and whether nobody says so.
+    down_until: u64,
+    swallows: bool,
     next_emit: u64,
     next_cut: u64,
+    next_restart: Option<u64>,
     wishes: u64,
     processes: u32,
     pub figures: Figures,
@@ -82,9 +90,11 @@ impl World {
         let mut world = Self {
             server: Server::new(plan.exactly_once, plan.heartbeat),
             next_cut: plan.cuts,
+            next_restart: plan.restarts,
             seed,
             dice: Dice::new(seed),
             schedule: Dice::new(!seed),
+            restarts: Dice::of(!seed, 0),
             journal,
             figures: Figures::default(),
             coverage: Coverage::default(),
@@ -106,6 +116,9 @@ impl World {
             sent: BTreeMap::new(),
             expires: BTreeMap::new(),
             joined: BTreeSet::new(),
+            told: BTreeMap::new(),
+            down_until: 0,
+            swallows: false,
             next_emit: 0,
             wishes: 0,
             processes: 0,
@@ -154,6 +167,7 @@ impl World {
             self.step(false);
         }
         self.check();
+        self.check_once();
     }
 
     /// What came to its end is not looked at again, nor are connections that are gone.
@@ -180,7 +194,8 @@ impl World {
         let write = self.disk.writes.front().map(|(at, ..)| *at);
         let elects = self.plan.is_shared() && self.leader.is_none();
         let election = elects.then_some(self.next_election);
-        let wishes = if wild { [Some(self.next_emit), Some(self.next_cut)] } else { [None, None] };
+        let wishes = [Some(self.next_emit), Some(self.next_cut), self.next_restart];
+        let wishes = wishes.map(|wish| wish.filter(|_| wild));
         let next =
             [timer, write, election, self.network.next_time()].into_iter().chain(wishes).flatten().min();
         self.now = self.now.max(next.unwrap_or(self.now + 1000));
@@ -213,6 +228,13 @@ impl World {
         if wild && self.next_cut <= self.now {
             self.next_cut = self.now + 1 + self.schedule.roll(2 * self.plan.cuts);
             self.act(Self::trouble);
+        }
+        if wild
+            && let Some(pause) = self.plan.restarts
+            && self.next_restart.is_some_and(|next| next <= self.now)
+        {
+            self.next_restart = Some(self.now + 1 + self.restarts.roll(2 * pause));
+            self.act(Self::restart);
         }
         // A lazy shell is woken up by what concerns it.
         if self.plan.late == 0 || wished {
@@ -264,6 +286,30 @@ impl World {
             let (frame, packet) = self.network.break_off(link, self.now, &mut self.dice);
             self.figures.add("cuts inside a frame", u64::from(frame));
             self.figures.add("cuts inside a packet", u64::from(packet));
+        }
+    }
+
+    /// The server ends, and is back after a while, with what it knew or with nothing.
+    fn restart(&mut self) {
+        if self.now < self.down_until {
+            return;
+        }
+        let hows = [Stop::Ordered, Stop::Killed, Stop::Killed, Stop::Forgetful, Stop::Forgetful];
+        let how = hows[self.dice.roll(hows.len() as u64) as usize];
+        let remembers = how != Stop::Forgetful;
+        self.name(if remembers { "restarts with memory" } else { "restarts without memory" });
+        let most = [30, 600][self.dice.roll(2) as usize];
+        self.down_until = self.now + 1 + self.dice.roll(most);
+        // A process whose machine is still there says that it has ended; who is killed has perhaps not sent all.
+        let silent = self.dice.one_in(4);
+        self.swallows = silent;
+        for link in self.server.stop(how) {
+            if silent {
+                self.network.silence(link);
+            } else {
+                let whole = how == Stop::Ordered || self.dice.one_in(2);
+                self.network.orphan(link, whole, self.now, &mut self.dice);
+            }
         }
     }
 
@@ -358,6 +404,13 @@ impl World {
     fn arrive(&mut self, arrival: Arrival) {
         self.journal.tell(self.now, || format!("arrives: {arrival:?}"));
         match arrival {
+            Arrival::Opened(link) if self.now < self.down_until => {
+                if self.swallows {
+                    self.network.silence(link);
+                } else {
+                    self.network.cut(link, self.now, &mut self.dice);
+                }
+            }
             Arrival::Opened(link) => {
                 self.network.to_client(link, Arrival::Accepted(link), self.now, &mut self.dice);
                 let doings = self.server.opened(link, self.now);
