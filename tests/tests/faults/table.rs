@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::rows::{Course, Row};
 use crate::servers::Kind;
 use crate::subject::Account;
-use crate::sweep::Sum;
+use crate::sweep::{MEASURED, Sum};
 
 pub(crate) fn write(name: &str, text: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".work");
@@ -60,20 +60,21 @@ pub(crate) fn faults(lines: &[(Row, Duration, Account, Account)]) -> String {
 
 pub(crate) fn cuts(all: &[(Kind, Vec<Sum>)], seed: u64) -> String {
     let mut text = format!(
-        "Cuts of handshakes and upgrades, by an orderly end or a reset, each of a client of its own; seed {seed}:\n\n\
-         | server | what | direction | bytes | offsets tried | cut | emits: delivered, uncertain, lost | longest until it worked | told |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "Cuts of handshakes and upgrades, by an orderly end or a reset, each of a client of its own, at offsets in the longest of {MEASURED} exchanges; who is done before its byte goes on calling until it comes; seed {seed}:\n\n\
+         | server | what | direction | bytes | offsets tried | cut | within the exchange | emits: delivered, uncertain, lost | longest until it worked | told |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for (kind, sum) in all.iter().flat_map(|(kind, sums)| sums.iter().map(move |sum| (kind, sum))) {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {}, {}, {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {}, {}, {} | {} | {} |",
             kind.name(),
             sum.way,
             sum.direction,
             sum.bytes,
             sum.tried,
             sum.cut,
+            sum.within,
             sum.accounts.delivered,
             sum.accounts.uncertain,
             sum.accounts.lost,
