@@ -84,6 +84,25 @@ class Link extends EventEmitter {
     };
   }
 
+  /** What passes in this direction goes through `change(chunk)`, which may write on it. */
+  alter(direction, change) {
+    this.#gate[direction] = (chunk) => {
+      change(chunk);
+      this.#write(direction, chunk);
+    };
+  }
+
+  /** Nothing passes in this direction any more; the other one goes on. */
+  stall(direction) {
+    this.#swallow(direction);
+  }
+
+  /** Who receives in this direction gets an orderly end; what it sends itself still passes. */
+  halfClose(direction) {
+    this.#swallow(direction);
+    this.#end[direction].end();
+  }
+
   /** Half-open: nothing passes any more, and nobody is told for `time` ms. */
   mute(time) {
     this.#swallow("up");
