@@ -92,7 +92,7 @@ pub use gap::{Gap, GapLevel, GapReason};
 pub use held::{HeldEvents, Places};
 pub use io::{Command, Frame, Input, ResolveId, TransportId};
 #[doc(hidden)]
-pub use manager::{Holding, Kept};
+pub use manager::{Bounded, Holding};
 pub use manager::{Manager, Restored, RestoredEmit};
 pub use offset::{Offset, Shape};
 pub use record::{Record, RecordError};

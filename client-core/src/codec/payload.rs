@@ -318,7 +318,7 @@ impl Payload {
     ///
     /// Byte buffers ([`Bytes`], the types of `serde_bytes`, `Vec<u8>`, and `&[u8]` with `serde_bytes` without a copy)
     /// and dynamic types such as [`Value`](super::Value) get the attachments that stand in their places. No encoder lets
-    /// two places share one; where a server does, all places together get at most 16 times what came.
+    /// two places share one; where a server does, all that is read may be 16 times what came, and no more.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -333,7 +333,7 @@ impl Payload {
     /// ```
     ///
     /// # Errors
-    /// [`DecodeError::Type`] if the arguments do not fit.
+    /// [`DecodeError::Type`] if the arguments do not fit, or share attachments beyond that bound.
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, DecodeError> {
         if is_list::<T>() {
             let attachments = Attachments::of(self);

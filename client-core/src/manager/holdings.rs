@@ -10,7 +10,7 @@ use crate::known::MOST as MOST_KNOWN;
 /// What has a bound.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kept {
+pub enum Bounded {
     /// With those that wait for an answer.
     Emits,
     EmitBytes,
@@ -32,7 +32,7 @@ pub enum Kept {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
-    pub what: Kept,
+    pub what: Bounded,
     pub much: usize,
     pub most: usize,
 }
@@ -49,13 +49,13 @@ impl<C: Codec> Manager<C> {
             let (early, resync) = (&recovery.early, recovery.resync.as_ref().map(|resync| &resync.held));
             let known = recovery.session.as_ref().map_or(0, |session| session.known.len());
             [
-                (Kept::Emits, emits + target.acks.in_flight(), config.buffer_size),
-                (Kept::EmitBytes, emit_bytes, config.buffer_bytes),
-                (Kept::Early, early.events.len(), events),
-                (Kept::EarlyBytes, early.bytes, bytes),
-                (Kept::Resync, resync.map_or(0, |held| held.events.len()), events),
-                (Kept::ResyncBytes, resync.map_or(0, |held| held.bytes), bytes),
-                (Kept::Known, known, MOST_KNOWN),
+                (Bounded::Emits, emits + target.acks.in_flight(), config.buffer_size),
+                (Bounded::EmitBytes, emit_bytes, config.buffer_bytes),
+                (Bounded::Early, early.events.len(), events),
+                (Bounded::EarlyBytes, early.bytes, bytes),
+                (Bounded::Resync, resync.map_or(0, |held| held.events.len()), events),
+                (Bounded::ResyncBytes, resync.map_or(0, |held| held.bytes), bytes),
+                (Bounded::Known, known, MOST_KNOWN),
             ]
         });
         let engine = match (&self.phase, &self.lingering) {
@@ -64,8 +64,8 @@ impl<C: Codec> Manager<C> {
         };
         let missing = engine.map_or(0, |engine| engine.missing(&self.codec));
         let of_all = [
-            (Kept::Attachments, missing, config.limits.attachments),
-            (Kept::Ghosts, self.ghosts.len(), MOST_GHOSTS),
+            (Bounded::Attachments, missing, config.limits.attachments),
+            (Bounded::Ghosts, self.ghosts.len(), MOST_GHOSTS),
         ];
         let all = of_socket.into_iter().flatten().chain(of_all);
         all.map(|(what, much, most)| Holding { what, much, most })

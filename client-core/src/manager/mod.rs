@@ -16,7 +16,7 @@ mod resume;
 mod shared_store;
 mod takeover;
 
-pub use self::holdings::{Holding, Kept};
+pub use self::holdings::{Bounded, Holding};
 pub use self::outbox::{Restored, RestoredEmit};
 pub(crate) use self::resume::Probe;
 

@@ -169,17 +169,19 @@ impl<P> Outbox<P> {
         self.fresh_with(key).is_some_and(|old| fits_for(old, self.bytes, size, config))
     }
 
+    /// The newest: what came back from a connection may have been more than one.
     fn fresh_with(&self, key: &str) -> Option<&Emit<P>> {
-        self.held.iter().find(|emit| emit.key() == Some(key) && emit.is_fresh())
+        self.held.iter().rev().find(|emit| emit.key() == Some(key) && emit.is_fresh())
     }
 
-    /// The emit takes the place of an older one with the same key that is held and was never sent, if there is one.
+    /// The emit takes the place of the newest with the same key that is held and was never sent, if there is one.
     ///
     /// # Errors
     /// With the emit, if there is none.
     pub(crate) fn replace(&mut self, mut emit: Emit<P>) -> Result<Emit<P>, Emit<P>> {
         let Some(key) = emit.key() else { return Err(emit) };
-        let Some(old) = self.held.iter_mut().find(|old| old.key() == Some(key) && old.is_fresh()) else {
+        let fresh = |old: &&mut Emit<P>| old.key() == Some(key) && old.is_fresh();
+        let Some(old) = self.held.iter_mut().rev().find(fresh) else {
             return Err(emit);
         };
         let place = old.place();
@@ -401,6 +403,24 @@ mod tests {
         assert_eq!(outbox.room(10, 0, &config), Ok(()));
         assert!(outbox.room(10, 1, &config).is_err(), "unanswered emits count");
         assert!(outbox.room(16, 0, &config).is_err(), "bytes count");
+    }
+
+    #[test]
+    fn one_that_fits_in_a_place_has_no_more_dropped() {
+        let config = Config { buffer_size: 3, buffer_bytes: 100, ..Config::new("http://h").unwrap() };
+        let mut outbox = Outbox::new(None);
+        for keyed_one in [true, false, true] {
+            let emit = if keyed_one { keyed(&mut outbox, "old") } else { emit(&mut outbox) };
+            outbox.hold(Emit { size: 30, ..emit });
+        }
+        // Without the first there is room in the place of the last.
+        for (size, count) in [(30, 0), (40, 0), (41, 1), (70, 1), (71, 2), (100, 2)] {
+            assert_eq!(outbox.in_the_way(size, Some("k"), 0, &config), Some(count), "{size}");
+        }
+        assert_eq!(outbox.in_the_way(30, None, 0, &config), Some(1));
+        assert_eq!(outbox.in_the_way(30, None, 1, &config), Some(2));
+        assert_eq!(outbox.in_the_way(30, None, 3, &config), None);
+        assert_eq!(outbox.in_the_way(101, Some("k"), 0, &config), None);
     }
 
     #[test]

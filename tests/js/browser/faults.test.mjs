@@ -252,8 +252,11 @@ async function judge({ fates, changed }, runs, confirmed) {
   const odd = told.filter(({ n, fate }) => fate !== "uncertain" && fate !== (n % 2 ? "delivered" : "acknowledged"));
   assert.deepEqual(odd, [], "sent, and delivered where no acknowledgement was asked for");
   const lost = () => told.filter(({ n, fate }) => fate !== "uncertain" && runs(n) === 0);
-  // Of one body nothing has arrived.
-  const believed = (all) => confirmed && told.slice(all[0].n - 1, all.at(-1).n).every(({ n }) => runs(n) === 0);
+  // Of one body nothing has arrived, nor been answered.
+  const believed = (all) =>
+    confirmed &&
+    all.every(({ fate }) => fate === "delivered") &&
+    told.slice(all[0].n - 1, all.at(-1).n).every(({ n }) => runs(n) === 0);
   // The answer to a POST may be here before the server's listener has run.
   await until(() => lost().length === 0 || believed(lost()), () => `told to have arrived: ${JSON.stringify(lost())}`);
   const twice = told.filter(({ n }) => runs(n) > 1);
@@ -402,6 +405,7 @@ test("faults of networks and of what stands in front of the server", { skip: ups
     return [...mine.filter(({ cut }) => !cut), summed(mine.filter(({ cut }) => cut))];
   });
   const plain = lines.flatMap(({ fates }) => fates);
+  assert.ok(["delivered", "acknowledged"].every((fate) => count(plain, fate) > 0), `none arrived: ${plain}`);
   t.diagnostic(`seed ${seed}: ${lines.filter(({ cut }) => cut).length} cut offsets and ${rows.length} faults in each browser, all worked again; ${plain.length} plain emits, each with its true fate; ${lines.filter(({ repeats }) => repeats).length} lines in which a browser repeated a GET`);
   const text = `The same in pages, with the npm package; seed ${seed}:\n\n${markdown(columns, shown)}\n`;
   writeFileSync(join(import.meta.dirname, "../../.work/faults-browser.md"), text);

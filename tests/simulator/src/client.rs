@@ -37,8 +37,9 @@ pub(crate) struct Emitted {
     pub(crate) answered: bool,
     pub(crate) fate: Option<Fate>,
     pub(crate) terms: Terms,
-    /// The application did not want it any more, and that was in time.
+    /// The application did not want it any more.
     pub(crate) unwanted: bool,
+    /// And that was in time.
     pub(crate) cancelled: bool,
     /// It has ended, and takes room all the same, where it stands in a queue or waits for its answer; until it is gone.
     pub(crate) lingers: bool,

@@ -98,7 +98,7 @@ impl Kind {
 pub const ENOUGH: u64 = 200;
 
 /// Of the world of emits.
-const EMITS: [&str; 29] = [
+const EMITS: [&str; 30] = [
     "cuts",
     "cuts inside a frame",
     "cuts inside a packet",
@@ -118,6 +118,7 @@ const EMITS: [&str; 29] = [
     "late looks",
     "late looks at several inputs",
     "dropped without a word",
+    "volatile and must leave",
     "reconnects",
     "retries",
     "fate: delivered",

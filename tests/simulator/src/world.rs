@@ -384,6 +384,7 @@ impl World {
         let quiet = options.ack && options.volatile && options.quiet_drop;
         let size = payload.size();
         let (terms, load) = (self.terms(of, at, &options), self.load(of, at, true));
+        self.figures.add("volatile and must leave", u64::from(terms.link.is_some()));
         let client = &mut self.clients[of];
         match client.manager.emit(client.sockets[at], payload.clone(), options, instant(self.now)) {
             Ok(emit) => {

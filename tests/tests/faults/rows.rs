@@ -142,33 +142,20 @@ fn breaks(kind: Kind, dice: &mut Dice, rows: &mut Vec<Row>) {
         ));
     }
     let mut flip = |name, direction, place, transports, says| {
-        rows.push(Row::new(name, kind, transports, Fault::Flip(direction, place), says));
+        rows.push(Row::new(name, kind, transports, Fault::Flip(direction, place), &[]).saying(says));
     };
-    flip(
-        "a frame's header changed, of the server's",
-        Down,
-        Place::FrameHeader,
-        WEBSOCKET,
-        &["transport close"][..],
-    );
-    flip("a frame's header changed, of ours", Up, Place::FrameHeader, WEBSOCKET, &["transport close"]);
-    flip(
-        "a frame's text changed, of the server's",
-        Down,
-        Place::FramePayload,
-        WEBSOCKET,
-        &["transport error"],
-    );
-    flip("a frame's text changed, of ours", Up, Place::FramePayload, WEBSOCKET, &["transport close"]);
-    flip("a body changed, of the server's", Down, Place::Body, POLLING, &["transport error"]);
-    flip("a body changed, of ours", Up, Place::Body, POLLING, &[]);
-    if let Some(row) = rows.last_mut() {
-        row.says = match kind {
-            // It says OK to a body that it cannot read. If a pong was in it, the session ends.
-            Kind::Python => Says::Only(SILENCE),
-            _ => Says::Any(&["transport close", "transport error"]),
-        };
-    }
+    let (close, error) = (|| Says::All(vec!["transport close"]), || Says::All(vec!["transport error"]));
+    flip("a frame's header changed, of the server's", Down, Place::FrameHeader, WEBSOCKET, close());
+    flip("a frame's header changed, of ours", Up, Place::FrameHeader, WEBSOCKET, close());
+    flip("a frame's text changed, of the server's", Down, Place::FramePayload, WEBSOCKET, error());
+    flip("a frame's text changed, of ours", Up, Place::FramePayload, WEBSOCKET, close());
+    flip("a body changed, of the server's", Down, Place::Body, POLLING, error());
+    let unread = match kind {
+        // It says OK to a body that it cannot read. If a pong was in it, the session ends.
+        Kind::Python => Says::Only(SILENCE),
+        _ => Says::Any(&["transport close", "transport error"]),
+    };
+    flip("a body changed, of ours", Up, Place::Body, POLLING, unread);
 }
 
 /// What stands in front of the server answers in its place.

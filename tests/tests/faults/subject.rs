@@ -195,8 +195,13 @@ impl Subject {
             let told = (0..).zip(&tickets).filter(|(_, ticket)| arrived(fates[*ticket]));
             told.map(|(number, _)| number).filter(|number| !runs.contains_key(number)).collect()
         };
-        // Those of one body follow each other.
-        let believed = |lacking: &[u64]| confirmed && lacking.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        // Those of one body follow each other, and have no answer.
+        let believed = |lacking: &[u64]| {
+            let delivered = |number: &u64| fates[&tickets[*number as usize]] == Fate::Delivered;
+            confirmed
+                && lacking.iter().all(delivered)
+                && lacking.windows(2).all(|pair| pair[1] == pair[0] + 1)
+        };
         // A server may say that it has something before it runs the handler.
         let begin = Instant::now();
         let mut runs = self.runs(server);

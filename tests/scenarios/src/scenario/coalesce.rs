@@ -104,6 +104,26 @@ pub fn what_has_replaced_another_can_be_cancelled<F: Face>(face: &F) {
     sim.expect_lines(&["w1 40", "w1 42<1>", "w1 42<3>"]);
 }
 
+/// Of two that came back the newer one makes way: what is newest comes last.
+pub fn of_two_that_came_back_the_newer_is_replaced<F: Face>(face: &F) {
+    let mut sim = Sim::new(face);
+    let socket = sim.connect("/");
+    sim.open_websocket("w1");
+    sim.server("w1", "40{S1}");
+    sim.lines();
+    sim.writable = false;
+    let [older, newer] = [1, 2].map(|number| sim.try_emit(socket, number, &[], POSITION).unwrap());
+    sim.cut("w1");
+    sim.writable = true;
+    sim.try_emit(socket, 3, &[], POSITION).unwrap();
+    let fates = [older, newer].map(|emit| sim.manager.fate(socket, emit));
+    assert_eq!(fates, [Some(Fate::Held), Some(Fate::Dropped)]);
+    sim.advance(secs(1));
+    sim.open_websocket("w2");
+    sim.server("w2", "40{S2}");
+    assert_eq!(sim.lines()[..3], ["w2 40", "w2 42<1>", "w2 42<3>"]);
+}
+
 /// An attempt that a full sink held back, and that came back from there, is as good as one that was never made.
 pub fn what_has_come_back_is_replaced<F: Face>(face: &F) {
     let mut sim = Sim::new(face);

@@ -67,6 +67,7 @@ impl World {
         self.journal.action(self.now, || format!("emits {of} to {} {}", NAMESPACES[space], words(&options)));
         self.figures.count("emits");
         let terms = Terms::new(self, space, &options, again, payload.size());
+        self.figures.add("volatile and must leave", u64::from(terms.leaves));
         self.ledger.emits.push(Emitted::new(space, &options, again, terms));
         match self.manager.emit(self.sockets[space], payload, options, self.instant()) {
             Ok(emit) => self.ledger.accepted((space, emit), of),

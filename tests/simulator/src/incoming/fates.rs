@@ -24,7 +24,7 @@ pub(super) struct Terms {
     /// When nobody waits for its answer any longer, if it is sent once.
     deadline: Option<u64>,
     /// It could leave at once, as far as that is known.
-    leaves: bool,
+    pub(super) leaves: bool,
     /// How often its namespace had been left, or its session had ended, when it was emitted.
     partings: u64,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use socketio_client_core::codec::Json;
-use socketio_client_core::{DisconnectReason, Holding, Input, Kept, Message, State, TransportId};
+use socketio_client_core::{Bounded, DisconnectReason, Holding, Input, Message, State, TransportId};
 
 use super::NAMESPACES;
 use super::engine::number_of;
@@ -24,7 +24,7 @@ pub(super) struct Shell {
     /// When the newest session has said last that it lives.
     pub(super) lived: u64,
     /// How far a namespace is above a bound, by what came back because it never left.
-    above: BTreeMap<(usize, Kept), usize>,
+    above: BTreeMap<(usize, Bounded), usize>,
 }
 
 /// Which session a transport belongs to, and where a session has joined.
@@ -175,7 +175,7 @@ impl World {
         // It was accepted, and had made room: it is kept, and nothing else is taken beside it.
         let mut came_back = Vec::new();
         for ((space, Holding { what, much, most }), before) in self.holdings().zip(before) {
-            if matches!(what, Kept::Emits | Kept::EmitBytes) && much > most {
+            if matches!(what, Bounded::Emits | Bounded::EmitBytes) && much > most {
                 came_back.push(((space, what), (much - most).min(much - before)));
             }
         }
@@ -242,9 +242,9 @@ impl World {
                 above.insert((space, what), over);
             }
             match what {
-                Kept::Emits if much == most => full.push("full of emits"),
+                Bounded::Emits if much == most => full.push("full of emits"),
                 _ if much == most => full.push("full"),
-                Kept::Attachments if much > 0 => full.push("half a packet"),
+                Bounded::Attachments if much > 0 => full.push("half a packet"),
                 _ => {}
             }
         }
