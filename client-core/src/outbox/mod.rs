@@ -121,7 +121,7 @@ impl<P> Outbox<P> {
     ) -> Option<usize> {
         let (kept, mut bytes) = self.load();
         let mut held = kept + in_flight;
-        let mut replaced = key.and_then(|key| self.fresh_with(key));
+        let mut replaced = key.and_then(|key| self.newest_with(key)).and_then(|at| self.held.get(at));
         let mut fresh = self.held.iter().filter(|emit| emit.is_fresh());
         let mut count = 0;
         while !has_room(held, bytes, size, config)
@@ -166,12 +166,13 @@ impl<P> Outbox<P> {
     /// Whether an emit with this key is held that a newer one of `size` bytes may replace: there are no more of them then, but
     /// perhaps more bytes.
     pub(crate) fn fits_in_place(&self, key: &str, size: usize, config: &Config) -> bool {
-        self.fresh_with(key).is_some_and(|old| fits_for(old, self.bytes, size, config))
+        let old = self.newest_with(key).and_then(|at| self.held.get(at));
+        old.is_some_and(|old| fits_for(old, self.bytes, size, config))
     }
 
-    /// The newest: what came back from a connection may have been more than one.
-    fn fresh_with(&self, key: &str) -> Option<&Emit<P>> {
-        self.held.iter().rev().find(|emit| emit.key() == Some(key) && emit.is_fresh())
+    /// Where the newest with this key is that was never sent: what came back from a connection may have been more than one.
+    fn newest_with(&self, key: &str) -> Option<usize> {
+        self.held.iter().rposition(|emit| emit.key() == Some(key) && emit.is_fresh())
     }
 
     /// The emit takes the place of the newest with the same key that is held and was never sent, if there is one.
@@ -179,11 +180,8 @@ impl<P> Outbox<P> {
     /// # Errors
     /// With the emit, if there is none.
     pub(crate) fn replace(&mut self, mut emit: Emit<P>) -> Result<Emit<P>, Emit<P>> {
-        let Some(key) = emit.key() else { return Err(emit) };
-        let fresh = |old: &&mut Emit<P>| old.key() == Some(key) && old.is_fresh();
-        let Some(old) = self.held.iter_mut().rev().find(fresh) else {
-            return Err(emit);
-        };
+        let at = emit.key().and_then(|key| self.newest_with(key));
+        let Some(old) = at.and_then(|at| self.held.get_mut(at)) else { return Err(emit) };
         let place = old.place();
         if let Some(terms) = &mut emit.terms {
             terms.place = Some(place);

@@ -24,6 +24,10 @@ const MANY: u64 = 2000;
 impl Part {
     const ALL: [Self; 3] = [Self::Connection, Self::Namespace, Self::Fate];
 
+    fn all_ways() -> impl Iterator<Item = (Self, Way)> {
+        Self::ALL.into_iter().flat_map(|part| part.ways().iter().map(move |way| (part, *way)))
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Connection => "connection",
@@ -95,8 +99,7 @@ impl Coverage {
     /// Every way once.
     #[cfg(test)]
     pub(crate) fn full() -> Self {
-        let ways = Part::ALL.into_iter().flat_map(|part| part.ways().iter().map(move |way| (part, *way)));
-        Self(ways.map(|way| (way, 1)).collect())
+        Self(Part::all_ways().map(|way| (way, 1)).collect())
     }
 
     fn of(&self, part: Part, way: Way) -> u64 {
@@ -131,9 +134,8 @@ impl fmt::Display for Coverage {
 impl Coverage {
     /// Ways that nobody went, of those that are gone in so many runs.
     pub(crate) fn never(&self, runs: u64) -> impl Iterator<Item = String> {
-        let ways = Part::ALL.into_iter().flat_map(|part| part.ways().iter().map(move |way| (part, *way)));
         let is_gone = move |(_, way): &(Part, Way)| runs >= MANY || !RARE.contains(way);
-        ways.filter(|(part, way)| self.of(*part, *way) == 0).filter(is_gone).map(words)
+        Part::all_ways().filter(|(part, way)| self.of(*part, *way) == 0).filter(is_gone).map(words)
     }
 
     /// Ways that were gone, though there are none.
@@ -144,7 +146,7 @@ impl Coverage {
     /// Ways that were gone, and that there are.
     #[must_use]
     pub fn share(&self) -> (usize, usize) {
-        let all = Part::ALL.into_iter().map(|part| part.ways().len()).sum();
+        let all = Part::all_ways().count();
         (all - self.never(MANY).count(), all)
     }
 }

@@ -137,21 +137,14 @@ impl World {
         client.links.values().copied().find(|link| Some(*link) > client.left && joined(link))
     }
 
-    /// It was refused at once, where `load` is what waited.
-    pub(crate) fn check_refused(
-        &self,
-        of: (usize, usize),
-        number: u64,
-        size: usize,
-        error: &EmitError,
-        load: Load,
-    ) {
+    /// It was refused at once, with what waits now.
+    pub(crate) fn check_refused(&self, of: (usize, usize), number: u64, size: usize, error: &EmitError) {
         match error {
             EmitError::TooLarge { .. } => {
                 assert!(self.large.contains(&number), "{number} is not too large");
             }
             EmitError::BufferFull { .. } => {
-                let mut load = load;
+                let mut load = self.load(of.0, of.1, true);
                 assert!(load.is_full(size), "{number} was refused although there is room");
                 assert!(self.plan.policy != BufferPolicy::DropNewest, "{number} was refused, not dropped");
                 let others =

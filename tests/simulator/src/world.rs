@@ -383,7 +383,7 @@ impl World {
         let number = number(&payload);
         let quiet = options.ack && options.volatile && options.quiet_drop;
         let size = payload.size();
-        let (terms, load) = (self.terms(of, at, &options), self.load(of, at, true));
+        let terms = self.terms(of, at, &options);
         self.figures.add("volatile and must leave", u64::from(terms.link.is_some()));
         let client = &mut self.clients[of];
         match client.manager.emit(client.sockets[at], payload.clone(), options, instant(self.now)) {
@@ -394,7 +394,7 @@ impl World {
             Err(refused) => {
                 assert!(refused.payload == payload, "{number} came back as another one");
                 let too_large = matches!(refused.error, EmitError::TooLarge { .. });
-                self.check_refused((of, at), number, size, &refused.error, load);
+                self.check_refused((of, at), number, size, &refused.error);
                 self.figures.add("too large", u64::from(too_large));
                 self.never[at].insert(number);
                 self.owed.remove(&number);
